@@ -1,0 +1,153 @@
+"""What can be refused before a request leaves: each check names the argument and returns the wire's value."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from ..errors import InvalidRequestError
+from ..models import UNSET, Unset
+
+if TYPE_CHECKING:
+    from enum import StrEnum
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_DAY = re.compile(r"(\d{2})/(\d{2})", re.ASCII)
+# 29 February comes round too, once in four years.
+_DAYS_IN = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_INT64 = 2**63 - 1
+
+
+def uuid(argument: str, value: str | UUID) -> str:
+    """The text of a UUID."""
+    text = str(value) if isinstance(value, UUID) else value
+    if not isinstance(text, str) or not _UUID.fullmatch(text):
+        raise InvalidRequestError(argument, f"must be a UUID, not {value!r}")
+    return text
+
+
+def whole(argument: str, value: int, *, least: int, most: int = _INT64) -> int:
+    """A whole number within bounds."""
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        bounds = f"at least {least}" if most == _INT64 else f"from {least} to {most}"
+        raise InvalidRequestError(argument, f"must be a whole number {bounds}, not {value!r}")
+    return value
+
+
+def contact_id(value: int) -> int:
+    """A contact's number."""
+    return whole("contact_id", value, least=1)
+
+
+def number(argument: str, value: Decimal | float | str) -> Decimal:
+    """A finite amount that survives the wire: JSON numbers are read as doubles by most servers."""
+    if isinstance(value, bool) or not isinstance(value, (Decimal, int, float, str)):
+        raise InvalidRequestError(argument, f"must be a Decimal, int, float or numeric text, not {value!r}")
+    try:
+        amount = value if isinstance(value, Decimal) else Decimal(str(value).strip())
+    except InvalidOperation:
+        raise InvalidRequestError(argument, f"is no number: {value!r}") from None
+    if not amount.is_finite():
+        raise InvalidRequestError(argument, f"must be finite, not {value!r}")
+    double = float(amount)
+    if not math.isfinite(double) or Decimal(repr(double)) != amount:
+        raise InvalidRequestError(
+            argument, f"{value!r} has more digits than a JSON number carries exactly (about 15); round it first"
+        )
+    return amount
+
+
+def amount(value: Decimal | float | str) -> Decimal:
+    """The amount of an operation: any number but zero."""
+    result = number("amount", value)
+    if not result:
+        raise InvalidRequestError("amount", "must not be zero: positive credits, negative debits")
+    return result
+
+
+def text(argument: str, value: str, *, most: int | None = None, least: int = 0) -> str:
+    """Text of a bounded length."""
+    if not isinstance(value, str):
+        raise InvalidRequestError(argument, f"must be text, not {value!r}")
+    if len(value) < least or not value.strip() and least:
+        raise InvalidRequestError(argument, "must not be empty")
+    if most is not None and len(value) > most:
+        raise InvalidRequestError(argument, f"must have at most {most} characters, not {len(value)}")
+    return value
+
+
+def word(argument: str, value: str, words: type[StrEnum]) -> str:
+    """One of the words Brevo takes here. Answers are open to new words, requests are not: a slip costs quota."""
+    if value not in set(words):
+        known = ", ".join(words)
+        raise InvalidRequestError(argument, f"must be one of {known}, not {value!r}")
+    return str(value)
+
+
+def flag(argument: str, value: bool) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise InvalidRequestError(argument, f"must be True or False, not {value!r}")
+    return value
+
+
+def moment(argument: str, value: datetime) -> datetime:
+    """A moment with an offset: a naive one would mean another hour on another machine."""
+    if not isinstance(value, datetime):
+        raise InvalidRequestError(argument, f"must be a datetime, not {value!r}")
+    if value.utcoffset() is None:
+        raise InvalidRequestError(argument, f"must carry a time zone (datetime.UTC, say), not be naive: {value!r}")
+    return value
+
+
+def day_of_year(argument: str, value: str) -> str:
+    """``dd/mm``, a day that exists; the empty text clears it."""
+    match = _DAY.fullmatch(value) if isinstance(value, str) else None
+    if value == "":
+        return value
+    if match is None:
+        raise InvalidRequestError(argument, f"must be dd/mm, not {value!r}")
+    day, month = int(match[1]), int(match[2])
+    if not 1 <= month <= 12 or not 1 <= day <= _DAYS_IN[month - 1]:
+        raise InvalidRequestError(argument, f"{value!r} is no day of any year (it is read as dd/mm)")
+    return value
+
+
+def mapping(argument: str, value: dict[str, Any]) -> dict[str, Any]:
+    """A free map with text for keys."""
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise InvalidRequestError(argument, f"must be a dict with text keys, not {value!r}")
+    return value
+
+
+def given(value: object) -> bool:
+    """Whether an optional argument has a value to check: neither left out nor null."""
+    return value is not UNSET and value is not None
+
+
+def not_both(first: str, first_value: object, second: str, second_value: object) -> None:
+    """Refuse two arguments that exclude each other."""
+    if given(first_value) and given(second_value):
+        raise InvalidRequestError(second, f"cannot go together with {first}; give one of them")
+
+
+__all__ = [
+    "Unset",
+    "amount",
+    "contact_id",
+    "day_of_year",
+    "flag",
+    "given",
+    "mapping",
+    "moment",
+    "not_both",
+    "number",
+    "text",
+    "uuid",
+    "whole",
+    "word",
+]

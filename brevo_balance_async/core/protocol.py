@@ -1,0 +1,242 @@
+"""Requests and answers without I/O: build the one, turn the other into a value or an error."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+from urllib.parse import quote, urlencode
+
+from attrs import field, frozen
+
+from ..errors import (
+    BODY_START,
+    BY_STATUS,
+    DecodeError,
+    InvalidRequestError,
+    RateLimitedError,
+    ResponseError,
+    ServerError,
+)
+from . import codec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
+
+Expect: TypeAlias = "tuple[tuple[str, Any], ...]"
+"""What an answer must fit, as pairs of attribute and wanted value; see ``mismatch``."""
+
+_REQUEST_IDS: Final = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
+
+
+class Replay(Enum):
+    """What sending the same request twice would do."""
+
+    READ = "read"
+    """Nothing."""
+    REPLAYABLE = "replayable"
+    """The same as sending it once."""
+    GUARDED = "guarded"
+    """The server lets it happen at most once by itself: complete and cancel."""
+    UNSAFE = "unsafe"
+    """It would happen twice."""
+
+
+@frozen
+class Endpoint(Generic[T]):
+    """One operation: a constant at the head of its resource module."""
+
+    name: str
+    """For error texts, hooks and logs: ``"transactions.begin"``."""
+    method: str
+    path: str
+    """Below the base URL, with ``{}`` for each id."""
+    replay: Replay
+    answer: type[T]
+    """Model of the answer; ``NoneType`` where there is none."""
+    refuses: frozenset[int] = frozenset()
+    """Further statuses that Brevo documents as a refusal of this operation."""
+    look_for: str = "read the state of what it changes"
+    """What tells whether an unclear write was applied."""
+
+
+@frozen
+class Request:
+    """One request, ready to be sent any number of times."""
+
+    endpoint: str
+    method: str
+    url: str
+    """Absolute and already quoted."""
+    body: bytes | None = None
+
+
+def _nothing() -> None:
+    return None
+
+
+@frozen
+class Response:
+    """An answer that arrived whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Looked up without regard to case."""
+    body: bytes
+    discard: Callable[[], None] = field(default=_nothing, repr=False, eq=False)
+    """Closes the connection it came on, because the next answer on it may be somebody else's too."""
+
+
+def build(base_url: str, endpoint: Endpoint[Any], ids: tuple[str, ...], query: Mapping[str, Any] | None, body: object) -> Request:
+    """The request for one call; ids are quoted, query names spelled as the wire wants them."""
+    url = base_url + endpoint.path.format(*[quote(each, safe="") for each in ids])
+    if query and (pairs := _pairs(query)):
+        url = f"{url}?{urlencode(pairs)}"
+    return Request(endpoint.name, endpoint.method, url, None if body is None else codec.encode(body))
+
+
+def _pairs(query: Mapping[str, Any]) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for name, value in query.items():
+        if value is None:
+            continue
+        for each in value if isinstance(value, (list, tuple)) else (value,):
+            text = str(each).lower() if isinstance(each, bool) else str(each)
+            pairs.append((codec.camel(name), text))
+    return pairs
+
+
+def build_free(base_url: str, method: str, path: str, params: Mapping[str, Any] | None, json_body: object) -> Request:
+    """The request for a route this package has no call for; the path stays below the base URL."""
+    method = method.upper()
+    if method not in {"GET", "POST", "PUT", "PATCH", "DELETE"}:
+        raise InvalidRequestError("method", f"must be GET, POST, PUT, PATCH or DELETE, not {method!r}")
+    if not path.startswith("/") or path.startswith("//") or any(mark in path for mark in "?#\\"):
+        raise InvalidRequestError("path", f"must begin with one slash and hold no ?, # or backslash, not {path!r}")
+    if any(part.replace("%2e", ".").replace("%2E", ".") in {".", ".."} for part in path.split("/")):
+        raise InvalidRequestError("path", f"must not climb out of the base URL with dot segments: {path!r}")
+    url = base_url + quote(path, safe="/%:@!$&'()*+,;=-._~")
+    if params:
+        pairs = [
+            (name, str(each).lower() if isinstance(each, bool) else str(each))
+            for name, value in params.items()
+            if value is not None
+            for each in (value if isinstance(value, (list, tuple)) else (value,))
+        ]
+        url = f"{url}?{urlencode(pairs)}"
+    return Request(f"{method} {path}", method, url, None if json_body is None else codec.encode(json_body))
+
+
+def read(endpoint: Endpoint[T], response: Response) -> T:
+    """The value of a successful answer; ``ResponseError`` or ``DecodeError`` otherwise."""
+    if not 200 <= response.status < 300:
+        raise refusal(response)
+    if endpoint.answer is type(None):
+        return None  # type: ignore[return-value]  # T is None here
+    if not response.body and endpoint.replay is Replay.READ and hasattr(endpoint.answer, "is_empty_page"):
+        return endpoint.answer()
+    try:
+        return codec.decode(response.body, endpoint.answer)
+    except DecodeError as error:
+        error.status, error.request_id = response.status, request_id(response)
+        raise
+
+
+def request_id(response: Response) -> str | None:
+    """What a support ticket should name, if the server gave anything of the kind."""
+    return next((value for name in _REQUEST_IDS if (value := response.headers.get(name))), None)
+
+
+def refusal(response: Response) -> ResponseError:
+    """The error for an answer that is no success."""
+    text = response.body[: 4 * BODY_START].decode("utf-8", "replace")[:BODY_START]
+    code, message = _told(response.body)
+    status = response.status
+    fields: dict[str, Any] = {
+        "status": status,
+        "code": code,
+        "request_id": request_id(response),
+        "headers": {name.lower(): value for name, value in response.headers.items()},
+        "body": text,
+    }
+    if 300 <= status < 400:
+        return ResponseError("the server redirects; redirects are not followed, they would take the key along", **fields)
+    message = message or (f"the server answered {text[:200]!r}" if text else "the server gave no reason")
+    if status == 429:
+        return RateLimitedError(message, retry_after=retry_after(response), **fields)
+    kind = BY_STATUS.get(status) or (ServerError if status >= 500 else ResponseError)
+    return kind(message, **fields)
+
+
+def _told(body: bytes) -> tuple[str | None, str | None]:
+    """Code and message of Brevo's error body, where the body is one."""
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return None, None
+    if not isinstance(told, dict):
+        return None, None
+    code, message = told.get("code"), told.get("message")
+    return (str(code) if code else None), (str(message) if message else None)
+
+
+def is_refusal(error: ResponseError) -> bool:
+    """Whether an error answer carries Brevo's JSON body, so that business code (not a proxy) has spoken."""
+    return _told(error.body.encode()) != (None, None)
+
+
+def retry_after(response: Response) -> float | None:
+    """Seconds of ``x-sib-ratelimit-reset`` or ``Retry-After``, whichever is there."""
+    for name in ("x-sib-ratelimit-reset", "retry-after"):
+        try:
+            seconds = float(response.headers.get(name, ""))
+        except ValueError:
+            continue
+        if 0 <= seconds < float("inf"):
+            return seconds
+    return None
+
+
+PRESENT: Final = object()
+"""Wanted value: anything, as long as it is there."""
+
+
+def mismatch(answer: object, expect: Expect) -> str | None:
+    """Why ``answer`` cannot belong to the request that was sent, or None.
+
+    A pooled connection can hand one request the answer to another. A field the server left out is no mismatch,
+    unless it is wanted ``PRESENT``.
+    """
+    for name, wanted in expect:
+        got = getattr(answer, name)
+        if wanted is PRESENT:
+            if got is None or got == "":
+                return f"{name} is missing"
+        elif got is None or got == "" or got == wanted:
+            continue
+        elif name == "meta":
+            if got and (reason := _meta_mismatch(got, wanted)):
+                return reason
+        elif isinstance(wanted, frozenset):
+            if got not in wanted:
+                return f"{name} is {got!r}"
+        elif str(got).lower() != str(wanted).lower():
+            return f"{name} is {got!r}, not {wanted!r}"
+    return None
+
+
+def _meta_mismatch(got: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
+    # The types of values may change on the way, so they are compared as JSON text; what the server added is fine.
+    for name, value in wanted.items():
+        if name not in got:
+            return f"meta has no {name!r}"
+        if _canonical(got[name]) != _canonical(value):
+            return f"meta has another {name!r}"
+    return None
+
+
+def _canonical(value: object) -> str:
+    text = value if isinstance(value, str) else codec.encode(value).decode()
+    return text if isinstance(value, str) else json.dumps(json.loads(text), sort_keys=True)

@@ -1,0 +1,246 @@
+"""The error tree: one root, so that ``except BalanceError`` catches everything the package raises.
+
+Each error says what was refused or failed, whether anything was sent, and what to do next. All of them
+survive pickling, so that a process pool shows the real failure. Nothing here imports the rest of the package.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+BODY_START = 2_000
+"""Characters of an answer's body that an error keeps."""
+
+
+class BalanceError(Exception):
+    """Root of every error of this package.
+
+    ``endpoint`` is the operation (``"transactions.begin"``), ``attempts`` how many requests were made for the
+    call. ``status``, ``code`` and ``request_id`` are set where a server answered, and ``None`` elsewhere, so
+    that one line of logging serves every error.
+    """
+
+    status: int | None = None
+    code: str | None = None
+    request_id: str | None = None
+    endpoint: str | None = None
+    attempts: int = 0
+
+    @property
+    def message(self) -> str:
+        """The text, without the endpoint in front of it."""
+        return str(self.args[0]) if self.args else ""
+
+    def __str__(self) -> str:
+        return f"{self.endpoint}: {self.message}" if self.endpoint else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _revive, (type(self), self.args, dict(self.__dict__))
+
+
+def _revive(kind: type[BalanceError], args: tuple[Any, ...], state: dict[str, Any]) -> BalanceError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class InvalidRequestError(BalanceError, ValueError):
+    """An argument was refused here; nothing was sent. ``argument`` names it."""
+
+    def __init__(self, argument: str, reason: str) -> None:
+        super().__init__(f"{argument}: {reason}")
+        self.argument = argument
+        self.reason = reason
+
+
+class ClientStateError(BalanceError):
+    """The client was used before entering, after closing, or from another event loop."""
+
+
+class TransportError(BalanceError):
+    """No usable answer came back. ``sent`` says whether bytes of the request may have left."""
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class ConnectFailedError(TransportError):
+    """No connection could be made: the request was certainly not sent.
+
+    ``retryable`` is false where asking again cannot help (a certificate that does not verify, say).
+    """
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message, sent=False)
+        self.retryable = retryable
+
+
+class RequestTimeoutError(TransportError):
+    """Time ran out in ``phase``: ``"pool"`` (no free connection), ``"connect"`` or ``"answer"``.
+
+    Only ``"answer"`` can have been sent.
+    """
+
+    def __init__(self, message: str, *, phase: str, sent: bool) -> None:
+        super().__init__(message, sent=sent)
+        self.phase = phase
+
+
+class ResponseError(BalanceError):
+    """The server answered, but not with success.
+
+    ``status`` is the HTTP status, ``code`` and the message come from Brevo's ``{"code", "message"}`` body where
+    there is one, ``headers`` are the answer's (names in lower case), ``body`` is the start of its text.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str | None = None,
+        request_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.status: int = status
+        self.code = code
+        self.request_id = request_id
+        self.headers = dict(headers or {})
+        self.body = body
+
+    def __str__(self) -> str:
+        marks = [f"status {self.status}"]
+        if self.code:
+            marks.append(self.code)
+        if self.request_id:
+            marks.append(f"request {self.request_id}")
+        return f"{super().__str__()} ({', '.join(marks)})"
+
+
+class BadRequestError(ResponseError):
+    """400: the server could not read the request."""
+
+
+class AuthenticationError(ResponseError):
+    """401: the key or token is missing or wrong."""
+
+
+class PermissionDeniedError(ResponseError):
+    """403: the key is known but not allowed (loyalty module off, or an OAuth scope missing)."""
+
+
+class NotFoundError(ResponseError):
+    """404: unknown program, definition, limit or transaction; when reading, also a contact that is no member."""
+
+
+class ConflictError(ResponseError):
+    """409: undocumented for this API; a platform code such as ``duplicate_request`` may stand behind it."""
+
+
+class UnprocessableError(ResponseError):
+    """422: the request was understood and refused (contact not enrolled, transaction already completed ...)."""
+
+
+class FailedDependencyError(ResponseError):
+    """424: documented for updating a definition and creating a limit."""
+
+
+class RateLimitedError(ResponseError):
+    """429: the account's quota is used up. ``retry_after`` is the wait asked for, in seconds, if it was told."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.retry_after = retry_after
+
+
+class ServerError(ResponseError):
+    """5xx: the server failed. For a write this says nothing about whether it was applied."""
+
+
+BY_STATUS: dict[int, type[ResponseError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: UnprocessableError,
+    424: FailedDependencyError,
+    429: RateLimitedError,
+}
+
+
+class QuotaWaitError(BalanceError):
+    """The quota asks for a wait longer than the one allowed; nothing was sent.
+
+    ``wait`` is the wait the quota asks for, ``max_wait`` the one allowed, both in seconds. Raise ``max_wait``
+    (``None`` waits as long as it takes), or come back after ``wait``.
+    """
+
+    def __init__(self, wait: float, max_wait: float) -> None:
+        super().__init__(
+            f"the account's quota asks for a wait of {wait:.1f} s, {max_wait:.1f} s are allowed; nothing was sent. "
+            f"Try again after {wait:.1f} s, or allow a longer max_wait"
+        )
+        self.wait = wait
+        self.max_wait = max_wait
+
+
+class OutcomeUnknownError(BalanceError):
+    """A write that may have been applied, and may not. It was not sent again.
+
+    ``cause`` is the error behind it, ``look_for`` says what to look for in the transaction history (or
+    elsewhere) before anybody sends the write once more.
+    """
+
+    def __init__(self, message: str, *, cause: BalanceError | None, look_for: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.look_for = look_for
+        if cause is not None:
+            self.status, self.code, self.request_id = cause.status, cause.code, cause.request_id
+
+    sent: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}. Before sending it again: {self.look_for}"
+
+
+class DecodeError(BalanceError):
+    """An answer with a success status could not be read.
+
+    ``problems`` are lines of "path: reason", ``body`` is the raw body. ``garbled``: the body was no JSON at all,
+    which something in between may have done and a second reading may cure.
+    """
+
+    def __init__(
+        self, message: str, *, problems: Sequence[str] = (), body: bytes = b"", garbled: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+        self.body = body
+        self.garbled = garbled
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if self.problems:
+            text += ": " + "; ".join(self.problems)
+        return text
+
+
+class PaginationError(BalanceError):
+    """The walk cannot promise to be whole. ``position`` is where it stopped, ``seen`` how many rows it gave."""
+
+    def __init__(self, message: str, *, position: int = 0, seen: int = 0) -> None:
+        super().__init__(message)
+        self.position = position
+        self.seen = seen
+
+
+class JournalError(BalanceError):
+    """The journal of an exactly-once import refused something (a reference with another payload, say)."""

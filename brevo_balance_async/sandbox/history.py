@@ -1,0 +1,194 @@
+"""One contact's transactions in ``createdAt`` order, cut into pages without copying or sorting them all."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import chain, groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, overload
+
+from attrs import define, frozen
+
+from .amounts import ZERO
+from .records import Transaction
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+    from random import Random
+
+_created_at = attrgetter("created_at")
+
+
+@frozen(kw_only=True)
+class SeededRows:
+    """``count`` completed credits that are made when they are looked at, so that a million of them cost nothing."""
+
+    block: int
+    count: int
+    program_id: str
+    definition_id: str
+    contact_id: int
+    subscription_id: str
+    size: Decimal
+    first_at: datetime
+    spacing: timedelta
+    ties: int
+    """Rows that share one ``createdAt``."""
+
+    def row_id(self, index: int) -> str:
+        """A UUID that names the block and the row, see ``locate``."""
+        return f"{self.block:08x}-5eed-4000-8000-{index:012x}"
+
+    def row(self, index: int) -> Transaction:
+        """The row at ``index``, oldest first."""
+        moment = self.first_at + index // self.ties * self.spacing
+        return Transaction(
+            id=self.row_id(index),
+            program_id=self.program_id,
+            definition_id=self.definition_id,
+            contact_id=self.contact_id,
+            subscription_id=self.subscription_id,
+            kind="credit",
+            size=self.size,
+            sent_negative=False,
+            status="completed",
+            meta={"row": index},
+            event_time=moment,
+            created_at=moment,
+            updated_at=moment,
+            completed_at=moment,
+        )
+
+
+def locate(transaction_id: str) -> tuple[int, int] | None:
+    """The block and index that the id of a seeded row names."""
+    if transaction_id[8:24] != "-5eed-4000-8000-":
+        return None
+    return int(transaction_id[:8], 16), int(transaction_id[24:], 16)
+
+
+@frozen
+class Rows(Sequence[Transaction]):
+    """Seeded rows followed by recorded ones."""
+
+    seeded: SeededRows | None
+    recorded: list[Transaction]
+
+    def __len__(self) -> int:
+        return len(self.recorded) + (self.seeded.count if self.seeded else 0)
+
+    @overload
+    def __getitem__(self, index: int) -> Transaction: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Transaction]: ...
+    def __getitem__(self, index: int | slice) -> Transaction | list[Transaction]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if self.seeded is None:
+            return self.recorded[index]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        position = index % len(self)
+        if position < self.seeded.count:
+            return self.seeded.row(position)
+        return self.recorded[position - self.seeded.count]
+
+
+@frozen
+class Wanted:
+    """A filter on history; None lets everything pass."""
+
+    status: str | None = None
+    kind: str | None = None
+    subscription_id: str | None = None
+
+    def lets_pass(self, status: str, kind: str, subscription_id: str) -> bool:
+        """Whether a row with these values is wanted."""
+        return (
+            (self.status is None or self.status == status)
+            and (self.kind is None or self.kind == kind)
+            and (self.subscription_id is None or self.subscription_id == subscription_id)
+        )
+
+
+_EVERYTHING = Wanted()
+
+
+@define(eq=False)
+class History:
+    """The rows, oldest first. ``changed`` must be called when a row's status changes."""
+
+    _rows: Rows
+    _filtered: dict[Wanted, Rows]
+
+    def __init__(self) -> None:
+        self._rows = Rows(None, [])
+        self._filtered = {}
+
+    def add(self, row: Transaction) -> None:
+        """Append the newest row."""
+        self._rows.recorded.append(row)
+        self.changed()
+
+    def seed(self, rows: SeededRows) -> None:
+        """Put ``rows`` in front; they must all be older than what is there, so nothing may be there."""
+        if self._rows:
+            raise ValueError("only an empty history can be seeded")
+        self._rows = Rows(rows, [])
+        self.changed()
+
+    def remove(self, row: Transaction) -> None:
+        """Take a recorded row out."""
+        self._rows.recorded.remove(row)
+        self.changed()
+
+    def changed(self) -> None:
+        """Forget what filters found."""
+        if self._filtered:
+            self._filtered.clear()
+
+    def rows(self, wanted: Wanted = _EVERYTHING) -> Rows:
+        """All rows that ``wanted`` lets pass, oldest first; found once, remembered until something changes."""
+        if wanted == _EVERYTHING:
+            return self._rows
+        found = self._filtered.get(wanted)
+        if found is None:
+            seeded = self._rows.seeded
+            if seeded is not None and not wanted.lets_pass("completed", "credit", seeded.subscription_id):
+                seeded = None
+            recorded = [
+                row for row in self._rows.recorded if wanted.lets_pass(row.status, row.kind, row.subscription_id)
+            ]
+            found = self._filtered[wanted] = Rows(seeded, recorded)
+        return found
+
+    def total(self) -> Decimal:
+        """Sum of the completed rows, debits taken off."""
+        seeded = self._rows.seeded
+        total = seeded.size * seeded.count if seeded else ZERO
+        for row in self._rows.recorded:
+            if row.status == "completed":
+                total += row.size if row.kind == "credit" else -row.size
+        return total
+
+
+def visible(rows: Rows, until: datetime) -> int:
+    """How many of ``rows`` were created at ``until`` or before."""
+    return bisect_right(rows, until, key=_created_at)
+
+
+def shuffled_ties(rows: Rows, start: int, stop: int, random: Random) -> list[Transaction]:
+    """``rows[start:stop]`` of a listing in which rows with the same ``createdAt`` stand in no particular order."""
+    if start >= stop:
+        return []
+    first, last = start, stop
+    while first > 0 and rows[first - 1].created_at == rows[first].created_at:
+        first -= 1
+    while last < len(rows) and rows[last].created_at == rows[last - 1].created_at:
+        last += 1
+    groups = [list(group) for _, group in groupby(rows[first:last], key=_created_at)]
+    for group in groups:
+        random.shuffle(group)
+    return list(chain.from_iterable(groups))[start - first : stop - first]

@@ -1,0 +1,70 @@
+"""What forbids a credit or a debit: caps per operation, windowed limits, and the balance's floor and ceiling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .amounts import ZERO
+from .periods import shifted, start_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from decimal import Decimal
+
+    from .records import Definition, Limit
+
+
+class Breach(Exception):  # noqa: N818 - a rule of the program at work, not a defect of the sandbox
+    """The rule that forbids a transaction, as its ``rejectReason`` (Brevo documents no texts)."""
+
+
+def window_start(limit: Limit, now: datetime) -> datetime:
+    """Since when transactions count against ``limit``.
+
+    A sliding limit reaches back the exact span; any other starts with a calendar unit in UTC: the current one is the
+    last of its ``durationValue`` units. (Brevo documents ``slidingSchedule`` as a rolling window and nothing else.)
+    """
+    if limit.sliding:
+        return shifted(now, -limit.duration_value, limit.duration_unit)
+    return start_of(shifted(now, 1 - limit.duration_value, limit.duration_unit), limit.duration_unit)
+
+
+def check_operation_cap(definition: Definition, kind: str, size: Decimal) -> None:
+    """Raise ``Breach`` when a single operation moves more than the definition allows."""
+    cap = definition.max_credit if kind == "credit" else definition.max_debit
+    if cap is not None and size > cap:
+        raise Breach(f"amount exceeds the maximum {kind} amount per operation")
+
+
+def check_limit(limit: Limit, size: Decimal, earlier: Iterable[Decimal]) -> None:
+    """Raise ``Breach`` when ``size`` on top of the ``earlier`` sizes of the window is more than ``limit`` allows."""
+    used = list(earlier)
+    total = len(used) + 1 if limit.counts == "transaction" else sum(used, size)
+    if total > limit.value:
+        raise Breach(f"{limit.kind} {limit.counts} limit reached")
+
+
+def fitting_credit(definition: Definition, balance: Decimal, size: Decimal) -> Decimal:
+    """How much of a credit the balance takes.
+
+    Above ``maxAmount`` the ``partial`` strategy credits what fits, any other is ``strict`` and raises ``Breach``; so
+    does a full balance under either.
+    """
+    if definition.max_amount is None:
+        return size
+    room = max(ZERO, definition.max_amount - balance)
+    if size <= room:
+        return size
+    if definition.overtaking == "partial" and room > 0:
+        return room
+    raise Breach("maximum balance reached")
+
+
+def check_floor(definition: Definition, available: Decimal, size: Decimal, *, floor_at_zero: bool) -> None:
+    """Raise ``Breach`` when a debit would leave less than ``minAmount`` (unset: zero, or no floor at all)."""
+    floor = definition.min_amount
+    if floor is None and floor_at_zero:
+        floor = ZERO
+    if floor is not None and available - size < floor:
+        raise Breach("insufficient balance" if floor == 0 else "minimum balance reached")

@@ -1,0 +1,124 @@
+"""What the ledger keeps: definitions, limits, transactions, lots of points, orders."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from attrs import define, frozen
+
+UNITS = frozenset("POINTS EUR USD MXN GBP INR CAD SGD RON JPY MYR CLP PEN MAD AUD CHF BRL".split())
+STATUSES = frozenset({"draft", "completed", "rejected", "cancelled", "expired"})
+KINDS = frozenset({"credit", "debit"})
+PERIODS = frozenset({"day", "week", "month", "year"})
+
+
+@frozen(kw_only=True)
+class Definition:
+    """The rules of one kind of balance; one version of it, draft or active."""
+
+    id: str
+    name: str
+    unit: str
+    created_at: datetime
+    updated_at: datetime
+    description: str | None = None
+    image_ref: str | None = None
+    min_amount: Decimal | None = None
+    max_amount: Decimal | None = None
+    max_credit: Decimal | None = None
+    max_debit: Decimal | None = None
+    overtaking: str | None = None
+    credit_rounding: str | None = None
+    debit_rounding: str | None = None
+    duration_value: int | None = None
+    duration_unit: str | None = None
+    duration_modifier: str | None = None
+    expires_on: tuple[int, int] | None = None
+    """Day and month on which points lapse, every year."""
+    meta: dict[str, Any] | None = None
+
+    @property
+    def internal(self) -> bool:
+        """Hidden from members' reads unless ``includeInternal`` is sent."""
+        return bool(self.meta and self.meta.get("isInternal") is True)
+
+
+@frozen(kw_only=True)
+class Limit:
+    """At most so many transactions, or so much, in a window of time."""
+
+    id: str
+    definition_id: str
+    kind: str
+    """``credit`` or ``debit``."""
+    counts: str
+    """``transaction`` (how many) or ``amount`` (how much)."""
+    duration_value: int
+    duration_unit: str
+    value: Decimal
+    sliding: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@define(kw_only=True, eq=False)
+class Transaction:
+    """One credit or debit on its way from draft to its end."""
+
+    id: str
+    program_id: str
+    definition_id: str
+    contact_id: int
+    subscription_id: str
+    kind: str
+    size: Decimal
+    """How much, never negative; ``kind`` says which way."""
+    sent_negative: bool
+    """Whether the caller wrote the amount with a minus."""
+    status: str
+    meta: dict[str, Any] | None
+    event_time: datetime
+    created_at: datetime
+    updated_at: datetime
+    draft_expires_at: datetime | None = None
+    points_lifetime: int | None = None
+    """``balanceExpiryInMinutes``: minutes that the credited points live."""
+    points_expire_at: datetime | None = None
+    completed_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    rejected_at: datetime | None = None
+    reject_reason: str | None = None
+    balance_after: Decimal | None = None
+
+
+@define(kw_only=True, eq=False)
+class Lot:
+    """What is left of one credit's points."""
+
+    id: str
+    remaining: Decimal
+    created_at: datetime
+    expires_at: datetime | None
+
+
+@frozen(kw_only=True)
+class Order:
+    """A transaction to be completed at a later moment."""
+
+    id: str
+    transaction: Transaction
+    source: str
+    due_at: datetime
+    expires_at: datetime | None
+    created_at: datetime
+
+
+@frozen(kw_only=True)
+class CreatedBalance:
+    """What creating a contact's balance answers."""
+
+    id: str
+    amount: Decimal
+    created_at: datetime
