@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, runtime_checka
 from attrs import Attribute, field, frozen
 from yarl import URL
 
-from .errors import InvalidRequestError
+from brevo_balance_async.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +61,15 @@ class HeaderSecret(str):
         return repr(Secret(str(self)))
 
 
+class SecretBytes(bytes):
+    """A body with a secret in it, masked where a traceback shows its locals."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "SecretBytes(…)"
+
+
 def _secret(value: str | Secret) -> Secret:
     return value if isinstance(value, Secret) else Secret(value)
 
@@ -69,7 +78,7 @@ def _optional_secret(value: str | Secret | None) -> Secret | None:
     return None if value is None else _secret(value)
 
 
-def _check_secret(_: object, attribute: Attribute[Secret | None], value: Secret | None) -> None:
+def _check_secret(_: object, attribute: Attribute[Any], value: Secret | None) -> None:
     if value is None:
         return
     text = value.reveal()
@@ -149,7 +158,9 @@ def _check_attempts(_: object, attribute: Attribute[int], value: int) -> None:
 
 def _check_reserve(_: object, attribute: Attribute[float], value: float) -> None:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 1:
-        raise InvalidRequestError(attribute.name, f"must be a share from 0 up to but not including 1, not {value!r}")
+        raise InvalidRequestError(
+            attribute.name, f"must be a share from 0 up to but not including 1, not {value!r}"
+        )
 
 
 @frozen

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from .errors import BalanceError
+    from brevo_balance_async.errors import BalanceError
 
 log = logging.getLogger("brevo_balance_async.requests")
 
@@ -96,13 +96,26 @@ def log_event(event: Event) -> None:
     """
     match event:
         case OutcomeUnknown():
-            log.warning("%s: outcome unknown after attempt %d: %s", event.endpoint, event.attempt, event.error or "cancelled")
+            log.warning(
+                "%s: outcome unknown after attempt %d: %s",
+                event.endpoint,
+                event.attempt,
+                event.error or "cancelled",
+            )
         case AttemptStarted():
             log.debug("%s: attempt %d, %s %s", event.endpoint, event.attempt, event.method, event.url)
         case AttemptFinished():
-            log.debug("%s: attempt %d, status %d in %.3f s", event.endpoint, event.attempt, event.status, event.seconds)
+            log.debug(
+                "%s: attempt %d, status %d in %.3f s",
+                event.endpoint,
+                event.attempt,
+                event.status,
+                event.seconds,
+            )
         case AttemptFailed():
-            log.debug("%s: attempt %d failed (sent: %s): %s", event.endpoint, event.attempt, event.sent, event.error)
+            log.debug(
+                "%s: attempt %d failed (sent: %s): %s", event.endpoint, event.attempt, event.sent, event.error
+            )
         case RetryScheduled():
             log.debug("%s: again in %.2f s after attempt %d", event.endpoint, event.delay, event.attempt)
         case QuotaWait():

@@ -335,7 +335,8 @@ class Balance:
 class DefinitionPage:
     """An answer of the definition listing; it states no count."""
 
-    items: tuple[BalanceDefinition, ...] = ()
+    items: tuple[BalanceDefinition, ...] | None = None
+    """None: the answer holds no listing at all."""
 
 
 @frozen(kw_only=True)
@@ -344,6 +345,7 @@ class ContactBalancePage:
 
     items: tuple[ContactBalance, ...] = field(default=(), metadata={"wire": "balances"})
     count: int | None = None
+    balance_definition_id: str | None = None
 
 
 @frozen(kw_only=True)
@@ -352,6 +354,8 @@ class ActiveBalancePage:
 
     items: tuple[ActiveBalance, ...] = field(default=(), metadata={"wire": "activeBalances"})
     count: int | None = None
+    contact_id: int | None = None
+    balance_definition_id: str | None = None
 
 
 @frozen(kw_only=True)
@@ -361,3 +365,5 @@ class TransactionHistoryPage:
     items: tuple[TransactionRecord, ...] = field(default=(), metadata={"wire": "transactionHistory"})
     count: int | None = None
     """Of all transactions, not of this page."""
+    contact_id: int | None = None
+    balance_definition_id: str | None = None

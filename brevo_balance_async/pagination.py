@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from brevo_balance_async.core.walk import Batch, Listing, OffsetMeaning, WalkMemory
+from brevo_balance_async.core.listing import Batch, Listing, OffsetMeaning, WalkMemory
 from brevo_balance_async.errors import UnprocessableError
 
 __all__ = ["Batch", "Fetch", "Listing", "OffsetMeaning", "Page", "Paginator", "WalkMemory"]

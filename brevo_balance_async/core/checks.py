@@ -9,8 +9,8 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from ..errors import InvalidRequestError
-from ..models import UNSET, Unset
+from brevo_balance_async.errors import InvalidRequestError
+from brevo_balance_async.models import UNSET, DurationUnit
 
 if TYPE_CHECKING:
     from enum import StrEnum
@@ -56,7 +56,8 @@ def number(argument: str, value: Decimal | float | str) -> Decimal:
     double = float(amount)
     if not math.isfinite(double) or Decimal(repr(double)) != amount:
         raise InvalidRequestError(
-            argument, f"{value!r} has more digits than a JSON number carries exactly (about 15); round it first"
+            argument,
+            f"{value!r} has more digits than a JSON number carries exactly (about 15); round it first",
         )
     return amount
 
@@ -73,7 +74,7 @@ def text(argument: str, value: str, *, most: int | None = None, least: int = 0) 
     """Text of a bounded length."""
     if not isinstance(value, str):
         raise InvalidRequestError(argument, f"must be text, not {value!r}")
-    if len(value) < least or not value.strip() and least:
+    if len(value) < least or (not value.strip() and least):
         raise InvalidRequestError(argument, "must not be empty")
     if most is not None and len(value) > most:
         raise InvalidRequestError(argument, f"must have at most {most} characters, not {len(value)}")
@@ -88,7 +89,14 @@ def word(argument: str, value: str, words: type[StrEnum]) -> str:
     return str(value)
 
 
-def flag(argument: str, value: bool) -> bool:
+def span(argument: str, value: str) -> str:
+    """A unit of time that Brevo takes; ``hour`` appears in answers only."""
+    if value == DurationUnit.HOUR:
+        raise InvalidRequestError(argument, "must be one of day, week, month, year, not 'hour'")
+    return word(argument, value, DurationUnit)
+
+
+def flag(argument: str, value: object) -> bool:
     """True or False."""
     if not isinstance(value, bool):
         raise InvalidRequestError(argument, f"must be True or False, not {value!r}")
@@ -100,7 +108,9 @@ def moment(argument: str, value: datetime) -> datetime:
     if not isinstance(value, datetime):
         raise InvalidRequestError(argument, f"must be a datetime, not {value!r}")
     if value.utcoffset() is None:
-        raise InvalidRequestError(argument, f"must carry a time zone (datetime.UTC, say), not be naive: {value!r}")
+        raise InvalidRequestError(
+            argument, f"must carry a time zone (datetime.UTC, say), not be naive: {value!r}"
+        )
     return value
 
 
@@ -133,21 +143,3 @@ def not_both(first: str, first_value: object, second: str, second_value: object)
     """Refuse two arguments that exclude each other."""
     if given(first_value) and given(second_value):
         raise InvalidRequestError(second, f"cannot go together with {first}; give one of them")
-
-
-__all__ = [
-    "Unset",
-    "amount",
-    "contact_id",
-    "day_of_year",
-    "flag",
-    "given",
-    "mapping",
-    "moment",
-    "not_both",
-    "number",
-    "text",
-    "uuid",
-    "whole",
-    "word",
-]

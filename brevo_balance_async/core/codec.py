@@ -13,15 +13,15 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, get_args, get_origin
 from uuid import UUID
 
 import attrs
 from cattrs import Converter, transform_error
 from cattrs.gen import make_dict_structure_fn, override
 
-from ..errors import BODY_START, DecodeError, InvalidRequestError
-from ..models import SubscriptionBalances, TransactionStatus, Unset
+from brevo_balance_async.errors import BODY_START, DecodeError, InvalidRequestError
+from brevo_balance_async.models import SubscriptionBalances, TransactionStatus, Unset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,13 +43,20 @@ def _wire_name(attribute: attrs.Attribute[Any]) -> str:
     return str(attribute.metadata.get("wire") or camel(attribute.name))
 
 
+@attrs.frozen
+class Json:
+    """Parsed JSON as it is, for a route that has no model."""
+
+    value: Any
+
+
 # Reading -----------------------------------------------------------------------------------------------------
 
 
 def _decimal(value: Any, _: object = None) -> Decimal | None:
     kind = type(value)
-    if kind is Decimal or value is None:
-        return value  # type: ignore[no-any-return]  # its type has just been looked at
+    if value is None or isinstance(value, Decimal):
+        return value
     if kind is int or kind is str:
         try:
             return Decimal(value)
@@ -74,7 +81,7 @@ def _timestamp_or_text(value: Any, _: object = None) -> datetime | str | None:
 
 def _text(value: Any, _: object = None) -> str | None:
     if value is None or type(value) is str:
-        return value  # type: ignore[no-any-return]
+        return value
     if type(value) in {int, Decimal}:
         return str(value)
     raise ValueError(f"expected text, got {value!r}")
@@ -86,7 +93,7 @@ def _id(value: Any, _: object = None) -> str:
 
 def _integer(value: Any, _: object = None) -> int | None:
     if value is None or type(value) is int:
-        return value  # type: ignore[no-any-return]
+        return value
     if type(value) in {str, Decimal} and (number := Decimal(value)) == number.to_integral_value():
         return int(number)
     raise ValueError(f"expected a whole number, got {value!r}")
@@ -94,13 +101,13 @@ def _integer(value: Any, _: object = None) -> int | None:
 
 def _boolean(value: Any, _: object = None) -> bool | None:
     if value is None or type(value) is bool:
-        return value  # type: ignore[no-any-return]
+        return value
     raise ValueError(f"expected true or false, got {value!r}")
 
 
 def _mapping(value: Any, _: object = None) -> dict[str, Any] | None:
     if value is None or type(value) is dict:
-        return value  # type: ignore[no-any-return]
+        return value
     raise ValueError(f"expected an object, got {value!r}")
 
 
@@ -139,7 +146,7 @@ def _enum_hook(kind: Any) -> Callable[..., Any]:
 def _structure_model(kind: type[Any], converter: Converter) -> Callable[[Any, Any], Any]:
     """A generated structure function, wrapped so that unknown members are kept."""
     fields = attrs.fields(kind)
-    names = {a.name: override(rename=_wire_name(a)) for a in fields if a.name != "extra"}
+    names: dict[str, Any] = {a.name: override(rename=_wire_name(a)) for a in fields if a.name != "extra"}
     generated = make_dict_structure_fn(kind, converter, extra=override(omit=True), **names)
     known = frozenset(_wire_name(a) for a in fields if a.name != "extra")
     keeps_extra = any(a.name == "extra" for a in fields)
@@ -156,7 +163,8 @@ def _structure_model(kind: type[Any], converter: Converter) -> Callable[[Any, An
 
 
 def _structure_rows(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:
-    (row,) = {arg for arg in get_args(kind) if arg is not Ellipsis}
+    rows_of = next((arg for arg in get_args(kind) if get_origin(arg) is tuple), kind)
+    row = get_args(rows_of)[0]
     structure = converter.get_structure_hook(row)
 
     def rows(value: Any, _: Any) -> tuple[Any, ...]:
@@ -172,11 +180,12 @@ def _structure_rows(kind: Any, converter: Converter) -> Callable[[Any, Any], Any
 def _make_converter(*, detailed: bool) -> Converter:
     converter = Converter(detailed_validation=detailed)
     for kind, hook in _BY_TYPE.items():
-        converter.register_structure_hook_func(lambda given, kind=kind: given == kind, hook)
+        converter.register_structure_hook(kind, hook)
     converter.register_structure_hook_factory(_is_open_enum, _enum_hook)
     converter.register_structure_hook_factory(attrs.has, lambda kind: _structure_model(kind, converter))
     converter.register_structure_hook_factory(
-        lambda kind: getattr(kind, "__origin__", None) is tuple, lambda kind: _structure_rows(kind, converter)
+        lambda kind: any(get_origin(each) is tuple for each in (kind, *get_args(kind))),
+        lambda kind: _structure_rows(kind, converter),
     )
     balances = converter.get_structure_hook(SubscriptionBalances)
 
@@ -184,6 +193,7 @@ def _make_converter(*, detailed: bool) -> Converter:
         # The guides show a bare array, the reference an object: read both.
         return balances({"balance": value} if type(value) is list else value, kind)
 
+    converter.register_structure_hook(Json, lambda value, _: Json(value))
     converter.register_structure_hook(SubscriptionBalances, subscription_balances)
     return converter
 
@@ -231,7 +241,7 @@ def _explain(value: Any, kind: type[Any]) -> tuple[str, ...]:
     """Go over a failed answer once more, slowly, for lines of path and reason."""
     try:
         _make_converter(detailed=True).structure(value, kind)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (explained below, never hidden)
         return tuple(transform_error(error, format_exception=lambda inner, _: str(inner)))
     return ()
 
@@ -272,14 +282,15 @@ _encoder: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separato
 
 
 @cache
-def _wire_names(kind: type[Any]) -> tuple[tuple[str, str], ...]:
+def _wire_names(kind: type) -> tuple[tuple[str, str], ...]:
     return tuple((a.name, _wire_name(a)) for a in attrs.fields(kind))
 
 
 def encode(body: Any) -> bytes:
     """A request body as JSON; a value JSON cannot carry is an ``InvalidRequestError``."""
-    if attrs.has(type(body)):
-        values = ((wire, getattr(body, name)) for name, wire in _wire_names(type(body)))
+    kind: type = type(body)
+    if attrs.has(kind):
+        values = ((wire, getattr(body, name)) for name, wire in _wire_names(kind))
         body = {wire: value for wire, value in values if value is not Unset.UNSET}
     try:
         return _encoder.encode(body).encode()

@@ -9,7 +9,8 @@ from urllib.parse import quote, urlencode
 
 from attrs import field, frozen
 
-from ..errors import (
+from brevo_balance_async.core import codec
+from brevo_balance_async.errors import (
     BODY_START,
     BY_STATUS,
     DecodeError,
@@ -18,7 +19,6 @@ from ..errors import (
     ResponseError,
     ServerError,
 )
-from . import codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,6 +58,8 @@ class Endpoint(Generic[T]):
     """Model of the answer; ``NoneType`` where there is none."""
     refuses: frozenset[int] = frozenset()
     """Further statuses that Brevo documents as a refusal of this operation."""
+    lists: str = ""
+    """The answer's member with the rows, if it is a listing: an answer without a body is a page without rows."""
     look_for: str = "read the state of what it changes"
     """What tells whether an unclear write was applied."""
 
@@ -89,7 +91,13 @@ class Response:
     """Closes the connection it came on, because the next answer on it may be somebody else's too."""
 
 
-def build(base_url: str, endpoint: Endpoint[Any], ids: tuple[str, ...], query: Mapping[str, Any] | None, body: object) -> Request:
+def build(
+    base_url: str,
+    endpoint: Endpoint[Any],
+    ids: tuple[str, ...],
+    query: Mapping[str, Any] | None,
+    body: object,
+) -> Request:
     """The request for one call; ids are quoted, query names spelled as the wire wants them."""
     url = base_url + endpoint.path.format(*[quote(each, safe="") for each in ids])
     if query and (pairs := _pairs(query)):
@@ -108,13 +116,17 @@ def _pairs(query: Mapping[str, Any]) -> list[tuple[str, str]]:
     return pairs
 
 
-def build_free(base_url: str, method: str, path: str, params: Mapping[str, Any] | None, json_body: object) -> Request:
+def build_free(
+    base_url: str, method: str, path: str, params: Mapping[str, Any] | None, json_body: object
+) -> Request:
     """The request for a route this package has no call for; the path stays below the base URL."""
     method = method.upper()
     if method not in {"GET", "POST", "PUT", "PATCH", "DELETE"}:
         raise InvalidRequestError("method", f"must be GET, POST, PUT, PATCH or DELETE, not {method!r}")
     if not path.startswith("/") or path.startswith("//") or any(mark in path for mark in "?#\\"):
-        raise InvalidRequestError("path", f"must begin with one slash and hold no ?, # or backslash, not {path!r}")
+        raise InvalidRequestError(
+            "path", f"must begin with one slash and hold no ?, # or backslash, not {path!r}"
+        )
     if any(part.replace("%2e", ".").replace("%2E", ".") in {".", ".."} for part in path.split("/")):
         raise InvalidRequestError("path", f"must not climb out of the base URL with dot segments: {path!r}")
     url = base_url + quote(path, safe="/%:@!$&'()*+,;=-._~")
@@ -133,10 +145,10 @@ def read(endpoint: Endpoint[T], response: Response) -> T:
     """The value of a successful answer; ``ResponseError`` or ``DecodeError`` otherwise."""
     if not 200 <= response.status < 300:
         raise refusal(response)
-    if endpoint.answer is type(None):
+    if endpoint.answer is type(None) or (endpoint.answer is codec.Json and not response.body):
         return None  # type: ignore[return-value]  # T is None here
-    if not response.body and endpoint.replay is Replay.READ and hasattr(endpoint.answer, "is_empty_page"):
-        return endpoint.answer()
+    if endpoint.lists and not response.body:
+        return codec.structure({endpoint.lists: []}, endpoint.answer, b"")
     try:
         return codec.decode(response.body, endpoint.answer)
     except DecodeError as error:
@@ -162,7 +174,9 @@ def refusal(response: Response) -> ResponseError:
         "body": text,
     }
     if 300 <= status < 400:
-        return ResponseError("the server redirects; redirects are not followed, they would take the key along", **fields)
+        return ResponseError(
+            "the server redirects; redirects are not followed, they would take the key along", **fields
+        )
     message = message or (f"the server answered {text[:200]!r}" if text else "the server gave no reason")
     if status == 429:
         return RateLimitedError(message, retry_after=retry_after(response), **fields)
@@ -214,15 +228,13 @@ def mismatch(answer: object, expect: Expect) -> str | None:
         if wanted is PRESENT:
             if got is None or got == "":
                 return f"{name} is missing"
-        elif got is None or got == "" or got == wanted:
-            continue
         elif name == "meta":
-            if got and (reason := _meta_mismatch(got, wanted)):
+            if got and got != wanted and (reason := _meta_mismatch(got, wanted)):
                 return reason
         elif isinstance(wanted, frozenset):
-            if got not in wanted:
+            if got is not None and got not in wanted:
                 return f"{name} is {got!r}"
-        elif str(got).lower() != str(wanted).lower():
+        elif got is not None and got != "" and str(got).lower() != str(wanted).lower():
             return f"{name} is {got!r}, not {wanted!r}"
     return None
 

@@ -1,15 +1,14 @@
 """The gate in front of every attempt: who may send now, who waits, and for how long.
 
-``window.py`` decides from numbers; here is the queue around it. One lane per ``reserve``, the lane that leaves
-less to others going later, so that live calls (reserve 0) are served before bulk; within a lane, first come
-first served. Nothing here needs a task of its own: answers and one timer move the queue.
+``window.py`` decides from numbers; here is the queue around it. There is a lane for each ``reserve``, and the
+lane that leaves less to others goes later, so that live calls (reserve 0) are served before bulk. Within a
+lane the order is that of asking. No task runs here: answers and one timer move the queue.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from bisect import insort
 from collections import OrderedDict
 from datetime import UTC, datetime
 from random import random as uniform
@@ -22,7 +21,7 @@ from brevo_balance_async.core.window import UNTIL_ANSWER, Lane, Permit, Window
 from brevo_balance_async.errors import ClientStateError, QuotaWaitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from brevo_balance_async.core.clock import Clock, Timer
 
@@ -40,18 +39,20 @@ class QuotaState:
     limit: int
     """Requests that the account may send in a window (600 to 3,600 an hour, by plan)."""
     remaining: int
-    """Requests that may still be sent, as known now: the last answer's figure less what was sent since."""
+    """Requests that may still be sent, as known now: what the last answer said less what was sent since."""
     resets_in: float
     """Seconds from ``observed_at`` to the end of the window."""
     observed_at: datetime
-    """When the answer came that told, in UTC by this machine's clock."""
+    """When that answer came, in UTC by this machine's clock."""
 
 
 @define(eq=False)
 class _Waiter:
+    asked_at: float
+    max_wait: float
     woken: asyncio.Future[None]
-    deadline: float
     permit: Permit | None = None
+    wait: float = 0.0  # set when the waiter is turned away: the whole wait that the quota asks for
 
 
 @define(eq=False)
@@ -68,7 +69,7 @@ class Gate:
     def __init__(self, clock: Clock, *, random: Callable[[], float] = uniform) -> None:
         self._clock = clock
         self._window = Window(random)
-        self._lanes: list[_Queue] = []  # in the order of service
+        self._lanes: dict[float, _Queue] = {}  # by reserve, in the order of service
         self._timer: Timer | None = None
         self._closed = False
 
@@ -78,12 +79,8 @@ class Gate:
         window = self._window
         if window.limit is None:
             return None
-        return QuotaState(
-            window.limit,
-            max(0, window.left),
-            window.ends_at - window.heard_at,
-            datetime.fromtimestamp(window.heard_wall, UTC),
-        )
+        observed_at = datetime.fromtimestamp(window.heard_wall, UTC)
+        return QuotaState(window.limit, max(0, window.left), window.ends_at - window.heard_at, observed_at)
 
     @property
     def limit(self) -> int | None:
@@ -96,20 +93,19 @@ class Gate:
         return self._window.in_flight
 
     def try_enter(self, reserve: float) -> Permit | None:
-        """A permit if one is to be had without waiting, else ``None``."""
+        """Give a permit if one is to be had without waiting."""
         if self._closed:
             raise ClientStateError("the client is closed")
-        lane = self._lane(reserve)
-        window = self._window
-        if window.silent:
-            return window.send(0.0, lane)
-        for earlier in self._lanes:
+        lane = self._lanes.get(reserve) or self._new_lane(reserve)
+        if self._window.silent:
+            return self._window.pass_by(lane)
+        for earlier in self._lanes.values():
             if earlier.waiters:
                 return None
             if earlier is lane:
                 break
         now = self._clock.time()
-        return None if window.wait(now, lane) > 0 else window.send(now, lane)
+        return None if self._window.wait(now, lane) > 0 else self._window.send(now, lane)
 
     async def enter(
         self, *, reserve: float, max_wait: float | None, on_wait: Callable[[float], None] | None = None
@@ -117,29 +113,30 @@ class Gate:
         """Wait for a permit.
 
         ``on_wait`` is told the expected seconds when a wait begins (0 while nothing is known). Raises
-        ``QuotaWaitError`` at once, nothing spent, if the wait is known to exceed ``max_wait`` seconds (``None``:
-        as long as it takes), and later if it turns out to; ``ClientStateError`` if the gate is closed.
+        ``QuotaWaitError`` at once, nothing spent, if the wait is known to exceed ``max_wait`` seconds
+        (``None``: as long as it takes), and later if it turns out to; ``ClientStateError`` if the gate is
+        closed, then or during the wait.
         """
         permit = self.try_enter(reserve)
         if permit is not None:
             return permit
-        lane = self._lane(reserve)
-        asked_at = self._clock.time()
-        wait = self._expected_wait(asked_at, lane, sum(len(other.waiters) for other in self._until(lane)))
+        lane = self._lanes[reserve]
+        now = self._clock.time()
+        ahead = sum(len(other.waiters) for other in self._lanes.values() if other.reserve <= reserve)
+        wait = self._expected_wait(now, lane, ahead)
         if max_wait is not None and wait > max_wait:
             raise QuotaWaitError(wait, max_wait)
         if on_wait is not None:
             on_wait(wait)
-        waiter = _Waiter(
-            asyncio.get_running_loop().create_future(), math.inf if max_wait is None else asked_at + max_wait
-        )
+        woken = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(now, math.inf if max_wait is None else max_wait, woken)
         lane.waiters[waiter] = None
         self._move()
         try:
             if max_wait is None:
-                await waiter.woken
+                await woken
             else:
-                await wait_for_timer(self._clock, max_wait, waiter.woken)
+                await wait_for_timer(self._clock, max_wait, woken)
         except asyncio.CancelledError:
             if waiter.permit is not None:  # granted and cancelled in the same breath: the next one gets it
                 self.cancel(waiter.permit)
@@ -148,73 +145,81 @@ class Gate:
             lane.waiters.pop(waiter, None)
         if waiter.permit is not None:
             return waiter.permit
+        if self._closed:
+            raise ClientStateError("the client was closed during a wait for quota")
         now = self._clock.time()
-        raise QuotaWaitError(now - asked_at + self._expected_wait(now, lane, 0), max_wait or 0.0)
+        wait = max(waiter.wait, now - waiter.asked_at + self._expected_wait(now, lane, 0))
+        raise QuotaWaitError(wait, waiter.max_wait)
 
     def leave(self, permit: Permit, *, status: int | None, headers: Mapping[str, str] | None) -> None:
         """Return a permit after its request, exactly once.
 
-        ``status`` and ``headers`` (any case if the mapping does not care, else lower case) are the answer's; both
-        ``None`` if none came: the request stays charged, because the server may have counted it.
+        ``status`` and ``headers`` are the answer's; names are looked up in lower case. Both are ``None`` if
+        no answer came: the request stays charged, because the server may have counted it.
         """
         self._window.answer(self._clock.time(), permit, status, headers)
         self._move()
 
     def cancel(self, permit: Permit) -> None:
-        """Return a permit whose request certainly never left, instead of ``leave``: its charge is given back."""
+        """Return a permit whose request certainly never left, instead of ``leave``: nothing is charged."""
         self._window.cancel(permit)
         self._move()
 
     def close(self) -> None:
-        """End every wait with ``ClientStateError``, and refuse new ones. Permits given out may still return."""
+        """End every wait with ``ClientStateError`` and refuse new ones; permits given out may return."""
         self._closed = True
-        for lane in self._lanes:
+        for lane in self._lanes.values():
             for waiter in lane.waiters:
-                if not waiter.woken.done():
-                    waiter.woken.set_exception(ClientStateError("the client was closed during a quota wait"))
+                _wake(waiter)
             lane.waiters.clear()
         self._move()
 
-    def _lane(self, reserve: float) -> _Queue:
-        for lane in self._lanes:
-            if lane.reserve == reserve:
-                return lane
+    def _new_lane(self, reserve: float) -> _Queue:
         lane = _Queue(reserve)
-        insort(self._lanes, lane, key=lambda other: other.reserve)
+        self._lanes = dict(sorted({**self._lanes, reserve: lane}.items()))
         return lane
 
-    def _until(self, lane: _Queue) -> Iterator[_Queue]:
-        return (other for other in self._lanes if other.reserve <= lane.reserve)
-
     def _expected_wait(self, now: float, lane: Lane, ahead: int) -> float:
-        """As far as is known: an answer on its way may end the wait at any moment, so it counts as 0."""
+        """Seconds, as far as is known: an answer on its way may end the wait any moment, so it counts 0."""
         wait = self._window.wait(now, lane, ahead)
         return 0.0 if wait == UNTIL_ANSWER else wait
 
     def _move(self) -> None:
-        """Grant what can be granted, refuse who would overstay, and set the timer for the next in line."""
+        """Grant what can be granted, turn away who would overstay, set the timer for the next in line."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not any(lane.waiters for lane in self._lanes):
+        for lane in self._lanes.values():
+            if lane.waiters:
+                break
+        else:
             return
         now = self._clock.time()
-        ahead = 0
         soonest = UNTIL_ANSWER
-        for lane in self._lanes:
+        ahead = 0
+        for lane in self._lanes.values():
             while lane.waiters and (wait := self._window.wait(now, lane)) <= 0:
                 waiter, _ = lane.waiters.popitem(last=False)
-                if not waiter.woken.done():  # else cancelled or out of time, and not yet gone
+                if not waiter.woken.done():  # else it was cancelled or is out of time, and not yet gone
                     waiter.permit = self._window.send(now, lane)
-                    waiter.woken.set_result(None)
+                    _wake(waiter)
             if lane.waiters and wait < UNTIL_ANSWER:
                 soonest = min(soonest, wait)
-                for waiter in lane.waiters:
-                    if (
-                        now + self._expected_wait(now, lane, ahead) > waiter.deadline
-                        and not waiter.woken.done()
-                    ):
-                        waiter.woken.set_result(None)
-                    ahead += 1
+                self._turn_away(now, lane, ahead)
+            ahead += len(lane.waiters)
         if soonest < UNTIL_ANSWER:
             self._timer = self._clock.call_later(soonest, self._move)
+
+    def _turn_away(self, now: float, lane: _Queue, ahead: int) -> None:
+        """Wake whoever would have to overstay, without a permit."""
+        for position, waiter in enumerate(lane.waiters, ahead):
+            if waiter.max_wait < math.inf:
+                wait = now - waiter.asked_at + self._expected_wait(now, lane, position)
+                if wait > waiter.max_wait:
+                    waiter.wait = wait
+                    _wake(waiter)
+
+
+def _wake(waiter: _Waiter) -> None:
+    if not waiter.woken.done():
+        waiter.woken.set_result(None)

@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
-from ..errors import BalanceError, ConnectFailedError, DecodeError, ResponseError, TransportError
-from .protocol import Replay, is_refusal
+from brevo_balance_async.core.protocol import Replay, is_refusal
+from brevo_balance_async.errors import (
+    BalanceError,
+    ConnectFailedError,
+    DecodeError,
+    ResponseError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .protocol import Endpoint
+    from brevo_balance_async.core.protocol import Endpoint
 
 # Statuses with which business code says no before it has done anything.
 _REFUSALS: Final = frozenset({400, 401, 403, 404, 405, 406, 413, 415, 422})

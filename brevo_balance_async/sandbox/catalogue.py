@@ -34,6 +34,10 @@ class Catalogue:
     def __iter__(self) -> Iterator[Program]:
         return iter(self._programs.values())
 
+    def clear(self) -> None:
+        """Forget every program."""
+        self._programs.clear()
+
     def add_program(self, program_id: str) -> Program:
         """The program, made when there is none."""
         found = self._programs.get(program_id)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from datetime import datetime, timedelta
 from itertools import chain, groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 from attrs import define, frozen
 
@@ -15,6 +13,7 @@ from .amounts import ZERO
 from .records import Transaction
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
     from decimal import Decimal
     from random import Random
 
@@ -70,7 +69,7 @@ def locate(transaction_id: str) -> tuple[int, int] | None:
 
 
 @frozen
-class Rows(Sequence[Transaction]):
+class Rows:
     """Seeded rows followed by recorded ones."""
 
     seeded: SeededRows | None
@@ -79,21 +78,18 @@ class Rows(Sequence[Transaction]):
     def __len__(self) -> int:
         return len(self.recorded) + (self.seeded.count if self.seeded else 0)
 
-    @overload
-    def __getitem__(self, index: int) -> Transaction: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Transaction]: ...
-    def __getitem__(self, index: int | slice) -> Transaction | list[Transaction]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+    def __getitem__(self, index: int) -> Transaction:
         if self.seeded is None:
             return self.recorded[index]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        position = index % len(self)
-        if position < self.seeded.count:
-            return self.seeded.row(position)
-        return self.recorded[position - self.seeded.count]
+        if index < self.seeded.count:
+            return self.seeded.row(index)
+        return self.recorded[index - self.seeded.count]
+
+    def between(self, start: int, stop: int) -> list[Transaction]:
+        """The rows from ``start`` up to ``stop``, which is left out."""
+        if self.seeded is None:
+            return self.recorded[start:stop]
+        return [self[index] for index in range(start, stop)]
 
 
 @frozen
@@ -117,15 +113,25 @@ _EVERYTHING = Wanted()
 
 
 @define(eq=False)
+class Page:
+    """A page of rows in the order of the listing, and how many rows the whole listing has."""
+
+    rows: list[Transaction]
+    total: int
+    text: str | None = None
+    """The rows as they were last written, kept because a walk's pages are mostly read again unchanged."""
+
+
 class History:
     """The rows, oldest first. ``changed`` must be called when a row's status changes."""
 
-    _rows: Rows
-    _filtered: dict[Wanted, Rows]
+    __slots__ = ("_filtered", "_rows", "pages")
 
     def __init__(self) -> None:
         self._rows = Rows(None, [])
-        self._filtered = {}
+        self._filtered: dict[Wanted, Rows] = {}
+        self.pages: dict[object, Page] = {}
+        """Pages read since the last change, by whatever names them."""
 
     def add(self, row: Transaction) -> None:
         """Append the newest row."""
@@ -134,7 +140,7 @@ class History:
 
     def seed(self, rows: SeededRows) -> None:
         """Put ``rows`` in front; they must all be older than what is there, so nothing may be there."""
-        if self._rows:
+        if len(self._rows):
             raise ValueError("only an empty history can be seeded")
         self._rows = Rows(rows, [])
         self.changed()
@@ -145,9 +151,11 @@ class History:
         self.changed()
 
     def changed(self) -> None:
-        """Forget what filters found."""
+        """Forget what filters found and the pages that were read."""
         if self._filtered:
             self._filtered.clear()
+        if self.pages:
+            self.pages.clear()
 
     def rows(self, wanted: Wanted = _EVERYTHING) -> Rows:
         """All rows that ``wanted`` lets pass, oldest first; found once, remembered until something changes."""
@@ -159,7 +167,9 @@ class History:
             if seeded is not None and not wanted.lets_pass("completed", "credit", seeded.subscription_id):
                 seeded = None
             recorded = [
-                row for row in self._rows.recorded if wanted.lets_pass(row.status, row.kind, row.subscription_id)
+                row
+                for row in self._rows.recorded
+                if wanted.lets_pass(row.status, row.kind, row.subscription_id)
             ]
             found = self._filtered[wanted] = Rows(seeded, recorded)
         return found
@@ -188,7 +198,7 @@ def shuffled_ties(rows: Rows, start: int, stop: int, random: Random) -> list[Tra
         first -= 1
     while last < len(rows) and rows[last].created_at == rows[last - 1].created_at:
         last += 1
-    groups = [list(group) for _, group in groupby(rows[first:last], key=_created_at)]
+    groups = [list(group) for _, group in groupby(rows.between(first, last), key=_created_at)]
     for group in groups:
         random.shuffle(group)
     return list(chain.from_iterable(groups))[start - first : stop - first]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from .amounts import ZERO
@@ -14,19 +15,21 @@ if TYPE_CHECKING:
 
     from .records import Definition, Limit
 
+_TICK = timedelta(milliseconds=1)
+
 
 class Breach(Exception):  # noqa: N818 - a rule of the program at work, not a defect of the sandbox
     """The rule that forbids a transaction, as its ``rejectReason`` (Brevo documents no texts)."""
 
 
 def window_start(limit: Limit, now: datetime) -> datetime:
-    """Since when transactions count against ``limit``.
+    """The first moment whose transactions count against ``limit``.
 
-    A sliding limit reaches back the exact span; any other starts with a calendar unit in UTC: the current one is the
+    A sliding limit reaches back the exact span, its far end left out; any other starts with a calendar unit in UTC: the current one is the
     last of its ``durationValue`` units. (Brevo documents ``slidingSchedule`` as a rolling window and nothing else.)
     """
     if limit.sliding:
-        return shifted(now, -limit.duration_value, limit.duration_unit)
+        return shifted(now, -limit.duration_value, limit.duration_unit) + _TICK
     return start_of(shifted(now, 1 - limit.duration_value, limit.duration_unit), limit.duration_unit)
 
 

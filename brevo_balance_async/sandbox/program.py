@@ -9,6 +9,8 @@ from .account import Book
 from .refusals import not_found
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .records import Definition, Limit
 
 
@@ -91,6 +93,10 @@ class Program:
     def unused_contact(self) -> int:
         """A contact id for a subscription nobody has heard of."""
         return next(self._new_contact)
+
+    def books(self) -> Iterable[Book]:
+        """The accounts of every definition there is or was."""
+        return self._books.values()
 
     def book(self, definition_id: str) -> Book:
         """The accounts under a definition."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, frozen
 
-UNITS = frozenset("POINTS EUR USD MXN GBP INR CAD SGD RON JPY MYR CLP PEN MAD AUD CHF BRL".split())
-STATUSES = frozenset({"draft", "completed", "rejected", "cancelled", "expired"})
-KINDS = frozenset({"credit", "debit"})
-PERIODS = frozenset({"day", "week", "month", "year"})
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
 
 
 @frozen(kw_only=True)

@@ -20,14 +20,18 @@ def _flag(default: bool) -> Any:
     return field(default=default, validator=instance_of(bool))
 
 
-def _whole(_: object, attribute: Attribute[int], value: object) -> None:
-    if type(value) is not int:
-        raise ValueError(f"{attribute.name} must be a whole number, not {value!r}")
+def _whole(default: int, *, least: int | None = None, none: bool = False) -> Any:
+    validators = [_not_a_flag, instance_of(int), *([] if least is None else [ge(least)])]
+    return field(default=default, validator=optional(validators) if none else validators)
 
 
-def _number(_: object, attribute: Attribute[float], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{attribute.name} must be a number, not {value!r}")
+def _seconds(default: float, least: Any) -> Any:
+    return field(default=default, validator=[_not_a_flag, instance_of((int, float)), least])
+
+
+def _not_a_flag(_: object, attribute: Attribute[Any], value: object) -> None:
+    if isinstance(value, bool):
+        raise TypeError(f"{attribute.name} is a number, not {value}")
 
 
 @frozen(kw_only=True)
@@ -43,25 +47,25 @@ class Switches:
     """Does history's ``offset`` count records, pages from 0 or pages from 1? The text changed in March 2026."""
     listing_offset: str = _word("records", "ignored")
     """Do the other listings honour ``offset`` (documented as records to skip), or ignore it?"""
-    history_default_limit: int = field(default=20, validator=[_whole, ge(1)])
+    history_default_limit: int = _whole(20, least=1)
     """Rows of a history page when no ``limit`` is sent; 20 was documented in 2025, nothing is today."""
-    history_max_limit: int = field(default=500, validator=[_whole, ge(1)])
+    history_max_limit: int = _whole(500, least=1)
     """Largest ``limit`` of history; never documented, 500 is the maximum of the other listings."""
-    balances_default_limit: int = field(default=100, validator=[_whole, ge(1)])
+    balances_default_limit: int = _whole(100, least=1)
     """Rows of contact-balances and active-balance when no ``limit`` is sent; undocumented."""
-    balances_max_limit: int = field(default=500, validator=[_whole, ge(1)])
+    balances_max_limit: int = _whole(500, least=1)
     """Largest ``limit`` of contact-balances and active-balance; 500 was documented for active-balance in 2025."""
-    definitions_default_limit: int = field(default=200, validator=[_whole, ge(1)])
+    definitions_default_limit: int = _whole(200, least=1)
     """Definitions on a page when no ``limit`` is sent; 200 is documented."""
-    definitions_max_limit: int = field(default=500, validator=[_whole, ge(1)])
+    definitions_max_limit: int = _whole(500, least=1)
     """Largest ``limit`` of the definitions listing; the 500 of 2025 is no longer in the document."""
     above_max_limit: str = _word("422", "cap")
     """Is a ``limit`` above the maximum refused, or silently cut to the maximum?"""
     count: str = _word("exact", "absent")
     """Do listings that document ``count`` send it?"""
-    count_error: int = field(default=0, validator=_whole)
+    count_error: int = _whole(0)
     """Added to every ``count`` (never below zero): a server that counts wrong."""
-    history_lag: float = field(default=0, validator=[_number, ge(0)])
+    history_lag: float = _seconds(0, ge(0))
     """Seconds until a new transaction shows in history; the delay of the real one is unknown."""
     unstable_ties: bool = _flag(False)
     """Do history rows with the same ``createdAt`` change their order from request to request?"""
@@ -89,7 +93,7 @@ class Switches:
     # money
     rejection: str = _word("status", "422")
     """Does a breach of a rule come as 200 with ``status: rejected`` (and a row in history), or as 422?"""
-    rounding_places: int = field(default=2, validator=[_whole, ge(0)])
+    rounding_places: int = _whole(2, least=0)
     """Decimal places that a rounding option rounds to; a definition without the option does not round."""
     default_floor: str = _word("zero", "none")
     """May a balance without ``minAmount`` fall below zero?"""
@@ -97,7 +101,7 @@ class Switches:
     """Does a draft debit reserve its points, so that other debits cannot spend them?"""
     drafts_count_in_limits: bool = _flag(False)
     """Do drafts count in windowed limits, or completed transactions only?"""
-    draft_lifetime: int | None = field(default=3600, validator=optional([_whole, gt(0)]))
+    draft_lifetime: int | None = _whole(3600, least=1, none=True)
     """Seconds that a draft without ``ttl`` lives; None: for ever."""
     orders_run_at_due: bool = _flag(True)
     """Does an order complete its transaction at ``dueAt`` by itself, or wait to be completed?"""
@@ -113,7 +117,7 @@ class Switches:
     # quota
     quota_window: str = _word("fixed", "sliding", "from_first")
     """Does the hourly window start on the hour, roll, or start with the first request?"""
-    quota_window_seconds: float = field(default=3600, validator=[_number, gt(0)])
+    quota_window_seconds: float = _seconds(3600, gt(0))
     """Length of the quota window; an hour is documented for loyalty, other routes have shorter ones."""
     quota_headers_on_429: bool = _flag(True)
     """Does a 429 carry the quota headers? A proxy's would not."""

@@ -1,0 +1,224 @@
+"""The quota gate against a simulated account, in virtual time: who is served, who sees a 429, how much is used.
+
+Bulk workers with endless work and ``reserve=0.2`` run beside live traffic of 60 calls an hour and a burst of 30
+calls in 10 s each hour, live calls wait 0.5 s at most. The processes know nothing of each other: each has the
+package's own gate and sees the headers of its own answers. The account counts its hour by the clock (``fixed``),
+from the first request after the last hour ended (``first``), or as a sliding log (``sliding``).
+
+"used" is what the account accepted of what it could have: whole hours for ``first`` and ``sliding``, and for
+``fixed`` the windows that lie wholly in the run.
+
+    python benchmarks/quota.py            # the full table, some minutes
+    python benchmarks/quota.py --quick    # one seed, limit 600
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+import random
+from collections import deque
+from itertools import pairwise
+
+from attrs import define, field
+from virtual_time import run
+
+from brevo_balance_async.core.clock import LoopClock
+from brevo_balance_async.core.quota import Gate
+from brevo_balance_async.errors import QuotaWaitError
+
+HOUR = 3600.0
+KINDS = ("fixed", "first", "sliding")
+LIMITS = (600, 3600)
+RESERVE = 0.2
+LIVE_MAX_WAIT = 0.5
+WORKERS = 4
+
+
+@define
+class Account:
+    """Counts requests as the server would; ``phase`` is where in a clock hour the run starts."""
+
+    kind: str
+    limit: int
+    phase: float = 0.0
+    window: float | None = None
+    used: int = 0
+    log: deque[float] = field(factory=deque)
+    accepted: list[float] = field(factory=list)
+
+    def hit(self, now: float) -> tuple[int, dict[str, str]]:
+        """Count one request: status and quota headers."""
+        if self.kind == "sliding":
+            while self.log and self.log[0] <= now - HOUR:
+                self.log.popleft()
+            used, reset = len(self.log), math.ceil(self.log[0] + HOUR - now if self.log else HOUR)
+        else:
+            if self.kind == "fixed":
+                start = math.floor((now + self.phase) / HOUR) * HOUR - self.phase
+            else:
+                start = now if self.window is None or now >= self.window + HOUR else self.window
+            if start != self.window:
+                self.window, self.used = start, 0
+            used, reset = self.used, int(start + HOUR - now)
+        status = 429 if used >= self.limit else 200
+        if status == 200:
+            used += 1
+            self.used = used
+            self.log.append(now)
+            self.accepted.append(now)
+        return status, {
+            "x-sib-ratelimit-limit": str(self.limit),
+            "x-sib-ratelimit-remaining": str(self.limit - used),
+            "x-sib-ratelimit-reset": str(reset),
+        }
+
+    def share_used(self, hours: float) -> float:
+        """Accepted requests as a share of what could have been accepted."""
+        begin, end = 0.0, hours * HOUR
+        if self.kind == "fixed":
+            begin = -self.phase % HOUR
+            end = begin + (end - begin) // HOUR * HOUR
+        return sum(begin <= moment < end for moment in self.accepted) / (self.limit * (end - begin) / HOUR)
+
+
+@define
+class Result:
+    """What happened in one run."""
+
+    account: Account
+    hours: float
+    live: int = 0
+    live_served: int = 0
+    live_429: int = 0
+    live_refused: int = 0
+    bulk: int = 0
+    bulk_429: int = 0
+
+    @property
+    def used(self) -> float:
+        return self.account.share_used(self.hours)
+
+    def line(self) -> str:
+        return (
+            f"{self.account.limit:5d}/h {self.account.kind:8s} live {self.live:4d}: served "
+            f"{self.live_served / self.live:6.1%}, 429 {self.live_429:4d}, refused {self.live_refused:4d} | "
+            f"bulk {self.bulk / self.hours:7.1f}/h, 429s {self.bulk_429 / self.hours:8.1f}/h | used {self.used:6.1%}"
+        )
+
+
+async def call(account: Account, dice: random.Random) -> tuple[int, dict[str, str]]:
+    """One request over the network."""
+    await asyncio.sleep(dice.uniform(0.03, 0.15))
+    answer = account.hit(asyncio.get_running_loop().time())
+    await asyncio.sleep(dice.uniform(0.03, 0.25))
+    return answer
+
+
+async def gated(
+    gate: Gate, account: Account, dice: random.Random, *, reserve: float, max_wait: float | None
+) -> int:
+    """One request behind the gate."""
+    permit = await gate.enter(reserve=reserve, max_wait=max_wait)
+    status, headers = await call(account, dice)
+    gate.leave(permit, status=status, headers=headers)
+    return status
+
+
+async def bulk_worker(gate: Gate | None, result: Result, dice: random.Random) -> None:
+    """Endless work. Without a gate: what the official SDK does, 429 -> 1 s, 2 s, give up, next row."""
+    failures = 0
+    while True:
+        if gate is not None:
+            status = await gated(gate, result.account, dice, reserve=RESERVE, max_wait=None)
+        else:
+            status, _ = await call(result.account, dice)
+        if status == 200:
+            result.bulk += 1
+            failures = 0
+        else:
+            result.bulk_429 += 1
+            if gate is None:
+                await asyncio.sleep((1, 2, 0.01)[failures % 3] * dice.uniform(0.9, 1.1))
+                failures += 1
+
+
+async def live_call(gate: Gate | None, result: Result, dice: random.Random) -> None:
+    """One call of a web request."""
+    result.live += 1
+    try:
+        if gate is not None:
+            status = await gated(gate, result.account, dice, reserve=0.0, max_wait=LIVE_MAX_WAIT)
+        else:
+            status, _ = await call(result.account, dice)
+    except QuotaWaitError:
+        result.live_refused += 1
+    else:
+        result.live_served += status == 200
+        result.live_429 += status == 429
+
+
+def live_moments(hours: int, dice: random.Random, per_hour: float) -> list[float]:
+    """When live calls come: at random, and a burst of 30 in 10 s each hour."""
+    moments, now = [], 0.0
+    while (now := now + dice.expovariate(per_hour / HOUR)) < hours * HOUR:
+        moments.append(now)
+    for hour in range(hours):
+        begin = hour * HOUR + dice.uniform(300, HOUR - 300)
+        moments += [begin + dice.uniform(0, 10) for _ in range(30)]
+    return sorted(moments)
+
+
+async def _simulate(kind: str, limit: int, processes: int, hours: int, seed: int, peer: bool) -> Result:
+    dice = random.Random(seed)
+    result = Result(Account(kind, limit, phase=dice.uniform(0, HOUR)), hours)
+    gates = [None if peer else Gate(LoopClock(), random=dice.random) for _ in range(processes)]
+    moments = live_moments(hours, dice, 60)
+    async with asyncio.TaskGroup() as tasks:
+        workers = [
+            tasks.create_task(bulk_worker(gate, result, random.Random(dice.random())))
+            for gate in gates
+            for _ in range(WORKERS)
+        ]
+        for before, moment in pairwise([0.0, *moments]):
+            await asyncio.sleep(moment - before)
+            tasks.create_task(live_call(dice.choice(gates), result, dice))
+        await asyncio.sleep(hours * HOUR - moments[-1])
+        for worker in workers:
+            worker.cancel()
+    return result
+
+
+def simulate(
+    kind: str, limit: int, processes: int = 1, *, hours: int = 6, seed: int = 1, peer: bool = False
+) -> Result:
+    """One cell of the table."""
+    return run(_simulate(kind, limit, processes, hours, seed, peer))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="one seed, limit 600")
+    quick = parser.parse_args().quick
+    for processes in (1, 4):
+        print(
+            f"gate, {processes} process(es), each with {WORKERS} bulk workers and its share of live calls, 6 hours"
+        )
+        for kind in KINDS:
+            for limit in LIMITS[:1] if quick else LIMITS:
+                for seed in range(1, 2 if quick else 6):
+                    print(
+                        "  ", simulate(kind, limit, processes, seed=seed).line(), f"seed {seed}", flush=True
+                    )
+    print("peer policy (429: sleep 1 s, 2 s, give up), 4 processes")
+    for kind in KINDS:
+        for limit in LIMITS[:1] if quick else LIMITS:
+            print("  ", simulate(kind, limit, 4, hours=2 if quick else 6, peer=True).line(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

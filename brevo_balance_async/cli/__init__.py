@@ -1,0 +1,24 @@
+"""The command ``brevo-balance``, of the extra ``cli``."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Run the command line; the entry point of the script ``brevo-balance``."""
+    try:
+        from .app import run  # noqa: PLC0415  (the extra may be missing, which deserves a sentence)
+    except ModuleNotFoundError as error:
+        if error.name not in {"cyclopts", "rich"}:
+            raise
+        sys.exit(_missing(error.name))
+    sys.exit(run(sys.argv[1:]))
+
+
+def _missing(name: str) -> int:
+    sys.stderr.write(
+        f"brevo-balance needs {name}, which is not installed: pip install 'brevo-balance-async[cli]'\n"
+    )
+    return 2

@@ -1,0 +1,64 @@
+"""The commands put together, and what every one of them ends with: an exit code, and one line when it failed.
+
+0: done. 1: refused or failed, with one line on stderr. 2: not understood. 130: interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from cyclopts import App, CycloptsError
+
+from brevo_balance_async import BalanceError, __version__
+
+from . import balances, definitions, demo, doctor, history, limits, sandbox, transactions
+from .terminal import CommandError, console, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+app = App(
+    name="brevo-balance",
+    help="Brevo's Loyalty Balance API from the command line. The API key is read from BREVO_API_KEY.",
+    version=__version__,
+    help_format="plaintext",
+)
+for command in (
+    sandbox.sandbox,
+    demo.demo,
+    definitions.app,
+    limits.app,
+    transactions.app,
+    balances.app,
+    history.history,
+    doctor.doctor,
+):
+    app.command(command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code."""
+    try:
+        app(
+            arguments,
+            console=console(),
+            error_console=console(stderr=True),
+            exit_on_error=False,
+            suppress_keyboard_interrupt=False,
+            result_action="return_value",
+        )
+        sys.stdout.flush()
+    except CycloptsError:
+        return 2
+    except (BalanceError, CommandError) as error:
+        say("; ".join([str(error), *getattr(error, "__notes__", ())]))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone, "head" say; the interpreter must not complain when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0

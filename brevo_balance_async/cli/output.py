@@ -1,0 +1,177 @@
+"""Records as table, json, jsonl or csv: exact, and one page at a time, so that a walk of any length fits.
+
+Numbers with a fraction are written by their decimal digits, in JSON as a string (``"12.50"``): no reader can turn
+them into a binary float by accident.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+import attrs
+
+from .terminal import console, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Format: TypeAlias = Literal["table", "json", "jsonl", "csv"]
+
+
+class Writer(Protocol):
+    """Writes a listing to stdout."""
+
+    def page(self, records: Sequence[Any]) -> None:
+        """Write some more records."""
+
+    def end(self) -> None:
+        """Write what stands after the last record."""
+
+
+def writer(output: Format, kind: type[Any], columns: Sequence[str]) -> Writer:
+    """The writer of a format for records of one model; a table shows ``columns``, the others every field."""
+    names = [field.name for field in attrs.fields(kind)]
+    match output:
+        case "table":
+            return _Table(columns)
+        case "json":
+            return _Json()
+        case "jsonl":
+            return _JsonLines()
+        case "csv":
+            return _Csv(names)
+
+
+def show(record: Any, output: Format) -> None:
+    """Write one record: as a JSON object, a csv with one row, or a table of names and values."""
+    match output:
+        case "json":
+            sys.stdout.write(_dumps(_plain(record), indent=2) + "\n")
+        case "table":
+            cells = {name: _cell(value) for name, value in _fields(record).items() if _present(value)}
+            width = max(map(len, cells), default=0)
+            out = console()
+            for name, value in cells.items():
+                out.out(name.ljust(width), style="bold", end="  ")
+                out.out(printable(value))
+        case _:
+            lines = writer(output, type(record), ())
+            lines.page([record])
+            lines.end()
+
+
+class _Json:
+    def __init__(self) -> None:
+        self._separator = "[\n"
+
+    def page(self, records: Sequence[Any]) -> None:
+        for record in records:
+            sys.stdout.write(self._separator + _dumps(_plain(record)))
+            self._separator = ",\n"
+
+    def end(self) -> None:
+        sys.stdout.write("[]\n" if self._separator == "[\n" else "\n]\n")
+
+
+class _JsonLines:
+    def page(self, records: Sequence[Any]) -> None:
+        for record in records:
+            sys.stdout.write(_dumps(_plain(record)) + "\n")
+
+    def end(self) -> None:
+        pass
+
+
+class _Csv:
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._rows = csv.writer(sys.stdout, lineterminator="\n")
+        self._rows.writerow(names)
+
+    def page(self, records: Sequence[Any]) -> None:
+        self._rows.writerows([_text(getattr(record, name)) for name in self._names] for record in records)
+
+    def end(self) -> None:
+        pass
+
+
+class _Table:
+    """Columns as wide as the first page needs; a wider cell of a later page moves its own row only."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = columns
+        self._widths: list[int] = []
+        self._right: list[bool] = []
+
+    def page(self, records: Sequence[Any]) -> None:
+        rows = [[getattr(record, name) for name in self._columns] for record in records]
+        cells = [[printable(_cell(value)) for value in row] for row in rows]
+        if not self._widths:
+            self._begin(rows, cells)
+        for row in cells:
+            sys.stdout.write(self._line(row) + "\n")
+
+    def end(self) -> None:
+        if not self._widths:
+            self._begin([], [])
+
+    def _begin(self, rows: Sequence[Sequence[Any]], cells: Sequence[Sequence[str]]) -> None:
+        titles = [name.replace("_", " ") for name in self._columns]
+        self._widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
+        self._right = [
+            bool(column) and all(value is None or isinstance(value, (int, Decimal)) for value in column)
+            for column in (zip(*rows, strict=True) if rows else [()] * len(titles))
+        ]
+        console().out(self._line(titles), style="bold")
+
+    def _line(self, cells: Sequence[str]) -> str:
+        aligned = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(cells, self._widths, self._right, strict=True)
+        )
+        return "  ".join(aligned).rstrip()
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in attrs.fields(type(record))}
+
+
+def _present(value: Any) -> bool:
+    return value is not None and value != {}
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can carry; a model without the ``extra`` that it does not have."""
+    if attrs.has(type(value)):
+        return {
+            name: _plain(each) for name, each in _fields(value).items() if name != "extra" or each
+        }
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return _text(value) if isinstance(value, (Decimal, datetime)) else value
+
+
+def _dumps(value: Any, indent: int | None = None) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def _text(value: Any) -> str:
+    """The text of a cell; nothing for None and for an empty map."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, (dict, list, tuple)):
+        return _dumps(_plain(value)) if value else ""
+    return "" if value is None else str(value)
+
+
+def _cell(value: Any) -> str:
+    return _text(value) or "-"

@@ -1,0 +1,36 @@
+"""Progress bars, on stderr and only on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from .terminal import console
+
+if TYPE_CHECKING:
+    from rich.progress import Task
+
+
+def progress(*, enabled: bool = True) -> Progress:
+    """A progress display that leaves nothing behind; silent unless stderr is a terminal."""
+    out = console(stderr=True)
+    return Progress(
+        TextColumn("  {task.description}"),
+        BarColumn(bar_width=32),
+        _Count(),
+        TimeRemainingColumn(compact=True),
+        console=out,
+        transient=True,
+        disable=not (enabled and out.is_terminal),
+    )
+
+
+class _Count(ProgressColumn):
+    """Done and total, with a rate a second."""
+
+    def render(self, task: Task) -> Text:
+        total = "" if task.total is None else f" of {task.total:,.0f}"
+        rate = "" if not task.speed else f"  {task.speed:,.0f}/s"
+        return Text(f"{task.completed:,.0f}{total}{rate}", style="progress.download")

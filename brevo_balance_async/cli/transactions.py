@@ -1,0 +1,88 @@
+"""``brevo-balance transactions``."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from cyclopts import App
+
+from brevo_balance_async import UNSET, Transaction, TransactionStatus
+
+from .api import Api, connected
+from .output import Format, show
+from .terminal import CommandError
+
+app = App(name="transactions", help="Begin, complete or cancel a credit or debit.")
+
+
+@app.command
+async def begin(
+    *,
+    api: Api,
+    definition: str,
+    contact: int,
+    amount: str,
+    type: str | None = None,
+    auto_complete: bool = False,
+    ttl: int | None = None,
+    meta: str | None = None,
+    output: Format = "table",
+) -> None:
+    """Begin a credit or debit; a draft moves no points until it is completed.
+
+    :param definition: UUID of the balance definition.
+    :param amount: positive credits, negative debits (--amount=-5), unless --type says which.
+    :param type: credit or debit.
+    :param auto_complete: complete it at once.
+    :param ttl: seconds that the draft lives, at least 10.
+    :param meta: a JSON object that comes back in history.
+    """
+    async with connected(api) as program:
+        begun = await program.transactions.begin(
+            balance_definition_id=definition,
+            contact_id=contact,
+            amount=amount,
+            transaction_type=type,
+            auto_complete=auto_complete or UNSET,
+            ttl=UNSET if ttl is None else ttl,
+            meta=UNSET if meta is None else _object(meta),
+        )
+    _show_end(begun, output)
+
+
+@app.command
+async def complete(transaction: str, /, *, api: Api, output: Format = "table") -> None:
+    """Complete a draft: the points move.
+
+    :param transaction: UUID of the transaction.
+    """
+    async with connected(api) as program:
+        _show_end(await program.transactions.complete(transaction), output)
+
+
+@app.command
+async def cancel(transaction: str, /, *, api: Api, output: Format = "table") -> None:
+    """Cancel a draft: no points move.
+
+    :param transaction: UUID of the transaction.
+    """
+    async with connected(api) as program:
+        _show_end(await program.transactions.cancel(transaction), output)
+
+
+def _show_end(transaction: Transaction, output: Format) -> None:
+    show(transaction, output)
+    if transaction.status == TransactionStatus.REJECTED:
+        raise CommandError(f"the server rejected it: {transaction.reject_reason or 'no reason given'}")
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text, parse_float=Decimal)
+    except ValueError as error:
+        raise CommandError(f"--meta is no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise CommandError("--meta must be a JSON object")
+    return value

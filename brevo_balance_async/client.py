@@ -1,0 +1,238 @@
+"""BalanceClient, the async session manager, and Program, the handle that carries the five resources."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from yarl import URL
+
+from brevo_balance_async.config import (
+    BASE_URL,
+    MAX_BODY,
+    ApiKey,
+    ClientCredentials,
+    Credentials,
+    Options,
+    PartnerKey,
+    Secret,
+    checked_base_url,
+)
+from brevo_balance_async.core import checks, codec, protocol
+from brevo_balance_async.core.auth import live
+from brevo_balance_async.core.clock import Clock, LoopClock
+from brevo_balance_async.core.protocol import Endpoint, Replay
+from brevo_balance_async.core.quota import Gate
+from brevo_balance_async.core.requester import Requester, Shared
+from brevo_balance_async.core.transport import Transport
+from brevo_balance_async.errors import InvalidRequestError
+from brevo_balance_async.models import UNSET, Unset
+from brevo_balance_async.pagination import WalkMemory
+from brevo_balance_async.resources.balances import Balances
+from brevo_balance_async.resources.definitions import Definitions
+from brevo_balance_async.resources.history import History
+from brevo_balance_async.resources.limits import Limits
+from brevo_balance_async.resources.transactions import Transactions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+    from uuid import UUID
+
+    import aiohttp
+
+    from brevo_balance_async.core.quota import QuotaState
+    from brevo_balance_async.hooks import Hook
+
+_REPLAY = {"GET": Replay.READ, "PUT": Replay.REPLAYABLE, "DELETE": Replay.REPLAYABLE}
+
+
+class BalanceClient:
+    """A session with Brevo's Loyalty Balance API.
+
+    Use it as ``async with BalanceClient(...) as client``, or call ``close()`` yourself; one client serves any
+    number of concurrent calls on one event loop.
+
+    - ``api_key``: Brevo's ``xkeysib-...`` key; without any credentials ``BREVO_API_KEY`` is read now.
+    - ``partner_key``: sent beside the key as ``partner-key``.
+    - ``credentials``: ``ApiKey``, ``PartnerKey``, ``ClientCredentials``, or any object with a coroutine
+      ``headers()`` that gives the headers to send. It excludes the two arguments above.
+    - ``base_url``: ``BREVO_BASE_URL``, else ``https://api.brevo.com/v3``. Plain ``http://`` is refused for any
+      host but this machine, unless ``allow_http=True``.
+    - ``session``: a borrowed ``aiohttp.ClientSession``; it is never closed and gets no headers stored on it.
+      Without our trace signal on it, every failed attempt but a failed connection counts as sent.
+    - ``connector``: an aiohttp connector for the session that is made on entering; it stays yours to close.
+    - ``timeout``: seconds for one call with all its attempts and waits (30; None: no limit).
+    - ``max_attempts``: requests for one call at most (3; 1: never sent again).
+    - ``max_wait``: the longest wait for quota in seconds (10); beyond it a call fails at once with
+      ``QuotaWaitError`` or ``RateLimitedError``. None waits as long as it takes, outside ``timeout``.
+    - ``reserve``: share of the account's quota left to others (0: a live call that may use all of it).
+    - ``max_connections``: connections of the session made here (100).
+    - ``user_agent``: put in front of ours. ``hooks``: called with every event of ``hooks``.
+    - ``trace_configs``, ``trust_env``, ``proxy``: handed to aiohttp. ``max_body``: bytes of one answer (64 MiB).
+    - ``clock``: what retries, waits and quota are timed by; for tests.
+
+    Raises ``InvalidRequestError`` for a missing key or an argument that cannot be right.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        partner_key: str | None = None,
+        credentials: Credentials | ClientCredentials | None = None,
+        base_url: str | None = None,
+        session: aiohttp.ClientSession | None = None,
+        connector: aiohttp.BaseConnector | None = None,
+        timeout: float | None = 30.0,
+        max_attempts: int = 3,
+        max_wait: float | None = 10.0,
+        reserve: float = 0.0,
+        max_connections: int = 100,
+        user_agent: str | None = None,
+        hooks: Sequence[Hook] = (),
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+        trust_env: bool = False,
+        proxy: str | None = None,
+        max_body: int = MAX_BODY,
+        allow_http: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        options = Options(timeout=timeout, max_attempts=max_attempts, max_wait=max_wait, reserve=reserve)
+        checks.not_both("session", session, "connector", connector)
+        checks.whole("max_connections", max_connections, least=1)
+        checks.whole("max_body", max_body, least=1)
+        base = checked_base_url(
+            base_url or os.environ.get("BREVO_BASE_URL") or BASE_URL, allow_http=allow_http
+        )
+        clock = clock or LoopClock()
+        transport = Transport(
+            session=session,
+            connector=connector,
+            trace_configs=trace_configs,
+            max_connections=max_connections,
+            user_agent=user_agent,
+            trust_env=trust_env,
+            proxy=proxy,
+            max_body=max_body,
+        )
+        shown = _credentials(api_key, partner_key, credentials)
+        shared = Shared(
+            transport=transport,
+            credentials=live(shown, transport, clock, str(URL(base).origin())),
+            gate=Gate(clock),
+            clock=clock,
+            base_url=base,
+            hooks=tuple(hooks),
+        )
+        self._requester = Requester(shared, options)
+        self._memory = WalkMemory()
+
+    def __enter__(self) -> NoReturn:
+        message = "BalanceClient is asynchronous: use 'async with', not 'with'"
+        raise TypeError(message)
+
+    def __exit__(self, *_: object) -> None: ...
+
+    async def __aenter__(self) -> Self:
+        await self._requester.shared.transport.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the calls in flight and close the connections made here; harmless a second time.
+
+        A call that waits ends with ``ClientStateError``; one that may have been applied, with
+        ``OutcomeUnknownError``.
+        """
+        await self._requester.shared.close()
+
+    def __repr__(self) -> str:
+        return f"<BalanceClient {self._requester.shared.base_url}>"
+
+    @property
+    def quota(self) -> QuotaState | None:
+        """What the account's quota headers last said, or None before the first answer that had them."""
+        return self._requester.shared.gate.state
+
+    def with_options(
+        self,
+        *,
+        timeout: float | Unset | None = UNSET,
+        max_attempts: int | Unset = UNSET,
+        max_wait: float | Unset | None = UNSET,
+        reserve: float | Unset = UNSET,
+    ) -> BalanceClient:
+        """A view with other options that shares connections, quota knowledge and what walks have learned."""
+        changes = {"timeout": timeout, "max_attempts": max_attempts, "max_wait": max_wait, "reserve": reserve}
+        view = object.__new__(BalanceClient)
+        view._requester = self._requester.with_options(
+            **{name: value for name, value in changes.items() if value is not UNSET}
+        )
+        view._memory = self._memory
+        return view
+
+    def program(self, program_id: str | UUID) -> Program:
+        """A handle on one loyalty program; no request is made. ``InvalidRequestError`` if it is no UUID."""
+        return Program(self._requester, checks.uuid("program_id", program_id), self._memory)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        timeout: float | Unset | None = UNSET,
+    ) -> Any:
+        """Reach any other route below the base URL with the same care, returning parsed JSON.
+
+        Numbers with a fraction come as ``Decimal``; an answer without a body as None. GET is retried as a read,
+        PUT and DELETE as replayable writes; any other method is sent again only if it certainly had not left.
+        """
+        request = protocol.build_free(self._requester.shared.base_url, method, path, params, json)
+        replay = _REPLAY.get(request.method, Replay.UNSAFE)
+        endpoint = Endpoint(request.endpoint, request.method, path, replay, codec.Json)
+        answer = await self._requester.run(endpoint, request, (), timeout)
+        return None if answer is None else answer.value
+
+
+class Program:
+    """One loyalty program: ``definitions``, ``limits``, ``transactions``, ``balances``, ``history``."""
+
+    def __init__(self, requester: Requester, program_id: str, memory: WalkMemory) -> None:
+        self.id = program_id
+        self.definitions = Definitions(requester, program_id, memory)
+        self.limits = Limits(requester, program_id)
+        self.history = History(requester, program_id, memory)
+        self.balances = Balances(requester, program_id, memory)
+        self.transactions = Transactions(requester, program_id, self.history)
+
+    def __repr__(self) -> str:
+        return f"<Program {self.id}>"
+
+
+def _credentials(
+    api_key: str | None, partner_key: str | None, credentials: Credentials | ClientCredentials | None
+) -> Credentials | ClientCredentials:
+    if credentials is not None:
+        checks.not_both("api_key", api_key, "credentials", credentials)
+        checks.not_both("partner_key", partner_key, "credentials", credentials)
+        if not isinstance(credentials, ClientCredentials | Credentials):
+            raise InvalidRequestError(
+                "credentials", "must have a coroutine headers() that gives the auth headers"
+            )
+        return credentials
+    key = api_key if api_key is not None else os.environ.get("BREVO_API_KEY")
+    if key is None and partner_key is None:
+        raise InvalidRequestError(
+            "api_key", "is missing: pass api_key=, credentials=, or set BREVO_API_KEY; nothing was sent"
+        )
+    api = None if key is None else Secret(key)
+    if partner_key is not None:
+        return PartnerKey(partner_key, api)
+    return ApiKey(key or "")

@@ -1,0 +1,186 @@
+"""How a walk knows which rows it has: by sort key, by id, or by position alone.
+
+A frontier answers two questions about a page, which is always one contiguous snapshot of the listing: does it
+join the rows already seen without a gap, and which of its rows are new?
+
+**By key** (a row's key never changes). Let K be the furthest key seen. *Invariant: every row that exists
+throughout the walk and whose key lies before K has been seen.* A page joins when its first key lies strictly
+before K. It then holds every row that existed at that moment with K <= key < K', its own last key, in whatever
+order ties came; so taking it makes the invariant true of K'. When the answers were asked for does not matter.
+A row is new when its key lies after K, or equals K and its id is not among the ids seen with key K. No other id
+is kept: memory does not grow with the walk.
+
+**By id** (the key is mutable or unknown, or the rows do not come in its order). A page joins when its first row
+was seen before. Every id is kept, as a 64-bit fingerprint: about 15 bytes a row. A row that jumps out of the
+part not yet seen into the part already seen leaves no trace but the total, so the total is compared at the end.
+(Two ids with one fingerprint, 1 chance in 10 million for a million rows, would show there too.)
+
+**By position** (rows without an id). A page joins when the row at the last known position equals the one seen
+there; the total must not change during the walk, and must be what was given.
+"""
+
+from __future__ import annotations
+
+import operator
+from array import array
+from collections import defaultdict
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from brevo_balance_async.core.listing import Listing
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class DisorderError(Exception):
+    """The rows of an answer contradict what the frontier rests on."""
+
+
+class Frontier(Protocol[T_contra]):
+    """What a walk asks about a page. ``known`` counts the page's leading rows that lie at known positions."""
+
+    @property
+    def overlap(self) -> int:
+        """How many rows before the end of the last page the next one has to start."""
+        ...
+
+    def joins(self, rows: Sequence[T_contra], at: int, known: int) -> bool:
+        """Whether the page, asked for at position ``at``, leaves no gap to the rows already seen."""
+        ...
+
+    def take(self, rows: Sequence[T_contra], known: int) -> list[int]:
+        """Take a page that joins; the indexes of its new rows."""
+        ...
+
+    def complaint(self, total: int | None, given: int, *, steady: bool) -> str:
+        """Why ``given`` rows in all cannot be promised to be whole, or an empty string."""
+        ...
+
+
+class ByKey(Generic[T]):
+    """The anchored walk over an immutable sort key."""
+
+    def __init__(self, identity: Callable[[T], Hashable | None], key: Callable[[T], Any]) -> None:
+        self._identity = identity
+        self._key = key
+        self._before: Callable[[Any, Any], bool] | None = None  # known from the first two different keys
+        self._last: Any = None
+        self._ties: set[Hashable] = set()
+
+    @property
+    def overlap(self) -> int:
+        return len(self._ties) + 1
+
+    def joins(self, rows: Sequence[T], at: int, known: int) -> bool:
+        del known
+        if at == 0:
+            return True
+        return bool(rows) and self._before is not None and self._before(self._key(rows[0]), self._last)
+
+    def take(self, rows: Sequence[T], known: int) -> list[int]:
+        del known
+        fresh: list[int] = []
+        previous = None
+        for index, row in enumerate(rows):
+            key, ident = self._key(row), self._identity(row)
+            if key is None or ident is None:
+                raise DisorderError("a row came without a sort key or without an id")
+            if self._before is None and self._ties and key != self._last:
+                self._before = operator.lt if self._last < key else operator.gt
+            if self._before is not None:
+                if previous is not None and self._before(key, previous):
+                    raise DisorderError("the rows are not in the order of their sort key")
+                previous = key
+                if self._before(key, self._last):
+                    continue
+            if key != self._last:
+                self._last, self._ties = key, set()
+            if ident not in self._ties:
+                self._ties.add(ident)
+                fresh.append(index)
+        return fresh
+
+    def complaint(self, total: int | None, given: int, *, steady: bool) -> str:
+        del total, given, steady
+        return ""
+
+
+class ById(Generic[T]):
+    """The walk that remembers every id."""
+
+    overlap = 1
+
+    def __init__(self, identity: Callable[[T], Hashable | None]) -> None:
+        self._identity = identity
+        self._seen: defaultdict[int, array[int]] = defaultdict(partial(array, "q"))
+
+    def _bucket(self, row: T) -> tuple[int, array[int]]:
+        ident = self._identity(row)
+        if ident is None:
+            raise DisorderError("a row came without an id, after rows with one")
+        fingerprint = hash(ident)
+        return fingerprint, self._seen[fingerprint & 0xFFFF]
+
+    def joins(self, rows: Sequence[T], at: int, known: int) -> bool:
+        del known
+        if at == 0:
+            return True
+        if not rows:
+            return False
+        fingerprint, bucket = self._bucket(rows[0])
+        return fingerprint in bucket
+
+    def take(self, rows: Sequence[T], known: int) -> list[int]:
+        del known
+        fresh: list[int] = []
+        for index, row in enumerate(rows):
+            fingerprint, bucket = self._bucket(row)
+            if fingerprint not in bucket:
+                bucket.append(fingerprint)
+                fresh.append(index)
+        return fresh
+
+    def complaint(self, total: int | None, given: int, *, steady: bool) -> str:
+        del steady
+        return "" if total in (None, given) else f"{given} rows came, and the total says {total}"
+
+
+class ByPosition(Generic[T]):
+    """The walk over rows that cannot be told apart."""
+
+    overlap = 1
+
+    def __init__(self) -> None:
+        self._last: T | None = None
+
+    def joins(self, rows: Sequence[T], at: int, known: int) -> bool:
+        del at
+        if known and rows and (len(rows) < known or rows[known - 1] != self._last):
+            raise DisorderError("rows without an id moved while they were walked")
+        return bool(rows) or known == 0
+
+    def take(self, rows: Sequence[T], known: int) -> list[int]:
+        if rows:
+            self._last = rows[-1]
+        return list(range(known, len(rows)))
+
+    def complaint(self, total: int | None, given: int, *, steady: bool) -> str:
+        if not steady:
+            return "the total changed while rows without an id were walked"
+        return "" if total in (None, given) else f"{given} rows came, and the total says {total}"
+
+
+def choose(listing: Listing[T], rows: Sequence[T], *, ordered: bool) -> Frontier[T]:
+    """The strongest frontier that the first page allows; ``ordered`` False rules the sort key out."""
+    if any(listing.identity(row) is None for row in rows):
+        return ByPosition()
+    keys = [listing.sort_key(row) for row in rows] if listing.sort_key is not None else [None]
+    if not ordered or listing.sort_key is None or None in keys:
+        return ById(listing.identity)
+    if keys not in (sorted(keys), sorted(keys, reverse=True)):
+        return ById(listing.identity)
+    return ByKey(listing.identity, listing.sort_key)

@@ -1,0 +1,58 @@
+"""What a walk is told: the rows of one answer, what is known about a listing, and what earlier walks learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+from attrs import define, field, frozen
+
+T = TypeVar("T")
+
+OffsetMeaning: TypeAlias = Literal["records", "pages0", "pages1"]
+"""What a listing's ``offset`` counts: records to skip, pages numbered from 0, or pages numbered from 1."""
+
+
+@frozen
+class Batch(Generic[T]):
+    """One answer of a listing: its rows, and the total it states (None where it states none).
+
+    A 204 or an empty body is ``Batch(())``.
+    """
+
+    items: Sequence[T]
+    count: int | None = None
+
+
+@frozen
+class Listing(Generic[T]):
+    """What is known about one listing; a constant at the head of a resource module.
+
+    ``name`` stands in error texts and is the key of :class:`WalkMemory`. ``identity`` gives a row's id, or None
+    for a row without one. ``sort_key`` gives the key that the listing is ordered by, provided that it never
+    changes for a row (``created_at``); it is None where the key is mutable or unknown. ``max_limit`` is the
+    largest page the contract allows, ``default_limit`` the documented server default (None: none is documented),
+    which is what a walk falls back to when a larger page is refused with 422. ``offset_counts`` None means that
+    the documents disagree: the walk finds out.
+    """
+
+    name: str
+    identity: Callable[[T], Hashable | None]
+    sort_key: Callable[[T], Any] | None = None
+    max_limit: int = 500
+    default_limit: int | None = 20
+    offset_counts: OffsetMeaning | None = "records"
+
+
+@define
+class WalkMemory:
+    """What walks learned, by listing name; one per client, shared by all of its walks.
+
+    Write into it to override: ``offset_counts["history.list"] = "pages1"`` saves the walk from finding out,
+    ``largest_limit["history.list"] = 100`` caps its pages. ``unordered`` names the listings whose rows did not
+    come in the order of their sort key; they are walked by id.
+    """
+
+    offset_counts: dict[str, OffsetMeaning] = field(factory=dict)
+    largest_limit: dict[str, int] = field(factory=dict)
+    unordered: set[str] = field(factory=set)

@@ -1,0 +1,254 @@
+"""One attempt through aiohttp: owns or borrows the ``ClientSession``, and lets no foreign error out.
+
+Whether a request *may have left* is taken from aiohttp's trace signal that fires before the first byte is handed
+to a connection. No exception type tells: timeouts and disconnects look alike on both sides of that line. A
+borrowed session was made without our signal, so there everything but a failure to connect counts as sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+from attrs import define
+from yarl import URL
+
+from brevo_balance_async._version import __version__
+from brevo_balance_async.config import MAX_BODY
+from brevo_balance_async.core.protocol import Response
+from brevo_balance_async.errors import (
+    BalanceError,
+    ClientStateError,
+    ConnectFailedError,
+    DecodeError,
+    RequestTimeoutError,
+    TransportError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import SimpleNamespace
+
+    from aiohttp.client_reqrep import ClientRequest
+    from aiohttp.connector import Connection
+
+    from brevo_balance_async.core.protocol import Request
+
+CONNECT_TIMEOUT: Final = 10.0
+"""Seconds for one TCP and TLS handshake, within the call's own timeout."""
+IDLE_TIMEOUT: Final = 15.0
+"""Seconds an idle connection is kept: the longer it idles, the likelier a stray answer waits on it."""
+
+_NO_GUESSES: Final = ("content-type",)
+"""aiohttp calls a request without a body an octet stream; Brevo's has no type at all."""
+
+
+@define
+class _Progress:
+    """How far an attempt got, filled in by trace signals."""
+
+    connecting: bool = False
+    sent: bool = False
+
+
+async def _on_connecting(_: object, context: SimpleNamespace, __: object) -> None:
+    context.trace_request_ctx.connecting = True
+
+
+async def _on_sent(_: object, context: SimpleNamespace, __: object) -> None:
+    context.trace_request_ctx.sent = True
+
+
+def _trace() -> aiohttp.TraceConfig:
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_start.append(_on_connecting)
+    trace.on_request_headers_sent.append(_on_sent)
+    return trace
+
+
+class _Response(aiohttp.ClientResponse):
+    """Remembers its connection, which aiohttp lets go of as soon as the body has ended."""
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        self.wire = connection.transport
+        return await super().start(connection)
+
+
+class _HungUpError(aiohttp.ClientConnectionError):
+    """A disconnect, in a form that aiohttp does not answer by sending the request once more."""
+
+
+async def _send_once(request: ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _HungUpError(str(error) or type(error).__name__) from error
+
+
+class Transport:
+    """Sends one request at a time, any number of them concurrently."""
+
+    def __init__(
+        self,
+        *,
+        session: aiohttp.ClientSession | None = None,
+        connector: aiohttp.BaseConnector | None = None,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+        max_connections: int = 100,
+        user_agent: str | None = None,
+        trust_env: bool = False,
+        proxy: str | None = None,
+        max_body: int = MAX_BODY,
+    ) -> None:
+        self._borrowed = session
+        self._session = session
+        self._connector = connector
+        self._trace_configs = trace_configs
+        self._max_connections = max_connections
+        self._trust_env = trust_env
+        self._proxy = proxy
+        self._max_body = max_body
+        ours = f"brevo-balance-async/{__version__}"
+        agent = f"{user_agent} {ours}" if user_agent else ours
+        self._headers = {"accept": "application/json", "user-agent": agent}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    async def open(self) -> None:
+        """Bind to the running event loop and make the session, unless one was handed in."""
+        if self._loop is not None:
+            state = "closed" if self._closed else "open already"
+            raise ClientStateError(f"the client is {state}; make a new one")
+        self._loop = asyncio.get_running_loop()
+        if self._borrowed is not None:
+            return
+        connector = self._connector or aiohttp.TCPConnector(
+            limit=self._max_connections, keepalive_timeout=IDLE_TIMEOUT
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            connector_owner=self._connector is None,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            response_class=_Response,
+            trace_configs=[_trace(), *self._trace_configs],
+            trust_env=self._trust_env,
+            skip_auto_headers=_NO_GUESSES,
+        )
+
+    async def close(self) -> None:
+        """Close what was opened here; harmless a second time."""
+        self._closed = True
+        if self._session is not None and self._borrowed is None:
+            await self._session.close()
+
+    def check_usable(self) -> None:
+        """Raise ``ClientStateError`` unless a request may be sent now and here."""
+        if self._loop is not asyncio.get_running_loop() or self._closed:
+            if self._loop is None:
+                raise ClientStateError(
+                    "the client is not open yet: use 'async with BalanceClient(...) as client'"
+                )
+            if self._closed:
+                raise ClientStateError("the client is closed; make a new one")
+            raise ClientStateError("the client belongs to another event loop; make one for each loop")
+
+    async def send(self, request: Request, headers: Mapping[str, str], timeout: float | None) -> Response:
+        """One attempt: the whole answer, whatever its status, or one of our errors."""
+        session = self._session
+        if session is None:
+            raise ClientStateError(
+                "the client is not open yet: use 'async with BalanceClient(...) as client'"
+            )
+        progress = _Progress(sent=self._borrowed is not None)
+        try:
+            async with session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                data=request.body,
+                headers=self._headers_for(request, headers),
+                timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT),
+                allow_redirects=False,
+                raise_for_status=False,
+                proxy=self._proxy,
+                skip_auto_headers=None if self._borrowed is None else _NO_GUESSES,
+                trace_request_ctx=progress,
+                middlewares=() if request.method == "POST" else (_send_once,),
+            ) as answer:
+                body = await self._read(answer)
+                wire = getattr(answer, "wire", None)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._closed and (task is None or not task.cancelling()):
+                # aiohttp cancels whoever waits for a connection when the session is closed.
+                raise self._ended(progress) from None
+            raise
+        except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError) as error:
+            if self._closed or session.closed:
+                raise self._ended(progress) from error
+            if isinstance(error, RuntimeError):
+                raise
+            raise self._translated(error, progress) from error
+        return Response(answer.status, answer.headers, body, wire.abort if wire else answer.close)
+
+    def _headers_for(self, request: Request, headers: Mapping[str, str]) -> dict[str, str]:
+        merged = {**self._headers, **headers}
+        if request.body is not None:
+            merged.setdefault("content-type", "application/json")
+        return merged
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        told = answer.content_length
+        if told is not None and told > self._max_body:
+            answer.close()
+            raise self._too_large()
+        if told is not None and "content-encoding" not in answer.headers:
+            return await answer.read()
+        body = bytearray()
+        async for chunk in answer.content.iter_any():
+            body += chunk
+            if len(body) > self._max_body:
+                answer.close()
+                raise self._too_large()
+        return bytes(body)
+
+    def _too_large(self) -> BalanceError:
+        return DecodeError(f"the answer is larger than {self._max_body:,} bytes; ask for a smaller page")
+
+    @staticmethod
+    def _ended(progress: _Progress) -> BalanceError:
+        if progress.sent:
+            return TransportError("the client was closed while the answer was awaited", sent=True)
+        return ClientStateError("the client was closed before the request was sent")
+
+    def _translated(self, error: Exception, progress: _Progress) -> TransportError:
+        what = f"{type(error).__name__}: {error}".rstrip(": ")
+        match error:
+            case (
+                aiohttp.ClientConnectorCertificateError()
+                | aiohttp.ClientConnectorSSLError()
+                | aiohttp.ServerFingerprintMismatch()
+            ):
+                return ConnectFailedError(
+                    f"TLS could not be set up, nothing was sent: {what}", retryable=False
+                )
+            case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
+                return ConnectFailedError(f"no connection, nothing was sent: {what}")
+            case aiohttp.ConnectionTimeoutError():
+                return self._timed_out(progress, sent=False)
+            case asyncio.TimeoutError():
+                return self._timed_out(progress, sent=progress.sent)
+        if not progress.sent:
+            return ConnectFailedError(f"the request was not sent: {what}")
+        return TransportError(f"the answer was lost, the request may have arrived: {what}", sent=True)
+
+    def _timed_out(self, progress: _Progress, *, sent: bool) -> RequestTimeoutError:
+        if sent:
+            text, phase = "no whole answer in time; the request may have arrived", "answer"
+        elif progress.connecting or self._borrowed is not None:
+            text, phase = "no connection in time; nothing was sent", "connect"
+        else:
+            text, phase = "no connection of the pool became free in time; nothing was sent", "pool"
+        return RequestTimeoutError(text, phase=phase, sent=sent)

@@ -1,0 +1,1 @@
+"""One coroutine module for each resource; each names its operations in constants at its head."""

@@ -1,0 +1,41 @@
+"""What every listing takes: page, order, version; checked, and named for the wire."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from brevo_balance_async.core import checks
+from brevo_balance_async.errors import InvalidRequestError
+from brevo_balance_async.models import Sort, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+def listing_query(
+    limit: int | None,
+    offset: int,
+    sort_field: str | None,
+    sort_fields: Collection[str],
+    sort: Sort | str | None,
+) -> dict[str, Any]:
+    """The order of a listing as a query, and its page checked (limit 1 to 500, offset at least 0)."""
+    if limit is not None:
+        checks.whole("limit", limit, least=1, most=500)
+    checks.whole("offset", offset, least=0)
+    if sort_field is not None and sort_field not in sort_fields:
+        known = ", ".join(sorted(sort_fields))
+        raise InvalidRequestError("sort_field", f"must be one of {known}, not {sort_field!r}")
+    return {"sort_field": sort_field, "sort": None if sort is None else checks.word("sort", sort, Sort)}
+
+
+def version_query(version: Version | str | None) -> dict[str, Any]:
+    """The version of a definition or limit as a query."""
+    return {"version": None if version is None else checks.word("version", version, Version)}
+
+
+def internal_query(include_internal: bool | None) -> dict[str, Any]:
+    """Whether balances that are hidden from members are read too."""
+    if include_internal is not None:
+        checks.flag("include_internal", include_internal)
+    return {"include_internal": include_internal}

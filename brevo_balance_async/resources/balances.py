@@ -1,0 +1,174 @@
+"""Balances of contacts: all of one definition, the live lots of one contact, everything one contact holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from brevo_balance_async.core import checks
+from brevo_balance_async.core.bodies import BalanceBody
+from brevo_balance_async.core.protocol import PRESENT, Endpoint, Replay
+from brevo_balance_async.models import (
+    UNSET,
+    ActiveBalance,
+    ActiveBalancePage,
+    Balance,
+    ContactBalance,
+    ContactBalancePage,
+    Sort,
+    SubscriptionBalances,
+    Unset,
+)
+from brevo_balance_async.pagination import Batch, Listing, Paginator
+from brevo_balance_async.resources._listing import internal_query, listing_query
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from brevo_balance_async.core.requester import Caller
+    from brevo_balance_async.pagination import WalkMemory
+
+_BASE = "/loyalty/balance/programs/{}"
+_CONTACT = _BASE + "/subscriptions/{}/balances"
+
+LIST = Endpoint(
+    "balances.list", "GET", _BASE + "/contact-balances", Replay.READ, ContactBalancePage, lists="balances"
+)
+LIST_ACTIVE = Endpoint(
+    "balances.list_active",
+    "GET",
+    _BASE + "/active-balance",
+    Replay.READ,
+    ActiveBalancePage,
+    lists="activeBalances",
+)
+GET = Endpoint("balances.get", "GET", _CONTACT, Replay.READ, SubscriptionBalances)
+CREATE = Endpoint(
+    "balances.create",
+    "POST",
+    _CONTACT,
+    Replay.UNSAFE,
+    Balance,
+    look_for="read the contact's balances with balances.get",
+)
+
+CONTACT_LISTING: Listing[ContactBalance] = Listing(LIST.name, identity=lambda balance: balance.contact_id)
+ACTIVE_LISTING: Listing[ActiveBalance] = Listing(
+    LIST_ACTIVE.name, identity=lambda balance: balance.id or None, sort_key=lambda balance: balance.created_at
+)
+
+
+class Balances:
+    """The balances of one program's members."""
+
+    def __init__(self, caller: Caller, program_id: str, memory: WalkMemory) -> None:
+        self._caller = caller
+        self._program_id = program_id
+        self._memory = memory
+
+    def list(
+        self,
+        balance_definition_id: str | UUID,
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+        sort_field: str | None = None,
+        sort: Sort | str | None = None,
+        include_internal: bool | None = None,
+        timeout: float | Unset | None = UNSET,
+    ) -> Paginator[ContactBalance]:
+        """Walk every member's balance of one definition.
+
+        ``limit`` is the page size, 1 to 500 (None: 500); ``sort_field`` is ``updatedAt`` or ``value``. Both
+        change while members earn and spend, so a walk promises each contact once, compares with the total at
+        its end and raises ``PaginationError`` where it does not fit; ``collect_checked()`` walks until two
+        walks agree.
+        """
+        definition = checks.uuid("balance_definition_id", balance_definition_id)
+        query = {
+            "balance_definition_id": definition,
+            **listing_query(limit, offset, sort_field, {"updatedAt", "value"}, sort),
+            **internal_query(include_internal),
+        }
+
+        async def fetch(limit: int, offset: int) -> Batch[ContactBalance]:
+            page = await self._caller.call(
+                LIST,
+                (self._program_id,),
+                query={**query, "limit": limit, "offset": offset},
+                expect=(("balance_definition_id", definition),),
+                timeout=timeout,
+            )
+            return Batch(page.items, page.count)
+
+        return Paginator(fetch, CONTACT_LISTING, self._memory, limit=limit, offset=offset)
+
+    def list_active(
+        self,
+        *,
+        contact_id: int,
+        balance_definition_id: str | UUID,
+        limit: int | None = None,
+        offset: int = 0,
+        sort: Sort | str | None = None,
+        sort_field: str | None = None,
+        include_internal: bool | None = None,
+        timeout: float | Unset | None = UNSET,
+    ) -> Paginator[ActiveBalance]:
+        """Walk the lots of points that one contact still holds of one definition, each with its expiry.
+
+        ``limit`` is the page size, 1 to 500 (None: 500); ``sort_field`` can only be ``createdAt``.
+        """
+        contact = checks.contact_id(contact_id)
+        definition = checks.uuid("balance_definition_id", balance_definition_id)
+        query = {
+            "contact_id": contact,
+            "balance_definition_id": definition,
+            **listing_query(limit, offset, sort_field, {"createdAt"}, sort),
+            **internal_query(include_internal),
+        }
+
+        async def fetch(limit: int, offset: int) -> Batch[ActiveBalance]:
+            page = await self._caller.call(
+                LIST_ACTIVE,
+                (self._program_id,),
+                query={**query, "limit": limit, "offset": offset},
+                expect=(("contact_id", contact), ("balance_definition_id", definition)),
+                timeout=timeout,
+            )
+            return Batch(page.items, page.count)
+
+        return Paginator(fetch, ACTIVE_LISTING, self._memory, limit=limit, offset=offset)
+
+    async def get(
+        self,
+        contact_id: int,
+        *,
+        include_internal: bool | None = None,
+        timeout: float | Unset | None = UNSET,
+    ) -> SubscriptionBalances:
+        """Read everything one contact holds; ``include_internal`` also shows what is hidden from members."""
+        contact = checks.contact_id(contact_id)
+        return await self._caller.call(
+            GET,
+            (self._program_id, str(contact)),
+            query=internal_query(include_internal),
+            expect=(("contact_id", contact), ("loyalty_program_id", self._program_id)),
+            timeout=timeout,
+        )
+
+    async def create(
+        self, contact_id: int, *, balance_definition_id: str | UUID, timeout: float | Unset | None = UNSET
+    ) -> Balance:
+        """Create a contact's balance of one definition, at zero.
+
+        Raises ``OutcomeUnknownError`` if it may exist now.
+        """
+        contact = checks.contact_id(contact_id)
+        definition = checks.uuid("balance_definition_id", balance_definition_id)
+        return await self._caller.call(
+            CREATE,
+            (self._program_id, str(contact)),
+            body=BalanceBody(balance_definition_id=definition),
+            expect=(("id", PRESENT), ("contact_id", contact), ("balance_definition_id", definition)),
+            timeout=timeout,
+        )

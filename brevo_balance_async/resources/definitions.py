@@ -1,0 +1,249 @@
+"""Balance definitions: what a program counts, with its bounds, rounding and expiry."""
+
+from __future__ import annotations
+
+from types import NoneType
+from typing import TYPE_CHECKING, Any
+
+from brevo_balance_async.core import checks
+from brevo_balance_async.core.bodies import DefinitionBody
+from brevo_balance_async.core.protocol import PRESENT, Endpoint, Replay
+from brevo_balance_async.errors import InvalidRequestError
+from brevo_balance_async.models import (
+    UNSET,
+    Amount,
+    BalanceDefinition,
+    DefinitionPage,
+    DurationModifier,
+    DurationUnit,
+    OvertakingStrategy,
+    Rounding,
+    Sort,
+    Unit,
+    Unset,
+    Version,
+)
+from brevo_balance_async.pagination import Batch, Listing, Paginator
+from brevo_balance_async.resources._listing import listing_query, version_query
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from brevo_balance_async.core.requester import Caller
+    from brevo_balance_async.pagination import WalkMemory
+
+_MANY = "/loyalty/balance/programs/{}/balance-definitions"
+_ONE = _MANY + "/{}"
+_LOOK = "list the definitions and compare names"
+
+LIST = Endpoint("definitions.list", "GET", _MANY, Replay.READ, DefinitionPage, lists="items")
+CREATE = Endpoint("definitions.create", "POST", _MANY, Replay.UNSAFE, BalanceDefinition, look_for=_LOOK)
+GET = Endpoint("definitions.get", "GET", _ONE, Replay.READ, BalanceDefinition)
+UPDATE = Endpoint(
+    "definitions.update", "PUT", _ONE, Replay.REPLAYABLE, BalanceDefinition, refuses=frozenset({424})
+)
+DELETE = Endpoint("definitions.delete", "DELETE", _ONE, Replay.REPLAYABLE, NoneType)
+
+# Sorted by a time that changes with every edit, by default: rows cannot be anchored, only told apart.
+LISTING: Listing[BalanceDefinition] = Listing(
+    LIST.name, identity=lambda definition: definition.id or None, default_limit=200
+)
+
+
+class Definitions:
+    """The balance definitions of one program."""
+
+    def __init__(self, caller: Caller, program_id: str, memory: WalkMemory) -> None:
+        self._caller = caller
+        self._program_id = program_id
+        self._memory = memory
+
+    def list(
+        self,
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+        sort_field: str | None = None,
+        sort: Sort | str | None = None,
+        version: Version | str | None = None,
+        timeout: float | Unset | None = UNSET,
+    ) -> Paginator[BalanceDefinition]:
+        """Walk the definitions of the program.
+
+        ``limit`` is the page size, 1 to 500 (None: 500); ``sort_field`` is ``name``, ``created_at`` or
+        ``updated_at`` (Brevo's default), ``sort`` ``asc`` or ``desc`` (default), ``version`` ``draft``
+        (default) or ``active``. The answer states no total and may be sorted by a key that changes, so a walk
+        promises each id once; ``collect_checked()`` walks until two walks agree.
+        """
+        query = {
+            **listing_query(limit, offset, sort_field, {"name", "created_at", "updated_at"}, sort),
+            **version_query(version),
+        }
+
+        async def fetch(limit: int, offset: int) -> Batch[BalanceDefinition]:
+            page = await self._caller.call(
+                LIST,
+                (self._program_id,),
+                query={**query, "limit": limit, "offset": offset},
+                expect=(("items", PRESENT),),
+                timeout=timeout,
+            )
+            return Batch(page.items or ())
+
+        return Paginator(fetch, LISTING, self._memory, limit=limit, offset=offset)
+
+    async def create(
+        self,
+        *,
+        name: str,
+        unit: Unit | str,
+        description: str | Unset | None = UNSET,
+        image_ref: str | Unset | None = UNSET,
+        min_amount: Amount | Unset | None = UNSET,
+        max_amount: Amount | Unset | None = UNSET,
+        max_credit_amount_limit: Amount | Unset | None = UNSET,
+        max_debit_amount_limit: Amount | Unset | None = UNSET,
+        balance_option_amount_overtaking_strategy: OvertakingStrategy | str | Unset | None = UNSET,
+        balance_option_credit_rounding: Rounding | str | Unset | None = UNSET,
+        balance_option_debit_rounding: Rounding | str | Unset | None = UNSET,
+        balance_availability_duration_value: int | Unset | None = UNSET,
+        balance_availability_duration_unit: DurationUnit | str | Unset | None = UNSET,
+        balance_availability_duration_modifier: DurationModifier | str | Unset | None = UNSET,
+        balance_expiration_date: str | Unset | None = UNSET,
+        meta: dict[str, Any] | Unset | None = UNSET,
+        timeout: float | Unset | None = UNSET,
+    ) -> BalanceDefinition:
+        """Create a definition, as a draft until the program is published.
+
+        ``name`` has at most 128 characters, ``description`` 256; ``unit`` is a ``Unit``. ``min_amount`` and
+        ``max_amount`` bound the balance, the two ``..._limit`` amounts cap a single operation. Points expire
+        either after a duration (value, unit, modifier) or on ``balance_expiration_date`` (``dd/mm``), not both.
+        ``UNSET`` leaves a field out, ``None`` sends ``null``.
+
+        Raises ``InvalidRequestError`` before anything is sent; ``OutcomeUnknownError`` if it may exist now.
+        """
+        body = _body(
+            name=name,
+            unit=unit,
+            description=description,
+            image_ref=image_ref,
+            min_amount=min_amount,
+            max_amount=max_amount,
+            max_credit_amount_limit=max_credit_amount_limit,
+            max_debit_amount_limit=max_debit_amount_limit,
+            balance_option_amount_overtaking_strategy=balance_option_amount_overtaking_strategy,
+            balance_option_credit_rounding=balance_option_credit_rounding,
+            balance_option_debit_rounding=balance_option_debit_rounding,
+            balance_availability_duration_value=balance_availability_duration_value,
+            balance_availability_duration_unit=balance_availability_duration_unit,
+            balance_availability_duration_modifier=balance_availability_duration_modifier,
+            balance_expiration_date=balance_expiration_date,
+            meta=meta,
+        )
+        expect = (("id", PRESENT), ("name", name), ("unit", body.unit))
+        return await self._caller.call(CREATE, (self._program_id,), body=body, expect=expect, timeout=timeout)
+
+    async def get(
+        self,
+        definition_id: str | UUID,
+        *,
+        version: Version | str | None = None,
+        timeout: float | Unset | None = UNSET,
+    ) -> BalanceDefinition:
+        """Read one definition; ``version`` is ``draft`` (Brevo's default) or ``active``."""
+        wanted = checks.uuid("definition_id", definition_id)
+        return await self._caller.call(
+            GET,
+            (self._program_id, wanted),
+            query=version_query(version),
+            expect=(("id", wanted),),
+            timeout=timeout,
+        )
+
+    async def update(
+        self,
+        definition_id: str | UUID,
+        *,
+        name: str,
+        unit: Unit | str,
+        description: str | Unset | None = UNSET,
+        image_ref: str | Unset | None = UNSET,
+        min_amount: Amount | Unset | None = UNSET,
+        max_amount: Amount | Unset | None = UNSET,
+        max_credit_amount_limit: Amount | Unset | None = UNSET,
+        max_debit_amount_limit: Amount | Unset | None = UNSET,
+        balance_option_amount_overtaking_strategy: OvertakingStrategy | str | Unset | None = UNSET,
+        balance_option_credit_rounding: Rounding | str | Unset | None = UNSET,
+        balance_option_debit_rounding: Rounding | str | Unset | None = UNSET,
+        balance_availability_duration_value: int | Unset | None = UNSET,
+        balance_availability_duration_unit: DurationUnit | str | Unset | None = UNSET,
+        balance_availability_duration_modifier: DurationModifier | str | Unset | None = UNSET,
+        balance_expiration_date: str | Unset | None = UNSET,
+        meta: dict[str, Any] | Unset | None = UNSET,
+        timeout: float | Unset | None = UNSET,
+    ) -> BalanceDefinition:
+        """Replace a definition: Brevo has no partial update, so state everything that is to stay.
+
+        Arguments are those of ``create``; an empty ``balance_expiration_date`` clears it. Sent again after a
+        failure, since a second replacement changes nothing.
+        """
+        wanted = checks.uuid("definition_id", definition_id)
+        body = _body(
+            name=name,
+            unit=unit,
+            description=description,
+            image_ref=image_ref,
+            min_amount=min_amount,
+            max_amount=max_amount,
+            max_credit_amount_limit=max_credit_amount_limit,
+            max_debit_amount_limit=max_debit_amount_limit,
+            balance_option_amount_overtaking_strategy=balance_option_amount_overtaking_strategy,
+            balance_option_credit_rounding=balance_option_credit_rounding,
+            balance_option_debit_rounding=balance_option_debit_rounding,
+            balance_availability_duration_value=balance_availability_duration_value,
+            balance_availability_duration_unit=balance_availability_duration_unit,
+            balance_availability_duration_modifier=balance_availability_duration_modifier,
+            balance_expiration_date=balance_expiration_date,
+            meta=meta,
+        )
+        expect = (("id", wanted),)
+        ids = (self._program_id, wanted)
+        return await self._caller.call(UPDATE, ids, body=body, expect=expect, timeout=timeout)
+
+    async def delete(self, definition_id: str | UUID, *, timeout: float | Unset | None = UNSET) -> None:
+        """Delete a definition. A 404 to a repeated request counts as done."""
+        wanted = checks.uuid("definition_id", definition_id)
+        await self._caller.call(DELETE, (self._program_id, wanted), timeout=timeout)
+
+
+def _body(**given: Any) -> DefinitionBody:
+    """The checked body; the keywords are the fields of ``DefinitionBody``."""
+    checks.text("name", given["name"], most=128, least=1)
+    given["unit"] = checks.word("unit", given["unit"], Unit)
+    checked = {name: check(name, given[name]) for name, check in _CHECKS.items() if checks.given(given[name])}
+    if checks.given(given["balance_availability_duration_value"]) and given["balance_expiration_date"]:
+        raise InvalidRequestError(
+            "balance_expiration_date",
+            "cannot go together with a balance_availability_duration; give one of them",
+        )
+    return DefinitionBody(**{**given, **checked})
+
+
+_CHECKS: dict[str, Any] = {
+    "description": lambda name, value: checks.text(name, value, most=256),
+    "image_ref": checks.text,
+    "min_amount": checks.number,
+    "max_amount": checks.number,
+    "max_credit_amount_limit": checks.number,
+    "max_debit_amount_limit": checks.number,
+    "balance_option_amount_overtaking_strategy": lambda name, value: checks.word(
+        name, value, OvertakingStrategy
+    ),
+    "balance_option_credit_rounding": lambda name, value: checks.word(name, value, Rounding),
+    "balance_option_debit_rounding": lambda name, value: checks.word(name, value, Rounding),
+    "balance_availability_duration_value": lambda name, value: checks.whole(name, value, least=1),
+    "balance_availability_duration_unit": checks.span,
+    "balance_availability_duration_modifier": lambda name, value: checks.word(name, value, DurationModifier),
+    "balance_expiration_date": checks.day_of_year,
+    "meta": checks.mapping,
+}

@@ -1,0 +1,143 @@
+"""Limits of a balance definition: how much may be credited or debited within a window. Brevo lists none."""
+
+from __future__ import annotations
+
+from types import NoneType
+from typing import TYPE_CHECKING
+
+from brevo_balance_async.core import checks
+from brevo_balance_async.core.bodies import LimitBody
+from brevo_balance_async.core.protocol import PRESENT, Endpoint, Replay
+from brevo_balance_async.models import (
+    UNSET,
+    BalanceLimit,
+    ConstraintType,
+    DurationUnit,
+    TransactionType,
+    Unset,
+    Version,
+)
+from brevo_balance_async.resources._listing import version_query
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from brevo_balance_async.core.requester import Caller
+
+_MANY = "/loyalty/balance/programs/{}/balance-definitions/{}/limits"
+_ONE = _MANY + "/{}"
+
+CREATE = Endpoint(
+    "limits.create",
+    "POST",
+    _MANY,
+    Replay.UNSAFE,
+    BalanceLimit,
+    refuses=frozenset({424}),
+    look_for="Brevo lists no limits: look at the definition in Brevo's interface",
+)
+GET = Endpoint("limits.get", "GET", _ONE, Replay.READ, BalanceLimit)
+UPDATE = Endpoint("limits.update", "PUT", _ONE, Replay.REPLAYABLE, BalanceLimit)
+DELETE = Endpoint("limits.delete", "DELETE", _ONE, Replay.REPLAYABLE, NoneType)
+
+
+class Limits:
+    """The limits of one program's balance definitions."""
+
+    def __init__(self, caller: Caller, program_id: str) -> None:
+        self._caller = caller
+        self._program_id = program_id
+
+    async def create(
+        self,
+        definition_id: str | UUID,
+        *,
+        constraint_type: ConstraintType | str,
+        transaction_type: TransactionType | str,
+        duration_unit: DurationUnit | str,
+        duration_value: int,
+        value: int,
+        sliding_schedule: bool | Unset | None = UNSET,
+        timeout: float | Unset | None = UNSET,
+    ) -> BalanceLimit:
+        """Create a limit: at most ``value`` operations or points of one type in ``duration_value`` units.
+
+        ``constraint_type`` is ``transaction`` (count) or ``amount`` (sum), ``transaction_type`` ``credit`` or
+        ``debit``, ``duration_unit`` day, week, month or year; both numbers are whole and at least 1.
+        ``sliding_schedule=True`` makes it a rolling window. Keep the id: Brevo has no way to list limits.
+
+        Raises ``InvalidRequestError`` before anything is sent; ``OutcomeUnknownError`` if it may exist now.
+        """
+        definition = checks.uuid("definition_id", definition_id)
+        body = _body(
+            constraint_type, transaction_type, duration_unit, duration_value, value, sliding_schedule
+        )
+        expect = (("id", PRESENT), ("balance_definition_id", definition))
+        ids = (self._program_id, definition)
+        return await self._caller.call(CREATE, ids, body=body, expect=expect, timeout=timeout)
+
+    async def get(
+        self,
+        definition_id: str | UUID,
+        limit_id: str | UUID,
+        *,
+        version: Version | str | None = None,
+        timeout: float | Unset | None = UNSET,
+    ) -> BalanceLimit:
+        """Read one limit; ``version`` is ``draft`` (Brevo's default) or ``active``."""
+        ids = self._ids(definition_id, limit_id)
+        query = version_query(version)
+        return await self._caller.call(GET, ids, query=query, expect=(("id", ids[-1]),), timeout=timeout)
+
+    async def update(
+        self,
+        definition_id: str | UUID,
+        limit_id: str | UUID,
+        *,
+        constraint_type: ConstraintType | str,
+        transaction_type: TransactionType | str,
+        duration_unit: DurationUnit | str,
+        duration_value: int,
+        value: int,
+        sliding_schedule: bool | Unset | None = UNSET,
+        timeout: float | Unset | None = UNSET,
+    ) -> BalanceLimit:
+        """Replace a limit; arguments are those of ``create``."""
+        ids = self._ids(definition_id, limit_id)
+        body = _body(
+            constraint_type, transaction_type, duration_unit, duration_value, value, sliding_schedule
+        )
+        return await self._caller.call(UPDATE, ids, body=body, expect=(("id", ids[-1]),), timeout=timeout)
+
+    async def delete(
+        self, definition_id: str | UUID, limit_id: str | UUID, *, timeout: float | Unset | None = UNSET
+    ) -> None:
+        """Delete a limit. A 404 to a repeated request counts as done."""
+        await self._caller.call(DELETE, self._ids(definition_id, limit_id), timeout=timeout)
+
+    def _ids(self, definition_id: str | UUID, limit_id: str | UUID) -> tuple[str, str, str]:
+        return (
+            self._program_id,
+            checks.uuid("definition_id", definition_id),
+            checks.uuid("limit_id", limit_id),
+        )
+
+
+def _body(
+    constraint_type: str,
+    transaction_type: str,
+    duration_unit: str,
+    duration_value: int,
+    value: int,
+    sliding_schedule: bool | Unset | None,
+) -> LimitBody:
+    if checks.given(sliding_schedule):
+        checks.flag("sliding_schedule", sliding_schedule)
+    return LimitBody(
+        constraint_type=checks.word("constraint_type", constraint_type, ConstraintType),
+        transaction_type=checks.word("transaction_type", transaction_type, TransactionType),
+        duration_unit=checks.span("duration_unit", duration_unit),
+        duration_value=checks.whole("duration_value", duration_value, least=1),
+        value=checks.whole("value", value, least=1),
+        sliding_schedule=sliding_schedule,
+    )

@@ -1,0 +1,371 @@
+"""Transactions: begin, complete, cancel, hold; and orders for later.
+
+``begin`` and ``create_order`` happen twice when they are sent twice, so they are sent again only if they certainly
+had not left. ``complete`` and ``cancel`` happen at most once on the server whatever is sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve
+
+from brevo_balance_async.core import checks
+from brevo_balance_async.core.bodies import OrderBody, TransactionBody
+from brevo_balance_async.core.protocol import PRESENT, Endpoint, Replay
+from brevo_balance_async.errors import (
+    BalanceError,
+    InvalidRequestError,
+    OutcomeUnknownError,
+    UnprocessableError,
+)
+from brevo_balance_async.models import (
+    UNSET,
+    Amount,
+    BalanceOrder,
+    OrderSource,
+    Transaction,
+    TransactionRecord,
+    TransactionStatus,
+    TransactionType,
+    Unset,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from types import TracebackType
+    from uuid import UUID
+
+    from brevo_balance_async.core.requester import Caller
+    from brevo_balance_async.resources.history import History
+
+_MANY = "/loyalty/balance/programs/{}/transactions"
+_LOOK = "read the contact's history for its id"
+
+BEGIN = Endpoint(
+    "transactions.begin",
+    "POST",
+    _MANY,
+    Replay.UNSAFE,
+    Transaction,
+    look_for="read the contact's history for a transaction with this amount and meta, created since the call",
+)
+COMPLETE = Endpoint(
+    "transactions.complete", "POST", _MANY + "/{}/complete", Replay.GUARDED, Transaction, look_for=_LOOK
+)
+CANCEL = Endpoint(
+    "transactions.cancel", "POST", _MANY + "/{}/cancel", Replay.GUARDED, Transaction, look_for=_LOOK
+)
+CREATE_ORDER = Endpoint(
+    "transactions.create_order",
+    "POST",
+    "/loyalty/balance/programs/{}/create-order",
+    Replay.UNSAFE,
+    BalanceOrder,
+    look_for="Brevo lists no orders: read the contact's history for a transaction with this amount and meta",
+)
+
+_FINAL: Final = frozenset({"completed", "rejected", "cancelled", "expired"})
+
+
+class Transactions:
+    """The transactions of one program."""
+
+    def __init__(self, caller: Caller, program_id: str, history: History) -> None:
+        self._caller = caller
+        self._program_id = program_id
+        self._history = history
+
+    async def begin(
+        self,
+        *,
+        balance_definition_id: str | UUID,
+        amount: Amount,
+        contact_id: int | None = None,
+        loyalty_subscription_id: str | None = None,
+        transaction_type: TransactionType | str | None = None,
+        auto_complete: bool | Unset | None = UNSET,
+        ttl: int | Unset | None = UNSET,
+        event_time: datetime | Unset | None = UNSET,
+        balance_expiry_in_minutes: int | Unset | None = UNSET,
+        meta: dict[str, Any] | Unset | None = UNSET,
+        timeout: float | Unset | None = UNSET,
+    ) -> Transaction:
+        """Begin a credit or debit; a draft moves no points until it is completed.
+
+        ``amount`` is not zero: positive credits, negative debits, unless ``transaction_type`` says which. The
+        member is named by ``contact_id`` or ``loyalty_subscription_id``, one of them. ``auto_complete`` completes
+        it at once; only then may ``balance_expiry_in_minutes`` say how long credited points live. ``ttl`` is the
+        draft's life in seconds, at least 10. ``event_time`` is when it happened (aware). ``meta`` is a free map
+        that comes back in history: put your own reference there. A ``status`` of ``rejected`` in the answer is
+        the server's refusal by a rule, with ``reject_reason``.
+
+        Raises ``InvalidRequestError`` before anything is sent, ``UnprocessableError`` and the other answers of
+        the server, and ``OutcomeUnknownError`` if it may have been applied: it is never sent twice.
+        """
+        body = _transaction(
+            balance_definition_id=balance_definition_id,
+            amount=amount,
+            contact_id=contact_id,
+            loyalty_subscription_id=loyalty_subscription_id,
+            transaction_type=transaction_type,
+            auto_complete=auto_complete,
+            ttl=ttl,
+            event_time=event_time,
+            balance_expiry_in_minutes=balance_expiry_in_minutes,
+            meta=meta,
+        )
+        expect = [
+            ("id", PRESENT),
+            ("balance_definition_id", body.balance_definition_id),
+            ("loyalty_program_id", self._program_id),
+        ]
+        if body.contact_id:
+            expect.append(("contact_id", body.contact_id))
+        if body.meta:
+            expect.append(("meta", body.meta))
+        return await self._caller.call(
+            BEGIN, (self._program_id,), body=body, expect=tuple(expect), timeout=timeout
+        )
+
+    async def complete(
+        self, transaction: Transaction | str | UUID, *, timeout: float | Unset | None = UNSET
+    ) -> Transaction:
+        """Complete a draft: the points move.
+
+        Takes a ``Transaction`` or its id. The server lets a transaction be completed once, so an unclear
+        attempt is asked for again. If it stays unclear and a ``Transaction`` with contact and definition was
+        given, the history is read: completed is returned, any other end raises ``UnprocessableError``; else
+        ``OutcomeUnknownError``.
+        """
+        return await self._finish(COMPLETE, transaction, TransactionStatus.COMPLETED, timeout)
+
+    async def cancel(
+        self, transaction: Transaction | str | UUID, *, timeout: float | Unset | None = UNSET
+    ) -> Transaction:
+        """Cancel a draft: no points move. What is completed cannot be cancelled; begin the opposite instead.
+
+        An unclear attempt is treated as ``complete`` treats it.
+        """
+        return await self._finish(CANCEL, transaction, TransactionStatus.CANCELLED, timeout)
+
+    async def create_order(
+        self,
+        *,
+        balance_definition_id: str | UUID,
+        contact_id: int,
+        amount: Amount,
+        due_at: datetime,
+        source: OrderSource | str,
+        expires_at: datetime | Unset | None = UNSET,
+        meta: dict[str, Any] | Unset | None = UNSET,
+        timeout: float | Unset | None = UNSET,
+    ) -> BalanceOrder:
+        """Schedule a grant tied to a purchase; ``transaction_id`` of the answer is completed or cancelled later.
+
+        ``due_at`` and ``expires_at`` are aware and should lie in the future, ``source`` is ``engine`` or
+        ``user``. Orders cannot be read back, so an ``OutcomeUnknownError`` is hard to settle.
+        """
+        body = OrderBody(
+            balance_definition_id=checks.uuid("balance_definition_id", balance_definition_id),
+            contact_id=checks.contact_id(contact_id),
+            amount=checks.amount(amount),
+            due_at=checks.moment("due_at", due_at),
+            source=checks.word("source", source, OrderSource),
+            expires_at=_optional(checks.moment, "expires_at", expires_at),
+            meta=_optional(checks.mapping, "meta", meta),
+        )
+        expect = [
+            ("id", PRESENT),
+            ("balance_definition_id", body.balance_definition_id),
+            ("contact_id", body.contact_id),
+        ]
+        if body.meta:
+            expect.append(("meta", body.meta))
+        return await self._caller.call(
+            CREATE_ORDER, (self._program_id,), body=body, expect=tuple(expect), timeout=timeout
+        )
+
+    def hold(
+        self,
+        *,
+        balance_definition_id: str | UUID,
+        amount: Amount,
+        contact_id: int | None = None,
+        loyalty_subscription_id: str | None = None,
+        transaction_type: TransactionType | str | None = None,
+        ttl: int | Unset | None = UNSET,
+        event_time: datetime | Unset | None = UNSET,
+        meta: dict[str, Any] | Unset | None = UNSET,
+        timeout: float | Unset | None = UNSET,
+    ) -> Hold:
+        """Begin on entering, complete on success, cancel on an exception: ``async with ... as draft``.
+
+        Arguments are those of ``begin`` without the ones that complete at once. See ``Hold``.
+        """
+        draft = {
+            "balance_definition_id": balance_definition_id,
+            "amount": amount,
+            "contact_id": contact_id,
+            "loyalty_subscription_id": loyalty_subscription_id,
+            "transaction_type": transaction_type,
+            "ttl": ttl,
+            "event_time": event_time,
+            "meta": meta,
+        }
+        return Hold(self, draft, timeout)
+
+    async def _finish(
+        self,
+        endpoint: Endpoint[Transaction],
+        transaction: Transaction | str | UUID,
+        wanted: TransactionStatus,
+        timeout: float | Unset | None,
+    ) -> Transaction:
+        known = transaction if isinstance(transaction, Transaction) else None
+        wanted_id = checks.uuid("transaction", known.id if known else transaction)  # type: ignore[arg-type]
+        try:
+            answer = await self._caller.call(
+                endpoint,
+                (self._program_id, wanted_id),
+                # Any other end may come as an answer too: a rule can reject what is being completed.
+                expect=(("id", PRESENT), ("id", wanted_id), ("status", _FINAL - _opposite(wanted))),
+                timeout=timeout,
+            )
+        except OutcomeUnknownError as unknown:
+            if known is None or known.contact_id is None or known.balance_definition_id is None:
+                raise
+            return await self._settle(known, wanted, unknown, timeout)
+        return answer
+
+    async def _settle(
+        self,
+        known: Transaction,
+        wanted: TransactionStatus,
+        unknown: OutcomeUnknownError,
+        timeout: float | Unset | None,
+    ) -> Transaction:
+        """Read in history what became of a transaction. Only what is seen counts, never what is missing."""
+        try:
+            record = await self._find(known, timeout)
+        except BalanceError as error:
+            unknown.add_note(f"the history could not be read to settle it: {error}")
+            raise unknown from error
+        if record is None or record.status not in _FINAL:
+            unknown.add_note(
+                "its end is not in the history yet" if record is None else "the history shows a draft still"
+            )
+            raise unknown
+        if record.status == wanted:
+            return evolve(
+                known,
+                status=record.status,
+                completed_at=record.completed_at,
+                cancelled_at=record.cancelled_at,
+                amount=record.amount if record.amount is not None else known.amount,
+            )
+        refusal = UnprocessableError(
+            f"the transaction is {record.status}, as its history shows, and cannot be {wanted} any more",
+            status=422,
+        )
+        refusal.endpoint, refusal.attempts = unknown.endpoint, unknown.attempts
+        raise refusal from unknown
+
+    async def _find(self, known: Transaction, timeout: float | Unset | None) -> TransactionRecord | None:
+        walk = self._history.list(
+            contact_id=known.contact_id or 0,
+            balance_definition_id=known.balance_definition_id or "",
+            timeout=timeout,
+        )
+        async for record in walk:
+            if record.id.lower() == known.id.lower():
+                return record
+        return None
+
+
+class Hold:
+    """A draft for the length of a block.
+
+    Entering begins it and gives the ``Transaction``; a rejection raises ``UnprocessableError``. Leaving completes
+    it, and ``result`` is the completed ``Transaction``; leaving by an exception cancels it and lets the
+    exception through. Where the completing is unclear, ``OutcomeUnknownError`` is raised. Where the cancelling
+    fails, the exception of the block still goes through, with a note that says what may be left behind.
+    """
+
+    def __init__(
+        self, transactions: Transactions, draft: dict[str, Any], timeout: float | Unset | None
+    ) -> None:
+        self._transactions = transactions
+        self._arguments = draft
+        self._timeout = timeout
+        self._draft: Transaction | None = None
+        self.result: Transaction | None = None
+
+    async def __aenter__(self) -> Transaction:
+        draft = await self._transactions.begin(**self._arguments, timeout=self._timeout)
+        if draft.status == TransactionStatus.REJECTED:
+            raise UnprocessableError(
+                f"the server rejected it: {draft.reject_reason or 'no reason given'}", status=422
+            )
+        self._draft = draft
+        return draft
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        draft, self._draft = self._draft, None
+        if draft is None:
+            return
+        if error is None:
+            self.result = await self._transactions.complete(draft, timeout=self._timeout)
+            if self.result.status == TransactionStatus.REJECTED:
+                raise UnprocessableError(
+                    f"the server rejected it on completing: {self.result.reject_reason or 'no reason given'}",
+                    status=422,
+                )
+            return
+        try:
+            self.result = await self._transactions.cancel(draft, timeout=self._timeout)
+        except BalanceError as failure:
+            ends = draft.expiration_date.isoformat() if draft.expiration_date else "an unknown time"
+            error.add_note(
+                f"the hold {draft.id} could not be cancelled, as a draft it ends at {ends}: {failure}"
+            )
+
+
+def _opposite(wanted: TransactionStatus) -> frozenset[str]:
+    """The end that an answer to this request cannot state: it would be the answer to the other one."""
+    done, undone = TransactionStatus.COMPLETED, TransactionStatus.CANCELLED
+    return frozenset({undone if wanted is done else done})
+
+
+def _optional(check: Any, name: str, value: Any) -> Any:
+    return check(name, value) if checks.given(value) else value
+
+
+def _transaction(**given: Any) -> TransactionBody:
+    """The checked body of ``begin``."""
+    contact, subscription = given["contact_id"], given["loyalty_subscription_id"]
+    checks.not_both("contact_id", contact, "loyalty_subscription_id", subscription)
+    if contact is None and subscription is None:
+        raise InvalidRequestError("contact_id", "is missing: give it, or loyalty_subscription_id")
+    expiry = given["balance_expiry_in_minutes"]
+    if checks.given(expiry) and given["auto_complete"] is not True:
+        raise InvalidRequestError("balance_expiry_in_minutes", "only applies with auto_complete=True")
+    kind = given["transaction_type"]
+    return TransactionBody(
+        amount=checks.amount(given["amount"]),
+        balance_definition_id=checks.uuid("balance_definition_id", given["balance_definition_id"]),
+        contact_id=UNSET if contact is None else checks.contact_id(contact),
+        loyalty_subscription_id=UNSET
+        if subscription is None
+        else checks.text("loyalty_subscription_id", subscription, least=1),
+        transaction_type=UNSET if kind is None else checks.word("transaction_type", kind, TransactionType),
+        auto_complete=_optional(checks.flag, "auto_complete", given["auto_complete"]),
+        ttl=checks.whole("ttl", given["ttl"], least=10) if checks.given(given["ttl"]) else given["ttl"],
+        event_time=_optional(checks.moment, "event_time", given["event_time"]),
+        balance_expiry_in_minutes=checks.whole("balance_expiry_in_minutes", expiry, least=1)
+        if checks.given(expiry)
+        else expiry,
+        meta=_optional(checks.mapping, "meta", given["meta"]),
+    )

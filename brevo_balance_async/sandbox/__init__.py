@@ -1,0 +1,21 @@
+"""A local Brevo Loyalty Balance API that keeps state, for tests, demonstrations and benchmarks.
+
+It imitates Brevo over real HTTP and never talks to it. It shares no code with the client, so that a misspelt field
+cannot be right on both sides::
+
+    from brevo_balance_async.sandbox import Sandbox, effects
+
+    async with Sandbox(rph=600) as sandbox:
+        sandbox.faults.add(effects.apply_then_drop(), operation="transactions.begin", nth=3)
+        ...  # a client with base_url=sandbox.base_url and api_key=sandbox.api_key
+"""
+
+from __future__ import annotations
+
+from . import effects
+from .app import Sandbox, serve
+from .clock import SandboxClock
+from .log import RequestRecord
+from .switches import Switches
+
+__all__ = ["RequestRecord", "Sandbox", "SandboxClock", "Switches", "effects", "serve"]

@@ -1,0 +1,368 @@
+"""The sandbox on a socket: answers through ``aiohttp.web``, scripted misbehaviour, start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from ipaddress import ip_address
+from signal import SIGINT, SIGTERM
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from . import effects
+from .access import Access, TokenRefusal
+from .clock import SandboxClock
+from .control import PREFIX, control
+from .delivery import answer_bytes, end
+from .faults import Faults
+from .ledger import Ledger
+from .log import RequestLog
+from .quota import ServerQuota
+from .refusals import Refusal, forbidden, malformed
+from .seeding import Seed
+from .service import Answer, Received, Service
+from .switches import Switches
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable
+    from types import TracebackType
+    from typing import Self
+
+TOKEN_PATH = "/realms/partner/oauth/token"  # noqa: S105 - a path
+_SHUTDOWN_SECONDS = 1.0
+_RST_AFTER_SECONDS = 0.02
+
+
+class Sandbox:
+    """A local Brevo Balance API that keeps state; it imitates Brevo and never talks to it.
+
+    ``async with Sandbox() as sandbox`` serves on a free port of ``host`` until the block ends. ``rph`` is the hourly
+    quota (None: no quota, no quota headers). ``switches`` decide what Brevo's documents leave open; single ones may be
+    given by name. With ``strict`` programs and contacts must be seeded and edits be published; without it every program
+    and contact exists and edits are published as they are made. ``seed`` is what ``seed()`` takes, one or several.
+    ``log_size`` bounds ``requests``. A host that is not loopback is refused unless ``allow_public``.
+
+    Handles: ``clock``, ``ledger``, ``faults``, ``requests``, ``quota``, ``access``, ``switches``.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        rph: int | None = None,
+        strict: bool = False,
+        clock: SandboxClock | None = None,
+        seed: Mapping[str, Any] | Iterable[Mapping[str, Any]] = (),
+        api_key: str = "xkeysib-sandbox-0123456789abcdef-LOCAL",
+        client_id: str = "sandbox-client",
+        client_secret: str = "sandbox-client-secret",  # noqa: S107 - it opens nothing but the sandbox
+        log_size: int = 50_000,
+        allow_public: bool = False,
+        switches: Switches | None = None,
+        **changes: Any,
+    ) -> None:
+        if not allow_public and not _is_loopback(host):
+            raise ValueError(f"{host} is not a loopback address; allow_public=True serves it all the same")
+        self._host = host
+        self._port = port
+        self._seeds = [Seed(**one) for one in _each(seed)]
+        self._first_switches = (switches or Switches()).replaced(changes)
+        self.clock = clock or SandboxClock()
+        self.faults = Faults()
+        self.requests = RequestLog(log_size)
+        self.ledger = Ledger(self.clock, self._first_switches, strict=strict)
+        self.quota = ServerQuota(rph, self.clock, self._first_switches)
+        self.access = Access(api_key, client_id, client_secret, self.clock)
+        self._service = Service(self.ledger, self.access, self.quota, self.requests)
+        self._runner: web.ServerRunner | None = None
+        self._stopping = asyncio.Event()
+        self._late: set[asyncio.Task[Answer]] = set()
+        self._sow()
+
+    # addresses and keys
+
+    @property
+    def origin(self) -> str:
+        """``http://host:port`` of a running sandbox."""
+        if self._runner is None:
+            raise RuntimeError("the sandbox is not running")
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    @property
+    def base_url(self) -> str:
+        """What a client takes for ``https://api.brevo.com/v3``."""
+        return self.origin + "/v3"
+
+    @property
+    def token_url(self) -> str:
+        """Where OAuth client credentials are turned into a token."""
+        return self.origin + TOKEN_PATH
+
+    @property
+    def api_key(self) -> str:
+        """The key that is let in."""
+        return self.access.api_key
+
+    @property
+    def client_id(self) -> str:
+        """The OAuth client that is let in."""
+        return self.access.client_id
+
+    @property
+    def client_secret(self) -> str:
+        """Its secret."""
+        return self.access.client_secret
+
+    # handles
+
+    @property
+    def switches(self) -> Switches:
+        """How the undocumented is decided."""
+        return self.ledger.switches
+
+    def set_switches(self, **changes: Any) -> None:
+        """Set some switches otherwise, from the next request on."""
+        self.ledger.switches = self.quota.switches = self.switches.replaced(changes)
+
+    def seed(self, program: str, **what: Any) -> list[str]:
+        """Add ``contacts``, ``definitions`` and ``histories`` to a program, publish it, return the definitions' ids.
+
+        See ``seeding.Seed`` for their forms. A history of a million rows takes no time: its rows are made when read.
+        """
+        return Seed(program=program, **what).sow(self.ledger)
+
+    def publish(self, program: str) -> None:
+        """Let a program's edits reach its members, as the publish route does."""
+        self.ledger.catalogue.publish(program)
+
+    def hits(self, operation: str | None = None) -> int:
+        """How many requests reached an operation, or all of them, since the start or the last reset."""
+        return self.requests.hits(operation)
+
+    def reset(self) -> None:
+        """Be as new: state, log, faults, tokens, spent quota and switches; the clock goes on, the seed is sown again."""
+        self.ledger.clear()
+        self.ledger.switches = self.quota.switches = self._first_switches
+        self.faults.clear()
+        self.requests.clear()
+        self.quota.reset()
+        self.access.revoke_tokens()
+        self._sow()
+
+    def _sow(self) -> None:
+        for seed in self._seeds:
+            seed.sow(self.ledger)
+
+    # life
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Bind and serve. A sandbox that was stopped may be started again, with its state, on the same port."""
+        if self._runner is not None:
+            raise RuntimeError("the sandbox is running already")
+        self._stopping = asyncio.Event()
+        server = web.Server(self._handle, handler_cancellation=True, access_log=None)
+        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        self._port = runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Close every connection and free the port; calls that are stalled end. Harmless when not running."""
+        runner, self._runner = self._runner, None
+        if runner is None:
+            return
+        self._stopping.set()
+        for task in self._late:
+            task.cancel()
+        await runner.cleanup()
+
+    # one request
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        content = await request.read()
+        path = request.rel_url.raw_path
+        if path.startswith(PREFIX):
+            return self._control(request, path, content)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        if path == TOKEN_PATH and request.method == "POST":
+            return self._token(content, headers)
+        query = dict(request.rel_url.query) if request.rel_url.raw_query_string else {}
+        received = self._service.receive(request.method, path, query, headers, content)
+        effect = None
+        if len(self.faults):
+            contact_id = self._service.contact_of(received)
+            effect = self.faults.strike(received.record.operation, contact_id)
+        if effect is not None:
+            return await self._misbehave(request, received, effect)
+        answer = self._service.perform(received)
+        self._service.settle(received, answer.status, applied=answer.applied)
+        return _response(answer)
+
+    def _token(self, content: bytes, headers: Mapping[str, str]) -> web.Response:
+        form = dict(parse_qsl(content.decode("latin-1")))
+        try:
+            return _response(self._service.answer(200, self.access.issue(form, headers)))
+        except TokenRefusal as refusal:
+            return _response(self._service.answer(refusal.status, {"error": refusal.error}))
+
+    def _control(self, request: web.BaseRequest, path: str, content: bytes) -> web.Response:
+        try:
+            if not _is_loopback(request.remote or ""):
+                raise forbidden("control routes answer loopback only")
+            try:
+                body = json.loads(content) if content else None
+            except ValueError as error:
+                raise malformed(f"invalid JSON: {error}") from error
+            return _response(self._service.answer(200, control(self, request.method, path, body)))
+        except Refusal as refusal:
+            return _response(self._service.refused(refusal))
+
+    # misbehaviour
+
+    async def _misbehave(
+        self, request: web.BaseRequest, received: Received, effect: effects.Effect
+    ) -> web.StreamResponse:
+        if isinstance(effect, effects.Delayed):
+            return _response(await self._in_spite_of_leaving(self._delayed(received, effect)))
+        answer = self._service.perform(received) if effect.applied else None
+        if answer is None and effect.reads:
+            self._service.charge(received)
+        told = self._told(answer, effect)
+        applied = answer is not None and answer.applied
+        self._service.settle(received, told.status if told else None, applied=applied, fault=effect.name)
+        if told is None:
+            return await self._say_nothing(request, effect)
+        if isinstance(effect, effects.Cut):
+            return await self._cut_off(request, told, effect)
+        if isinstance(effect, effects.Dripping):
+            return await self._drip(request, told, effect)
+        if isinstance(effect, effects.Stray):
+            data = answer_bytes(effect.status, told.headers, self._service.answer(200, effect.body).body)
+            asyncio.get_running_loop().call_later(effect.seconds, _write, request.transport, data)
+        return _response(told)
+
+    def _told(self, answer: Answer | None, effect: effects.Effect) -> Answer | None:
+        """The answer that the client is told, or the start of it; None when it is told nothing."""
+        if isinstance(effect, effects.Answered):
+            body = {"code": "sandbox_fault", "message": effect.name} if effect.body is None else effect.body
+            return self._service.answer(effect.status, body, effect.headers)
+        if isinstance(effect, effects.TooMany):
+            return self._service.too_many(effect)
+        if isinstance(effect, effects.Altered) and answer is not None:
+            return self._service.altered(answer, effect.members)
+        if isinstance(effect, effects.Dropped | effects.Stalled | effects.Raw):
+            return None
+        return answer
+
+    async def _say_nothing(self, request: web.BaseRequest, effect: effects.Effect) -> web.Response:
+        if isinstance(effect, effects.Stalled):
+            await self._stopping.wait()
+        if request.transport is not None:
+            if isinstance(effect, effects.Raw):
+                request.transport.write(effect.data)
+            end(request.transport, effect.how if isinstance(effect, effects.Dropped) else "fin")
+        return web.Response()  # the connection is closing, so nothing of it is sent
+
+    async def _cut_off(self, request: web.BaseRequest, told: Answer, effect: effects.Cut) -> web.Response:
+        kept = told.body[: int(len(told.body) * effect.keep)]
+        if request.transport is not None:
+            request.transport.write(answer_bytes(told.status, told.headers, kept, length=len(told.body)))
+            if effect.how == "rst":
+                await self._pause(
+                    _RST_AFTER_SECONDS
+                )  # what was written must leave before the reset discards it
+            end(request.transport, effect.how)
+        return web.Response()  # the connection is closing, so nothing of it is sent
+
+    async def _drip(
+        self, request: web.BaseRequest, told: Answer, effect: effects.Dripping
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(status=told.status, headers=told.headers)
+        response.content_length = len(told.body)
+        await response.prepare(request)
+        size = max(1, -(-len(told.body) // effect.pieces))
+        for start in range(0, len(told.body), size):
+            await response.write(told.body[start : start + size])
+            await self._pause(effect.seconds / effect.pieces)
+        await response.write_eof()
+        return response
+
+    async def _delayed(self, received: Received, effect: effects.Delayed) -> Answer:
+        await asyncio.sleep(effect.seconds)
+        answer = self._service.perform(received)
+        self._service.settle(received, answer.status, applied=answer.applied, fault=effect.name)
+        return answer
+
+    async def _in_spite_of_leaving(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        """Carry ``work`` to its end even when the client leaves, which cancels the handler."""
+        task = asyncio.create_task(work)
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+        return await asyncio.shield(task)
+
+    async def _pause(self, seconds: float) -> None:
+        """Let real time pass, no longer than the sandbox runs."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
+
+def _each(seed: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    return [seed] if isinstance(seed, Mapping) else seed
+
+
+def _response(answer: Answer) -> web.Response:
+    return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+
+def _write(transport: asyncio.Transport | None, data: bytes) -> None:
+    if transport is not None and not transport.is_closing():
+        transport.write(data)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def serve(sandbox: Sandbox, *, stop: asyncio.Event | None = None) -> None:
+    """Run ``sandbox`` until ``stop`` is set, or SIGINT or SIGTERM comes.
+
+    Prints one line, ``listening on http://HOST:PORT/v3``, once the port is bound.
+    """
+    stop = stop or asyncio.Event()
+    loop = asyncio.get_running_loop()
+    caught = []
+    for signal in (SIGINT, SIGTERM):
+        with suppress(NotImplementedError):  # the loops of Windows take no signal handlers
+            loop.add_signal_handler(signal, stop.set)
+            caught.append(signal)
+    try:
+        async with sandbox:
+            print(f"listening on {sandbox.base_url}", flush=True)  # noqa: T201 - it is the command's output
+            await stop.wait()
+    finally:
+        for signal in caught:
+            loop.remove_signal_handler(signal)

@@ -1,0 +1,148 @@
+"""Control routes under ``/_sandbox/``: the Python handles as JSON, for a sandbox that runs in another process.
+
+| request | body | does |
+|---|---|---|
+| ``GET state`` | | says what this is, and counts what there is |
+| ``POST reset`` | | forgets everything but the seed it was started with |
+| ``POST seed`` | the members of ``Seed`` | adds contacts, definitions, histories |
+| ``POST publish`` | ``{"program"}`` | publishes a program's edits |
+| ``POST clock/advance`` | ``{"seconds"}`` | pushes the clock forward |
+| ``GET faults``, ``DELETE faults`` | | lists or clears the script |
+| ``POST faults`` | ``{"effect", "arguments", "operation", "nth", ...}`` | adds a fault, named as in ``effects`` |
+| ``GET requests`` | | the request log |
+| ``GET switches``, ``POST switches`` | switches to set | reads or sets them |
+| ``POST quota`` | ``{"rph"}`` | sets the hourly limit, null for none |
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import asdict
+
+from .effects import EFFECTS
+from .refusals import Refusal, invalid, malformed, not_found
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .app import Sandbox
+    from .faults import Fault
+
+PREFIX = "/_sandbox/"
+
+
+def control(sandbox: Sandbox, method: str, path: str, body: Any) -> Any:
+    """Carry out one control request and return its answer's JSON value; raises ``Refusal``."""
+    handler = _ROUTES.get((method, path.removeprefix(PREFIX)))
+    if handler is None:
+        raise not_found("control route")
+    if body is not None and not isinstance(body, dict):
+        raise malformed("the body must be a JSON object")
+    try:
+        return handler(sandbox, body or {})
+    except Refusal:
+        raise
+    except (TypeError, ValueError, LookupError, ArithmeticError) as error:
+        raise invalid(f"{type(error).__name__}: {error}") from error
+
+
+def _state(sandbox: Sandbox, _: dict[str, Any]) -> Any:
+    accounts = list(sandbox.ledger.accounts())
+    return {
+        "about": "a sandbox that imitates Brevo's Loyalty Balance API; nothing here reaches Brevo",
+        "baseUrl": sandbox.base_url,
+        "now": sandbox.clock.now(),
+        "strict": sandbox.ledger.strict,
+        "requests": sandbox.requests.hits(),
+        "programs": [
+            {
+                "id": program.id,
+                "definitions": list(program.draft.definitions),
+                "members": len(program.members),
+            }
+            for program in sandbox.ledger.catalogue
+        ],
+        "accounts": len(accounts),
+        "faults": len(sandbox.faults),
+        "rph": sandbox.quota.limit,
+    }
+
+
+def _reset(sandbox: Sandbox, _: dict[str, Any]) -> Any:
+    sandbox.reset()
+    return {}
+
+
+def _seed(sandbox: Sandbox, body: dict[str, Any]) -> Any:
+    return {"definitions": sandbox.seed(**body)}
+
+
+def _publish(sandbox: Sandbox, body: dict[str, Any]) -> Any:
+    sandbox.publish(body["program"])
+    return {}
+
+
+def _advance(sandbox: Sandbox, body: dict[str, Any]) -> Any:
+    return {"now": sandbox.clock.advance(body["seconds"])}
+
+
+def _list_faults(sandbox: Sandbox, _: dict[str, Any]) -> Any:
+    return {"faults": [_fault(fault) for fault in sandbox.faults]}
+
+
+def _add_fault(sandbox: Sandbox, body: dict[str, Any]) -> Any:
+    matching = dict(body)
+    make = EFFECTS[matching.pop("effect")]
+    return _fault(sandbox.faults.add(make(**matching.pop("arguments", {})), **matching))
+
+
+def _clear_faults(sandbox: Sandbox, _: dict[str, Any]) -> Any:
+    sandbox.faults.clear()
+    return {}
+
+
+def _requests(sandbox: Sandbox, _: dict[str, Any]) -> Any:
+    return {"requests": [asdict(record) for record in sandbox.requests]}
+
+
+def _read_switches(sandbox: Sandbox, _: dict[str, Any]) -> Any:
+    return asdict(sandbox.switches)
+
+
+def _set_switches(sandbox: Sandbox, body: dict[str, Any]) -> Any:
+    sandbox.set_switches(**body)
+    return asdict(sandbox.switches)
+
+
+def _set_quota(sandbox: Sandbox, body: dict[str, Any]) -> Any:
+    sandbox.quota.limit = body["rph"]
+    return {"rph": sandbox.quota.limit}
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return {
+        "effect": fault.effect.name,
+        "applied": fault.effect.applied,
+        "operation": fault.operation,
+        "contactId": fault.contact_id,
+        "times": fault.times,
+        "matched": fault.matched,
+        "fired": fault.fired,
+    }
+
+
+_ROUTES: dict[tuple[str, str], Callable[[Sandbox, dict[str, Any]], Any]] = {
+    ("GET", "state"): _state,
+    ("POST", "reset"): _reset,
+    ("POST", "seed"): _seed,
+    ("POST", "publish"): _publish,
+    ("POST", "clock/advance"): _advance,
+    ("GET", "faults"): _list_faults,
+    ("POST", "faults"): _add_fault,
+    ("DELETE", "faults"): _clear_faults,
+    ("GET", "requests"): _requests,
+    ("GET", "switches"): _read_switches,
+    ("POST", "switches"): _set_switches,
+    ("POST", "quota"): _set_quota,
+}

@@ -1,0 +1,226 @@
+"""What can go wrong with an answer, each as a small frozen record.
+
+The functions are the way to make one: ``faults.add(status(503))``. ``applied`` says whether the operation is carried
+out before things go wrong, which is the difference between a request that may be repeated and one that may not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from attrs import field, frozen
+from attrs.validators import ge, in_, lt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_HTML = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+@frozen(kw_only=True)
+class Effect:
+    """What all effects have."""
+
+    name: str
+    applied: bool
+    """Whether the operation is carried out."""
+    reads: ClassVar[bool] = True
+    """Whether the request is read and counted against the quota."""
+
+
+@frozen(kw_only=True)
+class Answered(Effect):
+    """An answer of its own. ``body`` is JSON, text or bytes; without one it is an error body."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Altered(Effect):
+    """The true answer with some members of its body replaced."""
+
+    members: Mapping[str, Any]
+
+
+@frozen(kw_only=True)
+class Delayed(Effect):
+    """The true answer, late: carried out after ``seconds``, whether or not the client is still there."""
+
+    seconds: float = field(validator=ge(0))
+
+
+@frozen(kw_only=True)
+class Dropped(Effect):
+    """No answer: the connection ends with FIN or RST."""
+
+    how: str = field(validator=in_(("fin", "rst")))
+
+
+@frozen(kw_only=True)
+class Unread(Dropped):
+    """The connection ends before the server's program has seen the request."""
+
+    reads: ClassVar[bool] = False
+
+
+@frozen(kw_only=True)
+class Cut(Effect):
+    """The true answer's head and part of its body, then the end of the connection."""
+
+    keep: float = field(validator=[ge(0), lt(1)])
+    """Which part of the body is sent, from 0 to just below 1."""
+    how: str = field(validator=in_(("fin", "rst")))
+
+
+@frozen(kw_only=True)
+class Dripping(Effect):
+    """The true answer, its body spread over ``seconds`` in ``pieces``."""
+
+    seconds: float = field(validator=ge(0))
+    pieces: int = field(validator=ge(1))
+
+
+@frozen(kw_only=True)
+class Raw(Effect):
+    """Bytes of any kind in place of an answer, then the end of the connection."""
+
+    data: bytes
+
+
+@frozen(kw_only=True)
+class Stray(Effect):
+    """The true answer, and ``seconds`` later, on the idle connection, another one that nobody asked for."""
+
+    status: int
+    body: Any
+    seconds: float = field(validator=ge(0))
+
+
+@frozen(kw_only=True)
+class Stalled(Effect):
+    """Silence until the client leaves or the sandbox stops."""
+
+
+@frozen(kw_only=True)
+class TooMany(Effect):
+    """429 with the quota headers telling ``reset`` seconds, or without any."""
+
+    reset: int
+    headers: bool
+
+
+def status(
+    code: int, body: Any = None, headers: Mapping[str, str] | None = None, *, applied: bool = False
+) -> Effect:
+    """Answer ``code`` with ``body`` (JSON value, text or bytes; default an error body)."""
+    return Answered(name=f"status_{code}", applied=applied, status=code, body=body, headers=headers or {})
+
+
+def apply_then_status(code: int, body: Any = None, headers: Mapping[str, str] | None = None) -> Effect:
+    """Carry the operation out, then answer ``code``: the error that must not be taken for "nothing happened"."""
+    return Answered(
+        name=f"apply_then_status_{code}", applied=True, status=code, body=body, headers=headers or {}
+    )
+
+
+def delay(seconds: float) -> Effect:
+    """Carry out and answer after ``seconds`` of real time, even when the client has gone."""
+    return Delayed(name="delay", applied=True, seconds=seconds)
+
+
+def close_before_reading(how: str = "fin") -> Effect:
+    """End the connection before the request is looked at."""
+    return Unread(name="close_before_reading", applied=False, how=how)
+
+
+def apply_then_drop(how: str = "fin") -> Effect:
+    """Carry the operation out, then end the connection without an answer."""
+    return Dropped(name="apply_then_drop", applied=True, how=how)
+
+
+def reset() -> Effect:
+    """Read the request, carry nothing out, reset the connection."""
+    return Dropped(name="reset", applied=False, how="rst")
+
+
+def drop(how: str = "fin") -> Effect:
+    """Read the request, carry nothing out, end the connection without an answer."""
+    return Dropped(name="drop", applied=False, how=how)
+
+
+def truncated_json(keep: float = 0.5, how: str = "fin") -> Effect:
+    """Carry the operation out, then send a part of the body and end the connection."""
+    return Cut(name="truncated_json", applied=True, keep=keep, how=how)
+
+
+def html_page(code: int = 502, *, applied: bool = False) -> Effect:
+    """A proxy's HTML page."""
+    headers = {"content-type": "text/html"}
+    return Answered(name="html_page", applied=applied, status=code, body=_HTML, headers=headers)
+
+
+def slow_body(seconds: float, pieces: int = 10) -> Effect:
+    """Carry the operation out, then let the body drip for ``seconds``."""
+    return Dripping(name="slow_body", applied=True, seconds=seconds, pieces=pieces)
+
+
+def redirect(location: str, code: int = 307, *, applied: bool = False) -> Effect:
+    """A redirect."""
+    return Answered(name="redirect", applied=applied, status=code, body="", headers={"location": location})
+
+
+def garbage(data: bytes | str = b"SSH-2.0-OpenSSH_9.0\r\n\r\n", *, applied: bool = True) -> Effect:
+    """Bytes that are no HTTP answer, then the end of the connection."""
+    return raw(data, applied=applied, name="garbage")
+
+
+def raw(data: bytes | str, *, applied: bool = True, name: str = "raw") -> Effect:
+    """These very bytes in place of the answer, then the end of the connection."""
+    return Raw(name=name, applied=applied, data=data.encode("latin-1") if isinstance(data, str) else data)
+
+
+def too_many(reset: int = 30, *, headers: bool = True) -> Effect:
+    """429, nothing carried out; the headers tell ``reset`` seconds left and nothing remaining."""
+    return TooMany(name="too_many", applied=False, reset=reset, headers=headers)
+
+
+def stall(*, applied: bool = False) -> Effect:
+    """Never answer: silence until the client leaves or the sandbox stops."""
+    return Stalled(name="stall", applied=applied)
+
+
+def altered(members: Mapping[str, Any]) -> Effect:
+    """The true answer with members of its body replaced, say another ``id`` or other ``meta``."""
+    return Altered(name="altered", applied=True, members=members)
+
+
+def stray(body: Any, code: int = 200, seconds: float = 0.05) -> Effect:
+    """The true answer, and a little later on the idle connection an answer that nobody asked for."""
+    return Stray(name="stray", applied=True, status=code, body=body, seconds=seconds)
+
+
+EFFECTS: dict[str, Callable[..., Effect]] = {
+    make.__name__: make
+    for make in (
+        status,
+        apply_then_status,
+        delay,
+        close_before_reading,
+        apply_then_drop,
+        reset,
+        drop,
+        truncated_json,
+        html_page,
+        slow_body,
+        redirect,
+        garbage,
+        raw,
+        too_many,
+        stall,
+        altered,
+        stray,
+    )
+}
+"""The effects by name, for scripts in another process."""

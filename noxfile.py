@@ -1,0 +1,77 @@
+"""How the project is checked: ``nox`` runs lint, types and the tests on every supported Python."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.10.16"
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["lint", "types", "tests"]
+# A missing interpreter is skipped and named in the closing lines, on CI too.
+nox.options.error_on_missing_interpreters = False
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PYPROJECT)
+
+
+def group(name: str) -> list[str]:
+    """The packages of a dependency group, without the project itself."""
+    packages = nox.project.dependency_groups(PYPROJECT, name)
+    return [package for package in packages if not package.startswith("brevo-balance-async")]
+
+
+def install_wheel(session: nox.Session, *groups: str) -> None:
+    """Build the wheel and install it with all extras: what is tested is what users get."""
+    session.install("build", *{package for name in groups for package in group(name)})
+    target = Path(session.create_tmp()) / "wheel"
+    shutil.rmtree(target, ignore_errors=True)
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(target), silent=True)
+    (wheel,) = target.glob("*.whl")
+    session.install("--force-reinstall", "--no-deps", str(wheel))
+    session.install(f"{wheel}[all]")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and common slips."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy strict on the package, pyright strict on the public API."""
+    install_wheel(session, "types")
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """All tests from the built wheel, with branch coverage printed."""
+    install_wheel(session, "test")
+    env = {"COVERAGE_FILE": str(Path(session.create_tmp()) / "coverage"), "PYTHONSAFEPATH": "1"}
+    session.run("coverage", "run", "-m", "pytest", *session.posargs, env=env)
+    session.run("coverage", "report", "--skip-covered", env=env)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """The fault matrix alone, with its table: fault, sent, applied, our verdict, error seen."""
+    install_wheel(session, "test")
+    session.run("pytest", "tests/faults", *session.posargs, env={"PYTHONSAFEPATH": "1"})
+
+
+def peer(session: nox.Session, name: str, *packages: str) -> str:
+    """An interpreter with another SDK, in an environment of its own."""
+    home = Path(session.create_tmp()).resolve() / name
+    python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not python.exists():
+        session.run("python", "-m", "venv", str(home))
+    session.run(str(python), "-m", "pip", "install", "--quiet", *packages, external=True)
+    return str(python)

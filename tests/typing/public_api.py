@@ -1,0 +1,141 @@
+"""Never run: every public name in use, for mypy and pyright in strict mode."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from brevo_balance_async import (
+    ApiKey,
+    BalanceClient,
+    BalanceError,
+    ClientCredentials,
+    OutcomeUnknownError,
+    PartnerKey,
+    QuotaWaitError,
+    RateLimitedError,
+    ResponseError,
+    TransactionStatus,
+)
+from brevo_balance_async.hooks import AttemptFinished, Event
+
+if TYPE_CHECKING:
+    from brevo_balance_async import (
+        ActiveBalance,
+        Balance,
+        BalanceDefinition,
+        BalanceLimit,
+        BalanceOrder,
+        ContactBalance,
+        Page,
+        Paginator,
+        QuotaState,
+        SubscriptionBalances,
+        Transaction,
+        TransactionRecord,
+    )
+
+PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
+
+
+def hook(event: Event) -> None:
+    if isinstance(event, AttemptFinished):
+        status: int = event.status
+        print(event.endpoint, status)
+
+
+async def clients() -> None:
+    BalanceClient(credentials=ApiKey("key"))
+    BalanceClient(credentials=PartnerKey("partner", api_key="key"))
+    BalanceClient(credentials=ClientCredentials("id", "secret", scope="loyalty:read"))
+    client = BalanceClient("key", partner_key="p", timeout=None, max_wait=None, reserve=0.2, hooks=[hook])
+    bulk: BalanceClient = client.with_options(max_wait=None, reserve=0.2)
+    state: QuotaState | None = bulk.quota
+    if state is not None:
+        seconds: float = state.resets_in
+        print(state.limit, state.remaining, seconds, state.observed_at)
+    await client.close()
+
+
+async def calls() -> None:
+    async with BalanceClient(api_key="...") as client:
+        program = client.program(PROGRAM)
+        definition: BalanceDefinition = await program.definitions.create(name="Points", unit="POINTS")
+        definition = await program.definitions.get(definition.id, version="draft")
+        definition = await program.definitions.update(
+            definition.id, name="Points", unit="POINTS", description=None, max_amount=Decimal(10), timeout=5
+        )
+        await program.definitions.delete(definition.id)
+        limit: BalanceLimit = await program.limits.create(
+            definition.id,
+            constraint_type="amount",
+            transaction_type="credit",
+            duration_unit="day",
+            duration_value=1,
+            value=500,
+        )
+        limit = await program.limits.get(definition.id, limit.id)
+        await program.limits.delete(definition.id, limit.id)
+        draft: Transaction = await program.transactions.begin(
+            balance_definition_id=definition.id, contact_id=42, amount="12.50", meta={"order": 1}
+        )
+        done: Transaction = await program.transactions.complete(draft)
+        done = await program.transactions.cancel(draft.id)
+        if done.status is TransactionStatus.COMPLETED and done.amount is not None:
+            print(done.amount + Decimal(1))
+        order: BalanceOrder = await program.transactions.create_order(
+            balance_definition_id=definition.id,
+            contact_id=1,
+            amount=5,
+            due_at=datetime.now(UTC),
+            source="user",
+        )
+        print(order.transaction_id)
+        async with program.transactions.hold(
+            balance_definition_id=definition.id, contact_id=1, amount=-5
+        ) as held:
+            print(held.id)
+        held_balances: SubscriptionBalances = await program.balances.get(42)
+        created: Balance = await program.balances.create(42, balance_definition_id=definition.id)
+        print(held_balances.balance[0].value, created.amount)
+        answer = await client.request("GET", "/loyalty/config/programs", params={"limit": 1})
+        print(answer)
+
+
+async def walks() -> None:
+    async with BalanceClient() as client:
+        program = client.program(PROGRAM)
+        walk: Paginator[TransactionRecord] = program.history.list(
+            contact_id=42, balance_definition_id=PROGRAM
+        )
+        async for record in walk:
+            print(record.created_at, record.amount, record.status)
+        async for page in walk.pages():
+            rows: Page[TransactionRecord] = page
+            print(rows.items, rows.count, rows.offset, rows.limit, rows.has_more)
+        first: Page[TransactionRecord] = await walk
+        second: Page[TransactionRecord] = await first.next()
+        everything: list[TransactionRecord] = await walk.prefetch(4).collect(max_items=10)
+        print(walk.position, second, everything)
+        balances: list[ContactBalance] = await program.balances.list(PROGRAM).collect()
+        lots: list[ActiveBalance] = await program.balances.list_active(
+            contact_id=1, balance_definition_id=PROGRAM
+        ).collect()
+        print(balances, lots)
+
+
+async def errors() -> None:
+    try:
+        await calls()
+    except RateLimitedError as error:
+        print(error.retry_after)
+    except ResponseError as error:
+        print(error.status + 1, error.code, error.message, error.request_id, error.headers, error.body)
+    except OutcomeUnknownError as error:
+        cause: BalanceError | None = error.cause
+        print(cause, error.look_for)
+    except QuotaWaitError as error:
+        print(error.wait, error.max_wait)
+    except BalanceError as error:
+        print(error.endpoint, error.attempts, error.status)

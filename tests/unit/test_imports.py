@@ -1,0 +1,38 @@
+"""What importing the package loads, seen from a fresh interpreter."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import brevo_balance_async
+
+
+def loaded_by(statement):
+    code = f"import sys, json; {statement}; print(json.dumps(sorted(sys.modules)))"
+    return set(
+        json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+    )
+
+
+@pytest.mark.parametrize(
+    "heavy", ["aiohttp.web", "sqlalchemy", "rich", "cyclopts", "brevo_balance_async.sandbox"]
+)
+def test_the_door_does_not_load(heavy):
+    assert heavy not in loaded_by("import brevo_balance_async")
+
+
+def test_the_door_loads_nothing_that_its_four_dependencies_do_not(tmp_path):
+    ours = loaded_by("import brevo_balance_async")
+    theirs = loaded_by("import aiohttp, attrs, cattrs, yarl, cattrs.gen")
+    strangers = {name for name in ours - theirs if not name.startswith("brevo_balance_async")}
+    assert strangers <= {"__future__", "bisect", "_bisect", "decimal", "_decimal", "numbers"}
+
+
+def test_every_public_name_is_there():
+    for name in brevo_balance_async.__all__:
+        assert getattr(brevo_balance_async, name) is not None
+    assert sorted(brevo_balance_async.__all__) == sorted(set(brevo_balance_async.__all__))

@@ -1,0 +1,173 @@
+"""The plan of the house, held by reading the imports: downhill only, and each library in one room."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import brevo_balance_async
+
+HOUSE = Path(brevo_balance_async.__file__).parent
+SANDBOX = "sandbox"
+
+# Higher imports lower; within a level only the arrows of WITHIN.
+LEVELS = {
+    "__init__": 6,
+    "cli": 6,
+    "client": 4,
+    "resources": 3,
+    "core.requester": 2,
+    "pagination": 2,
+    "core": 1,
+    "errors": 0,
+    "config": 0,
+    "models": 0,
+    "hooks": 0,
+    "_version": 0,
+}
+WITHIN = {
+    ("core.codec", "core.bodies"),
+    ("core.protocol", "core.codec"),
+    ("core.retry", "core.protocol"),
+    ("core.transport", "core.protocol"),
+    ("core.auth", "core.protocol"),
+    ("core.auth", "core.codec"),
+    ("core.auth", "core.clock"),
+    ("core.auth", "core.transport"),
+    ("core.quota", "core.clock"),
+    ("core.quota", "core.window"),
+    ("core.walk", "core.frontier"),
+    ("core.walk", "core.offsets"),
+    ("core.walk", "core.listing"),
+    ("core.frontier", "core.listing"),
+    ("core.offsets", "core.listing"),
+    ("config", "errors"),
+    ("hooks", "errors"),
+}
+ONLY = {
+    "aiohttp": {"core.transport"},
+    "aiohttp.web": {"sandbox"},
+    "cattrs": {"core.codec"},
+    "sqlalchemy": set(),
+    "cyclopts": {"cli"},
+    "rich": {"cli"},
+}
+
+
+def modules() -> dict[str, Path]:
+    return {
+        ".".join(path.relative_to(HOUSE).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in sorted(HOUSE.rglob("*.py"))
+    }
+
+
+def imports(name: str, path: Path) -> set[str]:
+    """Absolute names of what a module imports, type-checking imports of our own included."""
+    package = ["brevo_balance_async", *name.split(".")]
+    if path.name != "__init__.py":
+        package = package[:-1]
+    elif name == "__init__":
+        package = ["brevo_balance_async"]
+    found: set[str] = set()
+
+    def visit(node: ast.AST, *, typing_only: bool) -> None:
+        for child in ast.iter_child_nodes(node):
+            inside = typing_only or (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING")
+            if isinstance(child, ast.Import):
+                found.update(alias.name for alias in child.names if not inside or is_ours(alias.name))
+            elif isinstance(child, ast.ImportFrom):
+                base = child.module or ""
+                if child.level:
+                    stem = package[: len(package) - child.level + 1]
+                    base = ".".join([*stem, *([base] if base else [])])
+                if not inside or is_ours(base):
+                    found.add(base)
+                    found.update(f"{base}.{alias.name}" for alias in child.names)
+            visit(child, typing_only=inside)
+
+    visit(ast.parse(path.read_text()), typing_only=False)
+    return found
+
+
+def is_ours(name: str) -> bool:
+    return name.split(".", maxsplit=1)[0] == "brevo_balance_async"
+
+
+def room(name: str) -> str:
+    """The key of LEVELS that a module falls under."""
+    for key in (name, name.split(".", maxsplit=1)[0]):
+        if key in LEVELS:
+            return key
+    return name
+
+
+ALL = modules()
+CLIENT = {name: path for name, path in ALL.items() if name.split(".")[0] != SANDBOX}
+
+
+def ours(found: set[str]) -> set[str]:
+    names = {
+        name.removeprefix("brevo_balance_async.") for name in found if name.startswith("brevo_balance_async.")
+    }
+    return {name for name in names if name in ALL}
+
+
+@pytest.mark.parametrize("name", CLIENT)
+def test_imports_run_downhill(name):
+    source = room(name)
+    assert source in LEVELS, f"{name} stands in no room of the plan"
+    for target in ours(imports(name, ALL[name])):
+        if target.split(".")[0] == SANDBOX:
+            assert source == "cli", f"{name} imports the sandbox"
+            continue
+        below = LEVELS[room(target)] < LEVELS[source]
+        beside = (name, target) in WITHIN or target.startswith(f"{name}.") or name.split(".")[0] == "cli"
+        helper = name.startswith("resources.") and target in {"resources._listing", "resources.history"}
+        package = target in {"core", "resources"}
+        assert below or beside or helper or package, f"{name} (level {LEVELS[source]}) imports {target}"
+
+
+def test_only_the_client_composes_resources():
+    users = {
+        name for name in CLIENT if any(t.startswith("resources.") for t in ours(imports(name, ALL[name])))
+    }
+    assert {name for name in users if not name.startswith("resources")} == {"client"}
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name.split(".")[0] == SANDBOX])
+def test_the_sandbox_is_an_island(name):
+    strangers = {t for t in ours(imports(name, ALL[name])) if t.split(".")[0] != SANDBOX}
+    assert not strangers
+
+
+@pytest.mark.parametrize("library", ONLY)
+def test_each_library_stands_in_its_room(library):
+    rooms = ONLY[library]
+    for name, path in ALL.items():
+        found = imports(name, path)
+        uses = any(each == library or each.startswith(f"{library}.") for each in found)
+        if library == "aiohttp":
+            # client.py names aiohttp's types in its signature, for type checkers only (not counted here);
+            # the sandbox is an island with a server of its own.
+            uses = uses and name.split(".")[0] != SANDBOX
+        if uses:
+            assert any(name == each or name.startswith(f"{each}.") for each in rooms), (
+                f"{name} imports {library}"
+            )
+
+
+def test_no_import_circles():
+    graph = {name: ours(imports(name, path)) for name, path in ALL.items()}
+    done: set[str] = set()
+
+    def walk(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join([*trail, name])
+        if name not in done:
+            for target in graph[name]:
+                walk(target, (*trail, name))
+            done.add(name)
+
+    for name in graph:
+        walk(name, ())
