@@ -1,11 +1,10 @@
-"""What all commands that talk to the API share: options, the connection, and the walk to stdout."""
+"""What all commands that talk to the API share: where to go, with which key, and what is told on the way."""
 
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 from attrs import frozen
 from cyclopts import Parameter
@@ -13,19 +12,13 @@ from cyclopts import Parameter
 from brevo_balance_async import BalanceClient
 from brevo_balance_async.hooks import OutcomeUnknown, QuotaWait, RetryScheduled
 
-from .output import writer
-from .progress import progress
 from .terminal import CommandError, say
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
 
-    from brevo_balance_async import Paginator, Program
+    from brevo_balance_async import Program
     from brevo_balance_async.hooks import Event
-
-    from .output import Format
-
-T = TypeVar("T")
 
 _WORTH_TELLING = 1.0
 """Seconds of waiting that somebody in front of a terminal should hear about."""
@@ -42,28 +35,21 @@ class Api:
     ] = None
 
 
-@asynccontextmanager
-async def connected(api: Api) -> AsyncIterator[Program]:
-    """A program, over a client that waits for quota as long as it takes and says so."""
+def connect(api: Api) -> BalanceClient:
+    """A client that waits for quota as long as it takes, and says so."""
     if not os.environ.get("BREVO_API_KEY"):
         raise CommandError(
             "BREVO_API_KEY is not set; the API key is read from the environment only, "
             "because an argument shows in the process list"
         )
-    async with BalanceClient(base_url=api.base_url, max_wait=None, hooks=[_tell]) as client:
+    return BalanceClient(base_url=api.base_url, max_wait=None, hooks=[_tell])
+
+
+@asynccontextmanager
+async def connected(api: Api) -> AsyncIterator[Program]:
+    """The program to work on."""
+    async with connect(api) as client:
         yield client.program(api.program)
-
-
-async def export(walk: Paginator[T], kind: type[T], columns: Sequence[str], output: Format) -> None:
-    """Write a whole listing to stdout, page by page."""
-    lines = writer(output, kind, columns)
-    # Rows that scroll by on the same terminal are progress enough.
-    with progress(enabled=not sys.stdout.isatty()) as display:
-        bar = display.add_task(kind.__name__, total=None)
-        async for page in walk.pages():
-            lines.page(page.items)
-            display.update(bar, advance=len(page.items), total=page.count)
-    lines.end()
 
 
 def _tell(event: Event) -> None:
@@ -73,6 +59,8 @@ def _tell(event: Event) -> None:
         case RetryScheduled(delay=delay, error=error) if delay >= _WORTH_TELLING:
             say(f"trying again in {delay:,.0f} s: {error}")
         case OutcomeUnknown(cancelled=True, endpoint=endpoint):
-            say(f"{endpoint}: interrupted on its way; it may have been applied, so look before sending it again")
+            say(
+                f"{endpoint}: interrupted on its way; it may have been applied, so look before sending it again"
+            )
         case _:
             pass

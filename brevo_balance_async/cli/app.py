@@ -24,6 +24,7 @@ app = App(
     help="Brevo's Loyalty Balance API from the command line. The API key is read from BREVO_API_KEY.",
     version=__version__,
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,
 )
 for command in (
     sandbox.sandbox,
@@ -45,8 +46,8 @@ def run(arguments: Sequence[str]) -> int:
             arguments,
             console=console(),
             error_console=console(stderr=True),
+            error_formatter=lambda error: f"brevo-balance: {error}",
             exit_on_error=False,
-            suppress_keyboard_interrupt=False,
             result_action="return_value",
         )
         sys.stdout.flush()

@@ -6,8 +6,8 @@ from cyclopts import App
 
 from brevo_balance_async import ActiveBalance, ContactBalance
 
-from .api import Api, connected, export
-from .output import Format, show
+from .api import Api, connected
+from .output import Format, export, show
 
 app = App(name="balances", help="List the balances of all contacts, or show what one contact holds.")
 
@@ -45,9 +45,7 @@ async def active(
 
 
 @app.command
-async def get(
-    contact: int, /, *, api: Api, include_internal: bool = False, output: Format = "table"
-) -> None:
+async def get(contact: int, /, *, api: Api, include_internal: bool = False, output: Format = "table") -> None:
     """Show everything that one contact holds.
 
     :param contact: Brevo's id of the contact.

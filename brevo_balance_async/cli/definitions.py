@@ -6,8 +6,8 @@ from cyclopts import App
 
 from brevo_balance_async import UNSET, BalanceDefinition
 
-from .api import Api, connected, export
-from .output import Format, show
+from .api import Api, connected
+from .output import Format, export, show
 
 app = App(name="definitions", help="List the balance definitions of a program; get, create or delete one.")
 

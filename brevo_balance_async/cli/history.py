@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from brevo_balance_async import TransactionRecord
 
-from .api import Api, connected, export
-from .output import Format  # noqa: TC001  (read at run time, to parse the argument)
+from .api import Api, connected
+from .output import Format, export
 
 
 async def history(

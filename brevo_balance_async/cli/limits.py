@@ -7,7 +7,10 @@ from cyclopts import App
 from .api import Api, connected
 from .output import Format, show
 
-app = App(name="limits", help="Create, get or delete a limit of a balance definition. Brevo lists none: keep the id.")
+app = App(
+    name="limits",
+    help="Create, get or delete a limit of a balance definition. Brevo lists none: keep the id.",
+)
 
 
 @app.command

@@ -9,18 +9,40 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 import attrs
 
+from brevo_balance_async.core.codec import wire_time
+
+from .progress import progress
 from .terminal import console, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from brevo_balance_async import Paginator
+
+T = TypeVar("T")
+
 Format: TypeAlias = Literal["table", "json", "jsonl", "csv"]
+
+
+async def export(walk: Paginator[T], kind: type[T], columns: Sequence[str], output: Format) -> None:
+    """Write a whole listing to stdout, page by page; a table shows ``columns``, the others every field.
+
+    A walk that fails leaves JSON without its closing bracket, so that a part is never taken for the whole.
+    """
+    lines = writer(output, kind, columns)
+    # Rows that scroll by on the same terminal are progress enough.
+    with progress(enabled=not sys.stdout.isatty()) as display:
+        bar = display.add_task("reading", total=None)
+        async for page in walk.pages():
+            lines.page(page.items)
+            display.update(bar, advance=len(page.items), total=page.count)
+    lines.end()
 
 
 class Writer(Protocol):
@@ -34,7 +56,7 @@ class Writer(Protocol):
 
 
 def writer(output: Format, kind: type[Any], columns: Sequence[str]) -> Writer:
-    """The writer of a format for records of one model; a table shows ``columns``, the others every field."""
+    """The writer of a format for records of one model."""
     names = [field.name for field in attrs.fields(kind)]
     match output:
         case "table":
@@ -148,9 +170,7 @@ def _present(value: Any) -> bool:
 def _plain(value: Any) -> Any:
     """What JSON can carry; a model without the ``extra`` that it does not have."""
     if attrs.has(type(value)):
-        return {
-            name: _plain(each) for name, each in _fields(value).items() if name != "extra" or each
-        }
+        return {name: _plain(each) for name, each in _fields(value).items() if name != "extra" or each}
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
@@ -167,7 +187,7 @@ def _text(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return wire_time(value)
     if isinstance(value, (dict, list, tuple)):
         return _dumps(_plain(value)) if value else ""
     return "" if value is None else str(value)

@@ -18,7 +18,7 @@ def progress(*, enabled: bool = True) -> Progress:
     out = console(stderr=True)
     return Progress(
         TextColumn("  {task.description}"),
-        BarColumn(bar_width=32),
+        BarColumn(bar_width=32, complete_style="cyan", finished_style="cyan"),
         _Count(),
         TimeRemainingColumn(compact=True),
         console=out,
@@ -33,4 +33,4 @@ class _Count(ProgressColumn):
     def render(self, task: Task) -> Text:
         total = "" if task.total is None else f" of {task.total:,.0f}"
         rate = "" if not task.speed else f"  {task.speed:,.0f}/s"
-        return Text(f"{task.completed:,.0f}{total}{rate}", style="progress.download")
+        return Text(f"{task.completed:,.0f}{total}{rate}", style="default")

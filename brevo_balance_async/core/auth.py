@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from brevo_balance_async.config import TOKEN_PATH, ClientCredentials, HeaderSecret, SecretBytes
 from brevo_balance_async.core import codec
-from brevo_balance_async.core.protocol import Request, refusal, request_id
+from brevo_balance_async.core.protocol import Progress, Request, refusal, request_id
 from brevo_balance_async.errors import AuthenticationError, DecodeError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class TokenSource:
         if given.scope is not None:
             form["scope"] = given.scope
         request = Request(ENDPOINT, "POST", self._url, SecretBytes(urlencode(form).encode()))
-        response = await self._transport.send(request, _FORM, TIMEOUT)
+        response = await self._transport.send(request, _FORM, TIMEOUT, Progress())
         if response.status != 200:
             error = refusal(response)
             if response.status in {400, 401}:

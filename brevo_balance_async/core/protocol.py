@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from brevo_balance_async.core import codec
 from brevo_balance_async.errors import (
@@ -77,6 +77,14 @@ class Request:
 
 def _nothing() -> None:
     return None
+
+
+@define
+class Progress:
+    """How far an attempt got; it tells even when the attempt is cancelled."""
+
+    connecting: bool = False
+    sent: bool = False
 
 
 @frozen

@@ -200,9 +200,8 @@ class Gate:
         for lane in self._lanes.values():
             while lane.waiters and (wait := self._window.wait(now, lane)) <= 0:
                 waiter, _ = lane.waiters.popitem(last=False)
-                if not waiter.woken.done():  # else it was cancelled or is out of time, and not yet gone
-                    waiter.permit = self._window.send(now, lane)
-                    _wake(waiter)
+                waiter.permit = self._window.send(now, lane)  # if it is cancelled already, it hands it on
+                _wake(waiter)
             if lane.waiters and wait < UNTIL_ANSWER:
                 soonest = min(soonest, wait)
                 self._turn_away(now, lane, ahead)

@@ -13,7 +13,7 @@ from attrs import define, evolve, field, frozen
 
 from brevo_balance_async.core import protocol
 from brevo_balance_async.core.clock import wait_for_timer
-from brevo_balance_async.core.protocol import Replay
+from brevo_balance_async.core.protocol import Progress, Replay
 from brevo_balance_async.core.retry import Backoff, Budget, Verdict, judge, leaves_doubt, may_try_again
 from brevo_balance_async.errors import (
     AuthenticationError,
@@ -192,6 +192,7 @@ class Requester:
         started = shared.clock.time()
         watched = shared.watched
         name = call.endpoint.name
+        progress = Progress()
         try:
             left = None if call.deadline is None else call.deadline - started
             if left is not None and left <= 0:
@@ -200,7 +201,7 @@ class Requester:
                 )
             if watched:
                 shared.emit(AttemptStarted(name, call.request.method, call.request.url, call.attempt))
-            response = await shared.transport.send(call.request, credentials, left)
+            response = await shared.transport.send(call.request, credentials, left, progress)
             status, headers = response.status, response.headers
         except TransportError as error:
             if not error.sent:
@@ -212,8 +213,11 @@ class Requester:
                 shared.emit(AttemptFailed(name, call.attempt, error, error.sent, spent))
             raise
         except asyncio.CancelledError:
+            if not progress.sent:
+                shared.gate.cancel(permit)
+                permit = None
             # Nobody is left to be told by an exception, so the hooks are.
-            if call.endpoint.replay in {Replay.UNSAFE, Replay.GUARDED}:
+            if (progress.sent or call.doubt) and call.endpoint.replay in {Replay.UNSAFE, Replay.GUARDED}:
                 shared.emit(OutcomeUnknown(name, call.attempt, cancelled=True, error=call.doubt))
             raise
         finally:
@@ -268,7 +272,11 @@ class Requester:
                 return True
             if endpoint.replay is Replay.GUARDED:
                 raise self._unknown(call, error) from error
-        if isinstance(error, AuthenticationError) and await self._renewed(call):
+        if (
+            isinstance(error, AuthenticationError)
+            and verdict is Verdict.REFUSED
+            and await self._renewed(call)
+        ):
             return False
         if (
             call.doubt is None

@@ -11,7 +11,6 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
-from attrs import define
 from yarl import URL
 
 from brevo_balance_async._version import __version__
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
 
-    from brevo_balance_async.core.protocol import Request
+    from brevo_balance_async.core.protocol import Progress, Request
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds for one TCP and TLS handshake, within the call's own timeout."""
@@ -42,14 +41,6 @@ IDLE_TIMEOUT: Final = 15.0
 
 _NO_GUESSES: Final = ("content-type",)
 """aiohttp calls a request without a body an octet stream; Brevo's has no type at all."""
-
-
-@define
-class _Progress:
-    """How far an attempt got, filled in by trace signals."""
-
-    connecting: bool = False
-    sent: bool = False
 
 
 async def _on_connecting(_: object, context: SimpleNamespace, __: object) -> None:
@@ -155,14 +146,16 @@ class Transport:
                 raise ClientStateError("the client is closed; make a new one")
             raise ClientStateError("the client belongs to another event loop; make one for each loop")
 
-    async def send(self, request: Request, headers: Mapping[str, str], timeout: float | None) -> Response:
+    async def send(
+        self, request: Request, headers: Mapping[str, str], timeout: float | None, progress: Progress
+    ) -> Response:
         """One attempt: the whole answer, whatever its status, or one of our errors."""
         session = self._session
         if session is None:
             raise ClientStateError(
                 "the client is not open yet: use 'async with BalanceClient(...) as client'"
             )
-        progress = _Progress(sent=self._borrowed is not None)
+        progress.sent = self._borrowed is not None
         try:
             async with session.request(
                 request.method,
@@ -218,12 +211,12 @@ class Transport:
         return DecodeError(f"the answer is larger than {self._max_body:,} bytes; ask for a smaller page")
 
     @staticmethod
-    def _ended(progress: _Progress) -> BalanceError:
+    def _ended(progress: Progress) -> BalanceError:
         if progress.sent:
             return TransportError("the client was closed while the answer was awaited", sent=True)
         return ClientStateError("the client was closed before the request was sent")
 
-    def _translated(self, error: Exception, progress: _Progress) -> TransportError:
+    def _translated(self, error: Exception, progress: Progress) -> TransportError:
         what = f"{type(error).__name__}: {error}".rstrip(": ")
         match error:
             case (
@@ -244,7 +237,7 @@ class Transport:
             return ConnectFailedError(f"the request was not sent: {what}")
         return TransportError(f"the answer was lost, the request may have arrived: {what}", sent=True)
 
-    def _timed_out(self, progress: _Progress, *, sent: bool) -> RequestTimeoutError:
+    def _timed_out(self, progress: Progress, *, sent: bool) -> RequestTimeoutError:
         if sent:
             text, phase = "no whole answer in time; the request may have arrived", "answer"
         elif progress.connecting or self._borrowed is not None:

@@ -67,7 +67,8 @@ class Walk(Generic[T]):
         self._steady = True  # the stated total never changed
         self._answered = 0  # the largest limit that was answered
         self._cap = listing.max_limit  # lowered when a limit is refused
-        self._short = 0  # length of the last page that was short but not the last: a silent cap, perhaps
+        self._longest = 0  # length of the longest page
+        self._short = 0  # the silent cap: the length of a page shorter than asked, not the last, and the longest
         self._slack = 0  # overlap beyond the least; grows when rows before the next page go away
         self._calm = 0  # pages taken since the slack was changed
         self._retreat: int | None = None  # where to ask, when not right behind the frontier
@@ -214,16 +215,16 @@ class Walk(Generic[T]):
     def _take(self, asked: Window, batch: Batch[T], fresh: list[int]) -> Step[T]:
         rows, end = batch.items, asked.at + len(batch.items)
         full = len(rows) >= asked.limit or len(rows) == self._short
+        position, self.position = self.position, end
         self.given += len(fresh)
-        self.position = end
         self._retreat = None
         if self._ends(asked, batch, full=full, fresh=bool(fresh)):
             self._finish()
-        elif not full:
+        elif not full and len(rows) >= self._longest:
             self._short = len(rows)
+        self._longest = max(self._longest, len(rows))
         if fresh:
-            if asked.at and self._meaning is not None:
-                self._memory.offset_counts[self._listing.name] = self._meaning
+            self._believe(asked, abs(asked.at + fresh[0] - position))
             self._idle, self._back, self._before = 0, 0, None
             self._calm += 1
             if self._calm % 8 == 0:
@@ -234,6 +235,13 @@ class Walk(Generic[T]):
                 self._before = end
                 self._retreat = (end + self._beyond) // 2 if self._beyond - end > self.limit else None
         return Step([rows[index] for index in fresh], [asked.at + index + 1 for index in fresh])
+
+    def _believe(self, asked: Window, astray: int) -> None:
+        """Keep or doubt the meaning of offset, by how far from its thought position the first new row was found."""
+        if asked.at and 4 * astray <= asked.limit and self._meaning is not None:
+            self._memory.offset_counts[self._listing.name] = self._meaning
+        elif 2 * astray > asked.limit:
+            self._meaning, self._question = None, None
 
     def _ends(self, asked: Window, batch: Batch[T], *, full: bool, fresh: bool) -> bool:
         end = asked.at + len(batch.items)

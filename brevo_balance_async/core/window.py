@@ -125,9 +125,11 @@ class Window:
         return 0.0 if self.in_flight < probes else UNTIL_ANSWER
 
     def _bulk_wait(self, now: float, lane: Lane, ahead: int) -> float:
-        one_probe = UNTIL_ANSWER if self.bulk_in_flight else 0.0
+        alone = (
+            UNTIL_ANSWER if self.in_flight else 0.0
+        )  # a probe flies alone, so bulk never goes where live waits
         if self.limit is None or (self.over and self.refill is not Refill.GRADUAL):
-            return one_probe
+            return alone
         free = self.left - math.ceil(lane.reserve * self.limit)
         if free <= ahead:
             opens_at = self.opens_at
@@ -136,7 +138,7 @@ class Window:
                 # which they came, so many processes settle a little below the reserve and do not eat it up.
                 used = max(1, self.limit - self.left)
                 opens_at += (ahead - free) * max(self.length, HOUR) / used
-            return opens_at - now if opens_at > now else one_probe
+            return opens_at - now if opens_at > now else alone
         fresh = now < self.heard_at + FRESH
         if self.bulk_in_flight >= (max(1, free // CROWD) if fresh else 1):
             return UNTIL_ANSWER
@@ -238,7 +240,7 @@ class Window:
 
     def _refuse(self, now: float, permit: Permit, reset: float) -> None:
         """Take a 429: nobody moves before the reset, nor before a growing gap if a reset was waited out."""
-        if self.limit is not None and self.over and permit.sent_at >= self.opens_at:
+        if self.limit is not None and permit.sent_at >= self.opens_at:
             self.strikes += 1
         gap = min(LAST_GAP, FIRST_GAP * 2 ** (self.strikes - 1)) if self.strikes else 0.0
         self.left = -self.in_flight

@@ -146,7 +146,7 @@ class Sandbox:
         return self.requests.hits(operation)
 
     def reset(self) -> None:
-        """Be as new: state, log, faults, tokens, spent quota and switches; the clock goes on, the seed is sown again."""
+        """Forget state, log, faults, tokens and spent quota, restore switches and seed; the clock goes on."""
         self.ledger.clear()
         self.ledger.switches = self.quota.switches = self._first_switches
         self.faults.clear()

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from .program import Program
 from .records import Definition, Limit
-from .refusals import failed_dependency, not_found
+from .refusals import failed_dependency, invalid, not_found, unprocessable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,6 +58,35 @@ class Catalogue:
     def publish(self, program_id: str) -> None:
         """Let the edits reach members."""
         self.program(program_id).publish()
+
+    def program_with(self, program_id: str, definition_id: str) -> Program:
+        """The program; 404 when members cannot have the definition's balance, because its active version lacks it."""
+        program = self.program(program_id)
+        program.active.definition(definition_id)
+        return program
+
+    def check_reader(self, program: Program, contact_id: int) -> None:
+        """404 for reading a contact who is no member."""
+        if self.strict and contact_id not in program.members:
+            raise not_found("subscription")
+
+    def member(self, program: Program, contact_id: int | None, subscription_id: str | None = None) -> int:
+        """The contact that is written to. Writing to one who is no member is a 422, or enrols the contact."""
+        if subscription_id is not None:
+            owner = program.contact_of(subscription_id)
+            if owner is not None:
+                if contact_id not in (None, owner):
+                    raise invalid("LoyaltySubscriptionId belongs to another contact")
+                return owner
+        elif contact_id is None:
+            raise invalid("contactId or LoyaltySubscriptionId is required", "missing_parameter")
+        elif contact_id in program.members:
+            return contact_id
+        if self.strict and self.switches.unsubscribed_contact == "422":
+            raise unprocessable("contact is not subscribed to the loyalty program")
+        contact_id = contact_id or program.unused_contact()
+        program.enrol(contact_id, subscription_id)
+        return contact_id
 
     def list_definitions(
         self, program_id: str, *, version: str, sort_field: str, descending: bool

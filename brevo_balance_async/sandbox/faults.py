@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field, setters
 from attrs.validators import ge, gt, instance_of, le, optional
 
-from .operations import OPERATIONS
+from .routes import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

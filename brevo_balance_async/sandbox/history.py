@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from datetime import timedelta
 from itertools import chain, groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from attrs import define, frozen
+from attrs import define, field, frozen
+from attrs.validators import ge, gt
 
 from .amounts import ZERO
 from .records import Transaction
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from decimal import Decimal
     from random import Random
 
@@ -25,15 +27,15 @@ class SeededRows:
     """``count`` completed credits that are made when they are looked at, so that a million of them cost nothing."""
 
     block: int
-    count: int
+    count: int = field(validator=ge(1))
     program_id: str
     definition_id: str
     contact_id: int
     subscription_id: str
-    size: Decimal
-    first_at: datetime
-    spacing: timedelta
-    ties: int
+    size: Decimal = field(validator=gt(ZERO))
+    last_at: datetime
+    spacing: timedelta = field(validator=ge(timedelta(0)))
+    ties: int = field(validator=ge(1))
     """Rows that share one ``createdAt``."""
 
     def row_id(self, index: int) -> str:
@@ -42,7 +44,7 @@ class SeededRows:
 
     def row(self, index: int) -> Transaction:
         """The row at ``index``, oldest first."""
-        moment = self.first_at + index // self.ties * self.spacing
+        moment = self.last_at - (self.count - 1 - index) // self.ties * self.spacing
         return Transaction(
             id=self.row_id(index),
             program_id=self.program_id,
@@ -114,12 +116,21 @@ _EVERYTHING = Wanted()
 
 @define(eq=False)
 class Page:
-    """A page of rows in the order of the listing, and how many rows the whole listing has."""
+    """Rows ``first`` up to ``last`` of a listing, which is left out, and how many rows the whole listing has."""
 
-    rows: list[Transaction]
+    _rows: Rows
+    _first: int
+    _last: int
+    _descending: bool
     total: int
     text: str | None = None
     """The rows as they were last written, kept because a walk's pages are mostly read again unchanged."""
+
+    @property
+    def rows(self) -> list[Transaction]:
+        """The rows in the order of the listing."""
+        rows = self._rows.between(self._first, self._last)
+        return rows[::-1] if self._descending else rows
 
 
 class History:
@@ -173,15 +184,6 @@ class History:
             ]
             found = self._filtered[wanted] = Rows(seeded, recorded)
         return found
-
-    def total(self) -> Decimal:
-        """Sum of the completed rows, debits taken off."""
-        seeded = self._rows.seeded
-        total = seeded.size * seeded.count if seeded else ZERO
-        for row in self._rows.recorded:
-            if row.status == "completed":
-                total += row.size if row.kind == "credit" else -row.size
-        return total
 
 
 def visible(rows: Rows, until: datetime) -> int:

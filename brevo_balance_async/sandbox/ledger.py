@@ -15,7 +15,7 @@ from uuid import uuid4
 from .amounts import ZERO, rounded
 from .catalogue import Catalogue
 from .expiry import points_expire_at
-from .history import Page, SeededRows, Wanted, locate, shuffled_ties, visible
+from .history import Page, Rows, SeededRows, Wanted, locate, shuffled_ties, visible
 from .lifecycle import Lifecycle
 from .limits import Breach
 from .records import CreatedBalance, Order, Transaction
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from .account import Account
     from .clock import SandboxClock
-    from .program import Program
     from .records import Definition, Lot
 
 
@@ -177,7 +176,7 @@ class Ledger:
         self, program_id: str, definition_id: str, *, by: str, descending: bool
     ) -> list[Account]:
         """The account of every member under one definition, sorted by ``updatedAt`` or ``value``."""
-        program = self._program_with(program_id, definition_id)
+        program = self.catalogue.program_with(program_id, definition_id)
         now = self.clock.now()
         book = program.book(definition_id)
         for contact_id in program.members:
@@ -194,7 +193,7 @@ class Ledger:
     def contact_balance_values(self, program_id: str, contact_id: int) -> list[tuple[Definition, Decimal]]:
         """A contact's balance under every active definition; membership starts each at zero."""
         program = self.catalogue.program(program_id)
-        self._check_reader(program, contact_id)
+        self.catalogue.check_reader(program, contact_id)
         return [
             (definition, self.balance(program_id, definition.id, contact_id))
             for definition in list(program.active.definitions.values())
@@ -202,9 +201,9 @@ class Ledger:
 
     def create_balance(self, program_id: str, contact_id: int, definition_id: str) -> CreatedBalance:
         """Open a contact's balance."""
-        program = self._program_with(program_id, definition_id)
+        program = self.catalogue.program_with(program_id, definition_id)
         now = self.clock.now()
-        account = program.book(definition_id).open(self._writer(program, contact_id, None), now)
+        account = program.book(definition_id).open(self.catalogue.member(program, contact_id, None), now)
         self._life.settle(account, now)
         if account.created is None:
             account.created = CreatedBalance(id=str(uuid4()), amount=account.balance, created_at=now)
@@ -226,7 +225,7 @@ class Ledger:
         """A page of a contact's transactions by ``createdAt``."""
         account = self._readable(program_id, definition_id, contact_id)
         if account is None:
-            return Page([], 0)
+            return Page(Rows(None, []), 0, 0, descending, 0)
         switches, pages = self.switches, account.history.pages
         name = (wanted, start, limit, descending, switches)
         if name in pages and not (switches.history_lag or switches.unstable_ties):
@@ -238,14 +237,12 @@ class Ledger:
         first, last = min(start, total), min(start + limit, total)
         if descending:
             first, last = total - last, total - first
-        found = (
-            shuffled_ties(rows, first, last, self._random)
-            if switches.unstable_ties
-            else rows.between(first, last)
-        )
+        if switches.unstable_ties:
+            rows = Rows(None, shuffled_ties(rows, first, last, self._random))
+            first, last = 0, len(rows)
         if len(pages) >= _PAGES_KEPT:
             pages.clear()
-        page = pages[name] = Page(found[::-1] if descending else found, total)
+        page = pages[name] = Page(rows, first, last, descending, total)
         return page
 
     # for assertions and scripts, not part of the API
@@ -313,13 +310,12 @@ class Ledger:
     ) -> None:
         """Give a contact ``count`` completed credits of ``amount``, ``spacing`` apart, the last one now.
 
-        The contact's history must be empty. The rows are computed when they are read, so any number is free; ``ties``
-        rows share one ``createdAt``. Their points stand as one lot of now, and no limit counts them.
+        The contact's history must be empty, or ``ValueError`` is raised. The rows are computed when they are read, so
+        any number is free; ``ties`` rows share one ``createdAt``. Their points stand as one lot of now, and no limit
+        counts them.
         """
-        if count < 1 or ties < 1 or spacing < timedelta(0) or amount <= 0:
-            raise ValueError("count and ties are at least 1, amount positive, spacing not negative")
         now = self.clock.now()
-        program = self._program_with(program_id, definition_id)
+        program = self.catalogue.program_with(program_id, definition_id)
         if contact_id not in program.members:
             program.enrol(contact_id)
         account = program.book(definition_id).open(contact_id, now)
@@ -331,7 +327,7 @@ class Ledger:
             contact_id=contact_id,
             subscription_id=program.members[contact_id],
             size=amount,
-            first_at=now - (count - 1) // ties * spacing,
+            last_at=now,
             spacing=spacing,
             ties=ties,
         )
@@ -340,45 +336,15 @@ class Ledger:
         expires_at = points_expire_at(program.active.definition(definition_id), now, None)
         account.credit(amount * count, str(uuid4()), now, expires_at)
 
-    # who may
-
-    def _program_with(self, program_id: str, definition_id: str) -> Program:
-        program = self.catalogue.program(program_id)
-        program.active.definition(definition_id)
-        return program
-
-    def _check_reader(self, program: Program, contact_id: int) -> None:
-        """Reading a contact who is no member is a 404."""
-        if self.strict and contact_id not in program.members:
-            raise not_found("subscription")
+    # the steps between
 
     def _readable(self, program_id: str, definition_id: str, contact_id: int) -> Account | None:
-        program = self._program_with(program_id, definition_id)
-        self._check_reader(program, contact_id)
+        program = self.catalogue.program_with(program_id, definition_id)
+        self.catalogue.check_reader(program, contact_id)
         account = program.book(definition_id).find(contact_id)
         if account is not None:
             self._life.settle(account, self.clock.now())
         return account
-
-    def _writer(self, program: Program, contact_id: int | None, subscription_id: str | None) -> int:
-        """The contact that is written to; writing to one who is no member is a 422, or enrols."""
-        if subscription_id is not None:
-            owner = program.contact_of(subscription_id)
-            if owner is not None:
-                if contact_id not in (None, owner):
-                    raise invalid("LoyaltySubscriptionId belongs to another contact")
-                return owner
-            contact_id = contact_id or program.unused_contact()
-        elif contact_id in program.members:
-            return contact_id
-        if contact_id is None:
-            raise invalid("contactId or LoyaltySubscriptionId is required", "missing_parameter")
-        if self.strict and self.switches.unsubscribed_contact == "422":
-            raise unprocessable("contact is not subscribed to the loyalty program")
-        program.enrol(contact_id, subscription_id)
-        return contact_id
-
-    # what happens to a transaction
 
     def _draft(
         self,
@@ -396,14 +362,14 @@ class Ledger:
         points_lifetime: int | None = None,
     ) -> tuple[Account, Transaction]:
         """A draft that is not recorded yet, and the account it is meant for."""
-        program = self._program_with(program_id, definition_id)
+        program = self.catalogue.program_with(program_id, definition_id)
         definition = program.active.definitions[definition_id]
         kind = kind or ("debit" if amount < 0 else "credit")
         rule = definition.credit_rounding if kind == "credit" else definition.debit_rounding
         size = rounded(abs(amount), rule, self.switches.rounding_places)
         if not size:
             raise invalid("amount is zero after rounding")
-        owner = self._writer(program, contact_id, subscription_id)
+        owner = self.catalogue.member(program, contact_id, subscription_id)
         account = program.book(definition_id).open(owner, now)
         self._life.settle(account, now)
         return account, Transaction(

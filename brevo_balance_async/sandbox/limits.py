@@ -25,8 +25,9 @@ class Breach(Exception):  # noqa: N818 - a rule of the program at work, not a de
 def window_start(limit: Limit, now: datetime) -> datetime:
     """The first moment whose transactions count against ``limit``.
 
-    A sliding limit reaches back the exact span, its far end left out; any other starts with a calendar unit in UTC: the current one is the
-    last of its ``durationValue`` units. (Brevo documents ``slidingSchedule`` as a rolling window and nothing else.)
+    A sliding limit reaches back the exact span, its far end left out; any other starts with a calendar unit in UTC, the
+    current one being the last of its ``durationValue`` units. (Brevo documents ``slidingSchedule`` as a rolling window
+    and nothing else.)
     """
     if limit.sliding:
         return shifted(now, -limit.duration_value, limit.duration_unit) + _TICK

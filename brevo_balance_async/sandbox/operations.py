@@ -16,13 +16,13 @@ from .bodies import (
     order_terms,
     read_body,
 )
-from .fields import QueryFields, read_uuid
+from .fields import QueryFields
 from .history import Wanted
 from .paging import read_descending, read_limit, read_start
 from .refusals import invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from .ledger import Ledger
     from .records import Definition
@@ -69,14 +69,6 @@ class Call:
         return Answers(self.ledger.switches)
 
 
-@frozen
-class Operation:
-    """An operation's name, as in ``transactions.begin``, and what it does. It answers None for 204."""
-
-    name: str
-    run: Callable[[Call], Any]
-
-
 def read_query(members: Mapping[str, str], switches: Switches) -> QueryFields:
     """The query, with the names of 2025 accepted, refused or ignored."""
     snake = _SNAKE_NAMES.keys() & members.keys()
@@ -94,7 +86,8 @@ def _version(call: Call) -> str:
     return call.query.word("version", ("active", "draft")) or "draft"
 
 
-def _list_definitions(call: Call) -> Any:
+def list_definitions(call: Call) -> Any:
+    """``GET balance-definitions``: a page of one version's definitions, without a count."""
     switches = call.switches
     limit = read_limit(
         call.query,
@@ -115,18 +108,21 @@ def _list_definitions(call: Call) -> Any:
     return {"items": [call.answers.definition(definition) for definition in page]}
 
 
-def _create_definition(call: Call) -> Any:
+def create_definition(call: Call) -> Any:
+    """``POST balance-definitions``."""
     terms = read_body(call.body, call.switches, definition_terms)
     return call.answers.definition(call.ledger.catalogue.create_definition(call.program_id, terms))
 
 
-def _get_definition(call: Call) -> Any:
+def get_definition(call: Call) -> Any:
+    """``GET balance-definitions/{id}``."""
     (definition_id,) = call.ids
     found = call.ledger.catalogue.definition(call.program_id, definition_id, version=_version(call))
     return call.answers.definition(found)
 
 
-def _update_definition(call: Call) -> Any:
+def update_definition(call: Call) -> Any:
+    """``PUT balance-definitions/{id}``: replaces all terms."""
     (definition_id,) = call.ids
     terms = read_body(call.body, call.switches, definition_terms)
     return call.answers.definition(
@@ -134,31 +130,36 @@ def _update_definition(call: Call) -> Any:
     )
 
 
-def _delete_definition(call: Call) -> None:
+def delete_definition(call: Call) -> None:
+    """``DELETE balance-definitions/{id}``."""
     (definition_id,) = call.ids
     call.ledger.catalogue.delete_definition(call.program_id, definition_id)
 
 
-def _publish(call: Call) -> None:
+def publish(call: Call) -> None:
+    """``POST publish`` of the configuration routes: edits reach members."""
     call.ledger.catalogue.publish(call.program_id)
 
 
 # limits
 
 
-def _create_limit(call: Call) -> Any:
+def create_limit(call: Call) -> Any:
+    """``POST balance-definitions/{id}/limits``."""
     (definition_id,) = call.ids
     terms = read_body(call.body, call.switches, limit_terms)
     return call.answers.limit(call.ledger.catalogue.create_limit(call.program_id, definition_id, terms))
 
 
-def _get_limit(call: Call) -> Any:
+def get_limit(call: Call) -> Any:
+    """``GET balance-definitions/{id}/limits/{id}``."""
     definition_id, limit_id = call.ids
     found = call.ledger.catalogue.limit(call.program_id, definition_id, limit_id, version=_version(call))
     return call.answers.limit(found)
 
 
-def _update_limit(call: Call) -> Any:
+def update_limit(call: Call) -> Any:
+    """``PUT balance-definitions/{id}/limits/{id}``: replaces all terms."""
     definition_id, limit_id = call.ids
     terms = read_body(call.body, call.switches, limit_terms)
     return call.answers.limit(
@@ -166,7 +167,8 @@ def _update_limit(call: Call) -> Any:
     )
 
 
-def _delete_limit(call: Call) -> None:
+def delete_limit(call: Call) -> None:
+    """``DELETE balance-definitions/{id}/limits/{id}``."""
     definition_id, limit_id = call.ids
     call.ledger.catalogue.delete_limit(call.program_id, definition_id, limit_id)
 
@@ -174,22 +176,26 @@ def _delete_limit(call: Call) -> None:
 # transactions
 
 
-def _begin(call: Call) -> Any:
+def begin(call: Call) -> Any:
+    """``POST transactions``."""
     terms = read_body(call.body, call.switches, begin_terms)
     return call.answers.transaction(call.ledger.begin(call.program_id, **terms))
 
 
-def _complete(call: Call) -> Any:
+def complete(call: Call) -> Any:
+    """``POST transactions/{id}/complete``, without a body."""
     (transaction_id,) = call.ids
     return call.answers.transaction(call.ledger.complete(call.program_id, transaction_id))
 
 
-def _cancel(call: Call) -> Any:
+def cancel(call: Call) -> Any:
+    """``POST transactions/{id}/cancel``, without a body."""
     (transaction_id,) = call.ids
     return call.answers.transaction(call.ledger.cancel(call.program_id, transaction_id))
 
 
-def _create_order(call: Call) -> Any:
+def create_order(call: Call) -> Any:
+    """``POST create-order``."""
     terms = read_body(call.body, call.switches, order_terms)
     return call.answers.order(call.ledger.create_order(call.program_id, **terms))
 
@@ -217,7 +223,8 @@ def _shows(definition: Definition, *, include_internal: bool | None) -> bool:
     return bool(include_internal) or not definition.internal
 
 
-def _list_balances(call: Call) -> Any:
+def list_balances(call: Call) -> Any:
+    """``GET contact-balances``: every member's balance under one definition."""
     definition_id = _definition_id(call)
     limit = _balances_limit(call)
     start = read_start(call.query, limit, call.switches.listing_offset)
@@ -242,7 +249,8 @@ def _list_balances(call: Call) -> Any:
     }
 
 
-def _list_active(call: Call) -> Any:
+def list_active(call: Call) -> Any:
+    """``GET active-balance``: what is left of each of a contact's credits."""
     contact_id, definition_id = _contact_id(call), _definition_id(call)
     limit = _balances_limit(call)
     start = read_start(call.query, limit, call.switches.listing_offset)
@@ -262,7 +270,8 @@ def _list_active(call: Call) -> Any:
     }
 
 
-def _get_balances(call: Call) -> Any:
+def get_balances(call: Call) -> Any:
+    """``GET subscriptions/{contact}/balances``: a contact's balance under every definition."""
     contact_id = _path_contact(call)
     include_internal = call.query.flag("includeInternal")
     values = [
@@ -273,7 +282,8 @@ def _get_balances(call: Call) -> Any:
     return call.answers.subscription_balances(call.program_id, contact_id, values)
 
 
-def _create_balance(call: Call) -> Any:
+def create_balance(call: Call) -> Any:
+    """``POST subscriptions/{contact}/balances``."""
     contact_id = _path_contact(call)
     definition_id = read_body(call.body, call.switches, balance_terms)["definition_id"]
     created = call.ledger.create_balance(call.program_id, contact_id, definition_id)
@@ -303,7 +313,8 @@ def _present(value: _T | None) -> _T:
 # history
 
 
-def _list_history(call: Call) -> Any:
+def list_history(call: Call) -> Any:
+    """``GET transaction-history``: a page of a contact's transactions."""
     contact_id, definition_id = _contact_id(call), _definition_id(call)
     switches, query = call.switches, call.query
     limit = read_limit(
@@ -335,72 +346,3 @@ def _list_history(call: Call) -> Any:
         "loyaltyProgramId": call.program_id,
         "transactionHistory": answers.history_rows(page),
     }
-
-
-_BALANCE = "/v3/loyalty/balance/programs/*"
-_CONFIG = "/v3/loyalty/config/programs/*"
-_DEFINITIONS = _BALANCE + "/balance-definitions"
-_LIMITS = _DEFINITIONS + "/*/limits"
-
-_ROUTES: dict[str, dict[str, Operation]] = {
-    _DEFINITIONS: {
-        "GET": Operation("definitions.list", _list_definitions),
-        "POST": Operation("definitions.create", _create_definition),
-    },
-    _DEFINITIONS + "/*": {
-        "GET": Operation("definitions.get", _get_definition),
-        "PUT": Operation("definitions.update", _update_definition),
-        "DELETE": Operation("definitions.delete", _delete_definition),
-    },
-    _LIMITS: {"POST": Operation("limits.create", _create_limit)},
-    _LIMITS + "/*": {
-        "GET": Operation("limits.get", _get_limit),
-        "PUT": Operation("limits.update", _update_limit),
-        "DELETE": Operation("limits.delete", _delete_limit),
-    },
-    _BALANCE + "/transactions": {"POST": Operation("transactions.begin", _begin)},
-    _BALANCE + "/transactions/*/complete": {"POST": Operation("transactions.complete", _complete)},
-    _BALANCE + "/transactions/*/cancel": {"POST": Operation("transactions.cancel", _cancel)},
-    _BALANCE + "/create-order": {"POST": Operation("transactions.create_order", _create_order)},
-    _BALANCE + "/contact-balances": {"GET": Operation("balances.list", _list_balances)},
-    _BALANCE + "/active-balance": {"GET": Operation("balances.list_active", _list_active)},
-    _BALANCE + "/subscriptions/*/balances": {
-        "GET": Operation("balances.get", _get_balances),
-        "POST": Operation("balances.create", _create_balance),
-    },
-    _BALANCE + "/transaction-history": {"GET": Operation("history.list", _list_history)},
-    _CONFIG + "/publish": {"POST": Operation("programs.publish", _publish)},
-}
-"""Operations by path, an id as ``*``, and by method."""
-
-OPERATIONS = frozenset(operation.name for methods in _ROUTES.values() for operation in methods.values())
-"""The names of all operations."""
-
-
-@frozen
-class Route:
-    """What a request line asks for. ``operation`` is None when the path exists and the method does not."""
-
-    operation: Operation | None
-    program_id: str
-    ids: tuple[str, ...]
-
-    def checked_ids(self) -> tuple[str, tuple[str, ...]]:
-        """The program's id and the others as the ledger knows them; 422 for an id that is no UUID."""
-        program_id = read_uuid("program id", self.program_id)
-        if self.operation is not None and self.operation.name.startswith("balances."):
-            return program_id, self.ids
-        return program_id, tuple(read_uuid("id", value) for value in self.ids)
-
-
-def find_route(method: str, path: str) -> Route | None:
-    """The operation behind a request line; None for a path that does not exist."""
-    parts = path.split("/")
-    if len(parts) < 7:
-        return None
-    ids = tuple(parts[7::2])
-    shape = "/".join([*parts[:5], "*", *("*" if at % 2 else part for at, part in enumerate(parts[6:]))])
-    methods = _ROUTES.get(shape)
-    if methods is None:
-        return None
-    return Route(methods.get(method), parts[5], ids)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from .operations import Call, Route, find_route, read_query
+from .operations import Call, read_query
 from .refusals import Refusal, not_found
+from .routes import Route, find_route
 from .wire import read_json, write_json
 
 if TYPE_CHECKING:

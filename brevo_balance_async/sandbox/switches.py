@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from attrs import Attribute, evolve, field, fields_dict, frozen
-from attrs.validators import ge, gt, in_, instance_of, optional
+from attrs.validators import ge, gt, in_, instance_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,9 +20,11 @@ def _flag(default: bool) -> Any:
     return field(default=default, validator=instance_of(bool))
 
 
-def _whole(default: int, *, least: int | None = None, none: bool = False) -> Any:
-    validators = [_not_a_flag, instance_of(int), *([] if least is None else [ge(least)])]
-    return field(default=default, validator=optional(validators) if none else validators)
+def _whole(default: int, least: int | None = None) -> Any:
+    validators: list[Any] = [_not_a_flag, instance_of(int)]
+    if least is not None:
+        validators.append(ge(least))
+    return field(default=default, validator=validators)
 
 
 def _seconds(default: float, least: Any) -> Any:
@@ -32,6 +34,11 @@ def _seconds(default: float, least: Any) -> Any:
 def _not_a_flag(_: object, attribute: Attribute[Any], value: object) -> None:
     if isinstance(value, bool):
         raise TypeError(f"{attribute.name} is a number, not {value}")
+
+
+def _seconds_or_none(_: object, attribute: Attribute[Any], value: object) -> None:
+    if value is not None and (type(value) is not int or value < 1):
+        raise ValueError(f"{attribute.name} is a whole number of seconds or None, not {value!r}")
 
 
 @frozen(kw_only=True)
@@ -101,7 +108,7 @@ class Switches:
     """Does a draft debit reserve its points, so that other debits cannot spend them?"""
     drafts_count_in_limits: bool = _flag(False)
     """Do drafts count in windowed limits, or completed transactions only?"""
-    draft_lifetime: int | None = _whole(3600, least=1, none=True)
+    draft_lifetime: int | None = field(default=3600, validator=_seconds_or_none)
     """Seconds that a draft without ``ttl`` lives; None: for ever."""
     orders_run_at_due: bool = _flag(True)
     """Does an order complete its transaction at ``dueAt`` by itself, or wait to be completed?"""

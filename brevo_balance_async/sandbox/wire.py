@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -11,6 +12,8 @@ from math import isfinite
 from typing import Any, NoReturn
 
 from .refusals import malformed
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 class Json(str):
@@ -72,16 +75,10 @@ def timestamp(moment: datetime) -> str:
 
 def read_timestamp(text: str) -> datetime | None:
     """The moment an RFC 3339 text names, cut to milliseconds; None when it is none or has no zone."""
-    if len(text) < 20 or text[10] not in "Tt ":
+    if _RFC3339.fullmatch(text) is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        return None
-    try:
-        moment = moment.astimezone(UTC)
-    except OverflowError:
+        moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,0 +1,70 @@
+"""``brevo-balance demo``: the whole API at work on a local sandbox, with the sums checked at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter, types
+
+from brevo_balance_async import BalanceClient
+from brevo_balance_async.sandbox import Sandbox
+
+from .purchases import made_up_purchases, read_purchases
+from .shop import Shop
+from .story import Story
+from .terminal import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .purchases import Purchase
+
+
+async def demo(
+    *,
+    csv: Path | None = None,
+    rows: types.PositiveInt | None = None,
+    contacts: types.PositiveInt | None = None,
+    concurrency: Annotated[types.PositiveInt, Parameter(help="calls in flight at a time.")] = 50,
+) -> None:
+    """Run the whole API against a local sandbox: nothing leaves this machine, no account is needed.
+
+    Credits purchases concurrently, spends some of the points, cancels some drafts, walks every listing, and checks
+    that each contact's balance is the sum of its rows.
+
+    :param csv: credit these rows (columns reference, contact_id, event_time, quantity, amount).
+    :param rows: without a csv: how many purchases to make up (5,000).
+    :param contacts: without a csv: of how many customers (a fifth of the purchases).
+    """
+    purchases = _purchases(csv, rows, contacts)
+    story = Story()
+    story.tell("A local sandbox that imitates Brevo's Loyalty Balance API; nothing leaves this machine.")
+    async with (
+        Sandbox(log_size=1) as sandbox,
+        BalanceClient(
+            sandbox.api_key, base_url=sandbox.base_url, max_connections=concurrency, timeout=60.0
+        ) as client,
+    ):
+        shop = Shop(client, story, sandbox.hits, concurrency)
+        await shop.open()
+        await shop.credit(purchases)
+        await shop.spend()
+        await shop.cancel()
+        await shop.reach_limit()
+        await shop.walk()
+        story.end(sandbox.hits())
+    if story.failed:
+        raise CommandError(f"{story.failed} of the demo's checks failed, see above")
+
+
+def _purchases(csv: Path | None, rows: int | None, contacts: int | None) -> Sequence[Purchase]:
+    if csv is not None:
+        if rows or contacts:
+            raise CommandError("--rows and --contacts make purchases up: leave them out with --csv")
+        return read_purchases(Path(csv))
+    rows = rows or 5_000
+    contacts = contacts or max(1, rows // 5)
+    if contacts > rows:
+        raise CommandError("every contact buys at least once: --contacts must not be larger than --rows")
+    return made_up_purchases(rows, contacts)

@@ -1,0 +1,28 @@
+"""``brevo-balance sandbox``."""
+
+from __future__ import annotations
+
+from brevo_balance_async.sandbox import Sandbox, serve
+from brevo_balance_async.sandbox.switches import read_assignments
+
+from .terminal import CommandError
+
+
+async def sandbox(
+    *, port: int = 0, rph: int | None = None, strict: bool = False, switch: tuple[str, ...] = ()
+) -> None:
+    """Run a local Brevo Balance API that keeps state, until Ctrl-C. It imitates Brevo and never talks to it.
+
+    Its key is xkeysib-sandbox-0123456789abcdef-LOCAL: put that into BREVO_API_KEY, and the printed URL into
+    BREVO_BASE_URL.
+
+    :param port: port to listen on (default: a free one).
+    :param rph: hourly quota, told in x-sib-ratelimit-* headers (default: none).
+    :param strict: programs and contacts must be seeded first.
+    :param switch: NAME=VALUE decides something Brevo leaves open, as in history_offset=pages0.
+    """
+    try:
+        server = Sandbox(port=port, rph=rph, strict=strict, **read_assignments(switch))
+        await serve(server)
+    except (TypeError, ValueError, OSError) as error:
+        raise CommandError(str(error)) from error

@@ -1,0 +1,92 @@
+"""The routes of the 18 operations, and of publishing a program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from . import operations
+from .fields import read_uuid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .operations import Call
+
+
+@frozen
+class Operation:
+    """An operation's name, as in ``transactions.begin``, and what it does. It answers None for 204."""
+
+    name: str
+    run: Callable[[Call], Any]
+
+
+_BALANCE = "/v3/loyalty/balance/programs/*"
+_CONFIG = "/v3/loyalty/config/programs/*"
+_DEFINITIONS = _BALANCE + "/balance-definitions"
+_LIMITS = _DEFINITIONS + "/*/limits"
+
+_ROUTES: dict[str, dict[str, Operation]] = {
+    _DEFINITIONS: {
+        "GET": Operation("definitions.list", operations.list_definitions),
+        "POST": Operation("definitions.create", operations.create_definition),
+    },
+    _DEFINITIONS + "/*": {
+        "GET": Operation("definitions.get", operations.get_definition),
+        "PUT": Operation("definitions.update", operations.update_definition),
+        "DELETE": Operation("definitions.delete", operations.delete_definition),
+    },
+    _LIMITS: {"POST": Operation("limits.create", operations.create_limit)},
+    _LIMITS + "/*": {
+        "GET": Operation("limits.get", operations.get_limit),
+        "PUT": Operation("limits.update", operations.update_limit),
+        "DELETE": Operation("limits.delete", operations.delete_limit),
+    },
+    _BALANCE + "/transactions": {"POST": Operation("transactions.begin", operations.begin)},
+    _BALANCE + "/transactions/*/complete": {"POST": Operation("transactions.complete", operations.complete)},
+    _BALANCE + "/transactions/*/cancel": {"POST": Operation("transactions.cancel", operations.cancel)},
+    _BALANCE + "/create-order": {"POST": Operation("transactions.create_order", operations.create_order)},
+    _BALANCE + "/contact-balances": {"GET": Operation("balances.list", operations.list_balances)},
+    _BALANCE + "/active-balance": {"GET": Operation("balances.list_active", operations.list_active)},
+    _BALANCE + "/subscriptions/*/balances": {
+        "GET": Operation("balances.get", operations.get_balances),
+        "POST": Operation("balances.create", operations.create_balance),
+    },
+    _BALANCE + "/transaction-history": {"GET": Operation("history.list", operations.list_history)},
+    _CONFIG + "/publish": {"POST": Operation("programs.publish", operations.publish)},
+}
+"""Operations by path, an id as ``*``, and by method."""
+
+OPERATIONS = frozenset(operation.name for methods in _ROUTES.values() for operation in methods.values())
+"""The names of all operations."""
+
+
+@frozen
+class Route:
+    """What a request line asks for. ``operation`` is None when the path exists and the method does not."""
+
+    operation: Operation | None
+    program_id: str
+    ids: tuple[str, ...]
+
+    def checked_ids(self) -> tuple[str, tuple[str, ...]]:
+        """The program's id and the others as the ledger knows them; 422 for an id that is no UUID."""
+        program_id = read_uuid("program id", self.program_id)
+        if self.operation is not None and self.operation.name.startswith("balances."):
+            return program_id, self.ids
+        return program_id, tuple(read_uuid("id", value) for value in self.ids)
+
+
+def find_route(method: str, path: str) -> Route | None:
+    """The operation behind a request line; None for a path that does not exist."""
+    parts = path.split("/")
+    if len(parts) < 7:
+        return None
+    ids = tuple(parts[7::2])
+    shape = "/".join([*parts[:5], "*", *("*" if at % 2 else part for at, part in enumerate(parts[6:]))])
+    methods = _ROUTES.get(shape)
+    if methods is None:
+        return None
+    return Route(methods.get(method), parts[5], ids)

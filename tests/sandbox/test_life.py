@@ -1,0 +1,147 @@
+"""Starting and stopping, in this process and in one of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import sys
+from datetime import UTC, datetime
+
+import aiohttp
+import pytest
+
+from brevo_balance_async.sandbox import Sandbox, serve
+
+
+async def test_addresses_are_known_while_it_runs():
+    sandbox = Sandbox()
+    with pytest.raises(RuntimeError):
+        _ = sandbox.base_url
+    async with sandbox:
+        assert sandbox.base_url == f"{sandbox.origin}/v3"
+        with pytest.raises(RuntimeError):
+            await sandbox.start()
+    with pytest.raises(RuntimeError):
+        _ = sandbox.base_url
+    await sandbox.stop()
+
+
+async def test_the_clock_starts_now_unless_told_otherwise():
+    before = datetime.now(UTC)
+    now = Sandbox().clock.now()
+    assert abs((now - before).total_seconds()) < 60
+
+
+async def test_a_stopped_sandbox_starts_again_with_its_state():
+    sandbox = Sandbox(seed={"program": "27aa1d7a-af67-4020-8a65-19d6b0f0a26e", "contacts": [1]})
+    async with sandbox:
+        first = sandbox.base_url
+    async with sandbox:
+        assert sandbox.base_url == first
+        assert len(list(sandbox.ledger.catalogue)) == 1
+
+
+async def test_two_sandboxes_do_not_meet():
+    async with Sandbox() as one, Sandbox() as two:
+        assert one.origin != two.origin
+        async with aiohttp.ClientSession() as session, session.get(one.base_url):
+            pass
+        assert (one.hits(), two.hits()) == (1, 0)
+
+
+async def test_a_taken_port_is_an_error_that_leaves_nothing():
+    async with Sandbox() as one:
+        two = Sandbox(port=int(one.origin.rsplit(":", 1)[1]))
+        with pytest.raises(OSError, match="address"):
+            await two.start()
+        await two.stop()
+    gc.collect()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com"])
+def test_only_loopback_unless_allowed_by_name(host):
+    with pytest.raises(ValueError, match="loopback"):
+        Sandbox(host=host)
+    Sandbox(host=host, allow_public=True)
+
+
+async def test_stopping_does_not_wait_for_idle_connections():
+    async with aiohttp.ClientSession() as session:
+        async with Sandbox() as sandbox, session.get(sandbox.base_url) as response:
+            await response.read()
+        assert sandbox.hits() == 1
+
+
+async def test_nothing_is_left_after_stopping():
+    before = asyncio.all_tasks()
+    async with Sandbox() as sandbox, aiohttp.ClientSession() as session:
+        await asyncio.gather(*[(await session.get(sandbox.base_url)).read() for _ in range(20)])
+    assert asyncio.all_tasks() == before
+    gc.collect()
+
+
+async def test_serve_runs_until_it_is_told_to_stop(capsys):
+    sandbox, stop = Sandbox(), asyncio.Event()
+    serving = asyncio.create_task(serve(sandbox, stop=stop))
+    while not (line := capsys.readouterr().out):
+        await asyncio.sleep(0)
+    assert line == f"listening on {sandbox.base_url}\n"
+    stop.set()
+    await serving
+    with pytest.raises(RuntimeError):
+        _ = sandbox.base_url
+
+
+async def command(*arguments):
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-W",
+        "error",
+        "-m",
+        "brevo_balance_async.sandbox",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+async def test_the_command_serves_until_a_signal(end):
+    process = await command("--port", "0", "--rph", "600", "--switch", "history_offset=pages0")
+    line = (await process.stdout.readline()).decode()
+    assert line.startswith("listening on http://127.0.0.1:")
+    assert line.endswith("/v3\n")
+    base = line.split()[-1]
+    async with aiohttp.ClientSession() as session:
+        async with session.get(base + "/nothing") as response:
+            assert response.status == 401
+            assert response.headers["x-sib-ratelimit-limit"] == "600"
+        async with session.get(base.removesuffix("/v3") + "/_sandbox/switches") as response:
+            assert (await response.json())["history_offset"] == "pages0"
+        async with session.post(
+            base.removesuffix("/v3") + "/_sandbox/faults", json={"effect": "stall"}
+        ) as response:
+            assert response.status == 200
+        stalled = asyncio.create_task(session.get(base + "/stalled"))
+        seen = []
+        while len(seen) < 2:
+            async with session.get(base.removesuffix("/v3") + "/_sandbox/requests") as response:
+                seen = (await response.json())["requests"]
+        process.send_signal(end)
+        out, err = await process.communicate()
+        with pytest.raises(aiohttp.ClientError):
+            await stalled
+    assert (process.returncode, out, err) == (0, b"", b"")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--host", "0.0.0.0"), ("--switch", "no_such=1"), ("--switch", "history_offset=rows"), ("--switch", "x")]
+    + [("--rph", "0"), ("--switch", "history_lag=soon")],
+)
+async def test_the_command_refuses_what_makes_no_sense(arguments):
+    process = await command(*arguments)
+    out, err = await process.communicate()
+    assert (process.returncode, out) == (2, b"")
+    assert b"usage:" in err
