@@ -21,7 +21,9 @@ class Raw:
         self._session = aiohttp.ClientSession(headers={"api-key": workload.API_KEY})
 
     async def begin(self) -> None:
-        async with self._session.post(self._base_url + workload.TRANSACTIONS, json=workload.BEGIN) as response:
+        async with self._session.post(
+            self._base_url + workload.TRANSACTIONS, json=workload.BEGIN
+        ) as response:
             response.raise_for_status()
             json.loads(await response.read())
 

@@ -10,7 +10,7 @@ import worker
 import workload
 from brevo import AsyncBrevo
 from brevo.core.unchecked_base_model import construct_type
-from brevo.types.get_loyalty_balance_programs_pid_transaction_history_response import (
+from brevo.balance.types.get_loyalty_balance_programs_pid_transaction_history_response import (
     GetLoyaltyBalanceProgramsPidTransactionHistoryResponse as HistoryPage,
 )
 
@@ -31,7 +31,9 @@ class Official:
         else:
             transport = httpx.AsyncClient(timeout=60)
         self._transport = transport
-        self._balance = AsyncBrevo(api_key=workload.API_KEY, base_url=base_url, httpx_client=transport).balance
+        self._balance = AsyncBrevo(
+            api_key=workload.API_KEY, base_url=base_url, httpx_client=transport
+        ).balance
 
     async def begin(self) -> None:
         await self._balance.begin_transaction(

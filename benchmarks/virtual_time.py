@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _Jump(selectors.DefaultSelector):  # type: ignore[misc, valid-type]  # the class depends on the platform
+class _Jump(selectors.DefaultSelector):
     """Instead of sleeping in the kernel, moves the clock."""
 
     now = 0.0

@@ -11,6 +11,7 @@ import json
 import resource
 import statistics
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -41,7 +42,7 @@ class Contender(Protocol):
 
 
 async def posts(contender: Contender, concurrency: int, seconds: float) -> dict[str, float]:
-    """As many POSTs as fit into ``seconds``; those under way at the end are waited for and counted."""
+    """As many POSTs as fit into ``seconds``, one each at least; those under way at the end are counted too."""
     run = getattr(contender, "posts", None)
     began, cpu = perf_counter(), process_time()
     end = began + seconds
@@ -51,7 +52,7 @@ async def posts(contender: Contender, concurrency: int, seconds: float) -> dict[
 
         async def one() -> int:
             done = 0
-            while perf_counter() < end:
+            while not done or perf_counter() < end:
                 await contender.begin()
                 done += 1
             return done
@@ -108,9 +109,6 @@ async def serve(contender: Contender, base_url: str) -> None:
 
 def main(contender: Contender) -> None:
     """``python contender_x.py BASE_URL [flavour ...]``."""
-    if "uvloop" in sys.argv[2:]:
-        import uvloop
-
-        uvloop.run(serve(contender, sys.argv[1]))
-    else:
-        asyncio.run(serve(contender, sys.argv[1]))
+    fast = "uvloop" in sys.argv[2:]
+    with asyncio.Runner(loop_factory=import_module("uvloop").new_event_loop if fast else None) as runner:
+        runner.run(serve(contender, sys.argv[1]))

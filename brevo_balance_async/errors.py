@@ -95,6 +95,7 @@ class ResponseError(BalanceError):
 
     ``status`` is the HTTP status, ``code`` and the message come from Brevo's ``{"code", "message"}`` body where
     there is one, ``headers`` are the answer's (names in lower case), ``body`` is the start of its text.
+    ``explained``: the body was Brevo's, so its business code has answered and nothing in between.
     """
 
     def __init__(
@@ -106,8 +107,10 @@ class ResponseError(BalanceError):
         request_id: str | None = None,
         headers: Mapping[str, str] | None = None,
         body: str = "",
+        explained: bool = False,
     ) -> None:
         super().__init__(message)
+        self.explained = explained
         self.status: int = status
         self.code = code
         self.request_id = request_id

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter, types
+
 from brevo_balance_async.sandbox import Sandbox, serve
 from brevo_balance_async.sandbox.switches import read_assignments
 
@@ -9,14 +13,17 @@ from .terminal import CommandError
 
 
 async def sandbox(
-    *, port: int = 0, rph: int | None = None, strict: bool = False, switch: tuple[str, ...] = ()
+    *,
+    port: Annotated[types.Port, Parameter(help="port to listen on (default: a free one).")] = 0,
+    rph: int | None = None,
+    strict: bool = False,
+    switch: tuple[str, ...] = (),
 ) -> None:
     """Run a local Brevo Balance API that keeps state, until Ctrl-C. It imitates Brevo and never talks to it.
 
     Its key is xkeysib-sandbox-0123456789abcdef-LOCAL: put that into BREVO_API_KEY, and the printed URL into
     BREVO_BASE_URL.
 
-    :param port: port to listen on (default: a free one).
     :param rph: hourly quota, told in x-sib-ratelimit-* headers (default: none).
     :param strict: programs and contacts must be seeded first.
     :param switch: NAME=VALUE decides something Brevo leaves open, as in history_offset=pages0.

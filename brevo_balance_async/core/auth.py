@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
-from brevo_balance_async.config import TOKEN_PATH, ClientCredentials, HeaderSecret, SecretBytes
+from brevo_balance_async.config import (
+    TOKEN_PATH,
+    ClientCredentials,
+    HeaderSecret,
+    SecretBytes,
+    checked_base_url,
+)
 from brevo_balance_async.core import codec
-from brevo_balance_async.core.protocol import Progress, Request, refusal, request_id
-from brevo_balance_async.errors import AuthenticationError, DecodeError
+from brevo_balance_async.core.protocol import Progress, Request, refusal, without_secrets
+from brevo_balance_async.errors import (
+    AuthenticationError,
+    BalanceError,
+    ConnectFailedError,
+    DecodeError,
+    InvalidRequestError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from brevo_balance_async.config import Credentials
     from brevo_balance_async.core.clock import Clock
+    from brevo_balance_async.core.protocol import Response
     from brevo_balance_async.core.transport import Transport
 
 EARLY: Final = 120.0
@@ -43,7 +57,12 @@ class TokenSource:
         self._credentials = credentials
         self._transport = transport
         self._clock = clock
-        self._url = credentials.token_url or origin + TOKEN_PATH
+        self._url = origin + TOKEN_PATH
+        if credentials.token_url is not None:
+            try:
+                self._url = checked_base_url(credentials.token_url, allow_http=False)
+            except InvalidRequestError as error:
+                raise InvalidRequestError("token_url", error.reason) from None
         self._lock = asyncio.Lock()
         self._headers: Mapping[str, str] = {}
         self._renew_at = 0.0
@@ -66,29 +85,46 @@ class TokenSource:
 
     async def _fetch(self) -> None:
         given = self._credentials
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": given.client_id,
-            "client_secret": HeaderSecret(given.client_secret.reveal()),
-        }
+        secret = HeaderSecret(given.client_secret.reveal())
+        form = {"grant_type": "client_credentials", "client_id": given.client_id, "client_secret": secret}
         if given.scope is not None:
             form["scope"] = given.scope
         request = Request(ENDPOINT, "POST", self._url, SecretBytes(urlencode(form).encode()))
-        response = await self._transport.send(request, _FORM, TIMEOUT, Progress())
-        if response.status != 200:
-            error = refusal(response)
-            if response.status in {400, 401}:
-                message = f"the token endpoint refused the client credentials: {error.message}"
-                fields = ("status", "code", "request_id", "headers")
-                error = AuthenticationError(message, **{name: getattr(error, name) for name in fields})
+        try:
+            response = await self._transport.send(request, _FORM, TIMEOUT, Progress())
+            response = without_secrets(response, (secret, HeaderSecret(quote_plus(secret))))
+            if response.status != 200:
+                raise _refusal(response)
+            found = _token(response)
+            if found is None:
+                raise DecodeError("the token endpoint's answer holds no access_token that can be used")
+        except TransportError as error:
+            failure = ConnectFailedError(f"no token, so nothing else was sent: {error.message}")
+            failure.endpoint = ENDPOINT
+            raise failure from error
+        except BalanceError as error:
             error.endpoint = ENDPOINT
-            raise error
-        token = codec.parse(response.body)
-        text = token.get("access_token") if isinstance(token, dict) else None
-        if not isinstance(text, str) or not text:
-            failure = DecodeError("the token endpoint's answer holds no access_token")
-            failure.endpoint, failure.status, failure.request_id = ENDPOINT, 200, request_id(response)
-            raise failure
-        life = float(token.get("expires_in") or 3600)
-        self._headers = {"authorization": HeaderSecret(f"Bearer {text}")}
+            raise
+        self._headers, life = found
         self._renew_at = self._clock.time() + life - min(EARLY, life / 2)
+
+
+def _refusal(response: Response) -> BalanceError:
+    error = refusal(response)
+    if response.status not in {400, 401}:
+        return error
+    message = f"the token endpoint refused the client credentials: {error.message}"
+    fields = ("status", "code", "request_id", "headers", "explained")
+    return AuthenticationError(message, **{name: getattr(error, name) for name in fields})
+
+
+def _token(response: Response) -> tuple[Mapping[str, str], float] | None:
+    """The header and the seconds it is good for. It raises nothing: what is here to read may be a token."""
+    try:
+        answer = codec.parse(response.body)
+        token, life = answer["access_token"], float(answer.get("expires_in") or 3600)
+    except (DecodeError, LookupError, TypeError, ValueError, AttributeError):
+        return None
+    if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
+        return None
+    return {"authorization": HeaderSecret(f"Bearer {token}")}, life

@@ -1,9 +1,10 @@
 """What ``offset`` means: the request for a stretch of rows under each meaning, and the question which one holds.
 
 Brevo's documents disagree about history's ``offset`` (records to skip, or a page number whose base is not
-stated). The answers tell. A first page that is full is remembered; the ordinary next request, asked as if offset
-counted records, shares rows with it when that is right. Otherwise page 2 of half the size says which base pages
-have: the three meanings put its first row a few rows, a half, or a whole page into the first page.
+stated). The answers tell: the rows of a full first page are remembered, and the ordinary next request is asked
+as if one meaning held, first records, then pages from 0, then pages from 1. If the meaning is right the answer
+starts near the end of the first page; if it is wrong, at its beginning or far away. So a right guess costs no
+request, and half a page of rows may come and go meanwhile without misleading anybody.
 """
 
 from __future__ import annotations
@@ -30,11 +31,6 @@ class Window:
     offset: int
 
 
-def begin(meaning: OffsetMeaning, limit: int, offset: int) -> int:
-    """The position, in records, of the first row that a request brings."""
-    return {"records": offset, "pages0": offset * limit, "pages1": (offset - 1) * limit}[meaning]
-
-
 def window(meaning: OffsetMeaning, start: int, reach: int, largest: int) -> Window:
     """The request that starts at ``start``, or as little before it as pages allow, and ends near ``reach``.
 
@@ -52,33 +48,36 @@ def window(meaning: OffsetMeaning, start: int, reach: int, largest: int) -> Wind
 
 
 class OffsetQuestion:
-    """Find the meaning out from at most two answers, given the first page."""
+    """Which meaning holds, found out from the first page and one to three further answers."""
 
     def __init__(self, first_page: Sequence[Any]) -> None:
+        self.meaning: OffsetMeaning | None = None
         self._first_page = list(first_page)
-        self._records_ruled_out = False
+        self._guesses: list[OffsetMeaning] = ["pages1", "pages0", "records"]
 
     @property
     def size(self) -> int:
         """How many rows of the first page are known."""
         return len(self._first_page)
 
-    def ask(self, overlap: int, page: int, largest: int) -> Window:
-        """The request that would be next if offset counted records; then page 2 of half the size."""
-        start = max(1, len(self._first_page) - overlap)
-        if not self._records_ruled_out:
-            return Window(start, min(largest, len(self._first_page) + page - start), start)
-        half = max(1, start // 2)
-        return Window(2 * half, half, 2)
+    def ask(self, overlap: int, reach: int, largest: int) -> Window:
+        """The request that is next if the current guess holds."""
+        start = max(1, self.size - overlap)
+        if self._guesses[-1] == "records":
+            return Window(start, min(largest, reach - start), start)
+        return Window(start, start, 1 if self._guesses[-1] == "pages0" else 2)
 
-    def read(self, asked: Window, rows: Sequence[Any]) -> OffsetMeaning | None:
-        """What the answer says, or None when page 2 has to be asked for."""
-        index = self._first_page.index(rows[0]) if rows and rows[0] in self._first_page else None
-        if not self._records_ruled_out:
-            if index is not None and 2 * index > asked.at:
-                return "records"
-            self._records_ruled_out = True
-            return None
-        if index is None or 2 * index >= 3 * asked.limit:
-            return "pages0"
-        return "pages1" if 2 * index >= asked.limit else "records"
+    def read(self, rows: Sequence[Any]) -> bool:
+        """Whether the answer is what was asked for; sets ``meaning`` once that is known."""
+        guess = self._guesses.pop()
+        shared = ((place, row) for place, row in enumerate(rows) if row in self._first_page)
+        start = next((self._first_page.index(row) - place for place, row in shared), None)
+        # A page number read as a number of records starts at row 1 or 2; records read as pages, far away.
+        if guess == "records" and start is None:
+            return False
+        if start is None or 2 * start > self.size:
+            self.meaning = guess
+            return True
+        if not self._guesses:
+            self.meaning = "records"
+        return False

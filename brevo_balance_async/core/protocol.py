@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from brevo_balance_async.core import codec
 from brevo_balance_async.errors import (
@@ -21,7 +21,7 @@ from brevo_balance_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
 
@@ -94,7 +94,8 @@ class Response:
     status: int
     headers: Mapping[str, str]
     """Looked up without regard to case."""
-    body: bytes
+    body: bytes = field(repr=False)
+    """Not shown in tracebacks: it may be somebody's points, or a token."""
     discard: Callable[[], None] = field(default=_nothing, repr=False, eq=False)
     """Closes the connection it came on, because the next answer on it may be somebody else's too."""
 
@@ -180,6 +181,7 @@ def refusal(response: Response) -> ResponseError:
         "request_id": request_id(response),
         "headers": {name.lower(): value for name, value in response.headers.items()},
         "body": text,
+        "explained": (code, message) != (None, None),
     }
     if 300 <= status < 400:
         return ResponseError(
@@ -187,7 +189,7 @@ def refusal(response: Response) -> ResponseError:
         )
     message = message or (f"the server answered {text[:200]!r}" if text else "the server gave no reason")
     if status == 429:
-        return RateLimitedError(message, retry_after=retry_after(response), **fields)
+        return RateLimitedError(message, retry_after=retry_after(response.headers), **fields)
     kind = BY_STATUS.get(status) or (ServerError if status >= 500 else ResponseError)
     return kind(message, **fields)
 
@@ -204,21 +206,35 @@ def _told(body: bytes) -> tuple[str | None, str | None]:
     return (str(code) if code else None), (str(message) if message else None)
 
 
-def is_refusal(error: ResponseError) -> bool:
-    """Whether an error answer carries Brevo's JSON body, so that business code (not a proxy) has spoken."""
-    return _told(error.body.encode()) != (None, None)
-
-
-def retry_after(response: Response) -> float | None:
-    """Seconds of ``x-sib-ratelimit-reset`` or ``Retry-After``, whichever is there."""
-    for name in ("x-sib-ratelimit-reset", "retry-after"):
+def retry_after(
+    headers: Mapping[str, str], names: tuple[str, ...] = ("x-sib-ratelimit-reset", "retry-after")
+) -> float | None:
+    """Seconds of the first of these headers that is there and makes sense."""
+    for name in names:
         try:
-            seconds = float(response.headers.get(name, ""))
+            seconds = float(headers.get(name, ""))
         except ValueError:
             continue
         if 0 <= seconds < float("inf"):
             return seconds
     return None
+
+
+def without_secrets(response: Response, secrets: Iterable[str]) -> Response:
+    """The answer with our own keys blotted out, should a gateway repeat them.
+
+    A text of less than 12 characters is no key of Brevo's, and may stand in an answer by chance.
+    """
+    for secret in secrets:
+        key = secret.removeprefix("Bearer ")
+        if len(key) >= 12 and (
+            key.encode() in response.body
+            or (response.status >= 300 and any(key in value for value in response.headers.values()))
+        ):
+            body = response.body.replace(key.encode(), b"[key]")
+            headers = {name.lower(): value.replace(key, "[key]") for name, value in response.headers.items()}
+            response = evolve(response, body=body, headers=headers)
+    return response
 
 
 PRESENT: Final = object()

@@ -11,15 +11,25 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from attrs import define, evolve, field, frozen
 
+from brevo_balance_async.config import HeaderSecret
 from brevo_balance_async.core import protocol
 from brevo_balance_async.core.clock import wait_for_timer
 from brevo_balance_async.core.protocol import Progress, Replay
-from brevo_balance_async.core.retry import Backoff, Budget, Verdict, judge, leaves_doubt, may_try_again
+from brevo_balance_async.core.retry import (
+    WRITES_ONCE,
+    Backoff,
+    Budget,
+    Verdict,
+    judge,
+    leaves_doubt,
+    may_try_again,
+)
 from brevo_balance_async.errors import (
     AuthenticationError,
     BalanceError,
     ClientStateError,
     DecodeError,
+    InvalidRequestError,
     NotFoundError,
     OutcomeUnknownError,
     QuotaWaitError,
@@ -87,12 +97,10 @@ class Shared:
 
     async def close(self) -> None:
         """End every wait, then the connections."""
-        self.gate.close()
+        self.gate.close()  # turns away whoever wakes up below
         for sleeper in self.sleepers:
             if not sleeper.done():
-                sleeper.set_exception(
-                    ClientStateError("the client was closed while the call waited to try again")
-                )
+                sleeper.set_result(None)
         await self.transport.close()
 
     def emit(self, event: Event) -> None:
@@ -119,12 +127,17 @@ class _Call(Generic[T]):
     endpoint: Endpoint[T]
     request: Request
     deadline: float | None
+    headers: Mapping[str, str] = field(factory=dict)
+    """The auth headers of this attempt."""
+    authorized: bool = False
+    """They were there, so what failed is the attempt itself."""
     attempt: int = 0
     doubt: BalanceError | None = None
     """The first attempt of a write that may have been applied."""
     refused: RateLimitedError | None = None
     """The last 429."""
-    renewed: bool = False
+    stale: Mapping[str, str] | None = None
+    """The auth headers that a 401 has refused."""
     waited: float = 0.0
     """Seconds spent waiting for quota."""
 
@@ -170,63 +183,79 @@ class Requester:
                 except BalanceError as error:
                     error.endpoint, error.attempts = error.endpoint or endpoint.name, call.attempt
                     if isinstance(error, QuotaWaitError | ClientStateError):
-                        raise self._verdict_on_stopping(call, error) from error.__cause__
+                        stopped = self._verdict_on_stopping(call, error)
+                        raise stopped from stopped.__cause__
                     if await self._settled(call, error, options):
                         return None  # type: ignore[return-value]  # a DELETE that had been applied before
         except OutcomeUnknownError as error:
             error.endpoint, error.attempts = endpoint.name, call.attempt
             self.shared.emit(OutcomeUnknown(endpoint.name, call.attempt, cancelled=False, error=error.cause))
             raise
+        except asyncio.CancelledError:
+            # Nobody is left to be told by an exception, so the hooks are.
+            if call.doubt is not None and endpoint.replay in WRITES_ONCE:
+                self.shared.emit(
+                    OutcomeUnknown(endpoint.name, call.attempt, cancelled=True, error=call.doubt)
+                )
+            raise
 
     # One attempt ---------------------------------------------------------------------------------------------
 
     async def _attempt(self, call: _Call[Any], options: Options) -> Response:
         shared = self.shared
-        credentials = await shared.credentials.headers()
+        call.authorized = False
+        call.headers = await self._authorize(call)
+        call.authorized = True
         permit = shared.gate.try_enter(options.reserve)
         if permit is None:
             permit = await self._wait_for_quota(call, options)
-        call.attempt += 1
         status: int | None = None
         headers: Mapping[str, str] | None = None
-        started = shared.clock.time()
-        watched = shared.watched
-        name = call.endpoint.name
         progress = Progress()
+        name = call.endpoint.name
+        watched = shared.watched
+        started = shared.clock.time()
         try:
-            left = None if call.deadline is None else call.deadline - started
-            if left is not None and left <= 0:
-                raise RequestTimeoutError(
-                    "the time for this call is over; nothing was sent", phase="pool", sent=False
-                )
+            left = _left(call, started)
+            call.attempt += 1
             if watched:
                 shared.emit(AttemptStarted(name, call.request.method, call.request.url, call.attempt))
-            response = await shared.transport.send(call.request, credentials, left, progress)
+            response = await shared.transport.send(call.request, call.headers, left, progress)
             status, headers = response.status, response.headers
-        except TransportError as error:
-            if not error.sent:
-                shared.gate.cancel(permit)
-                permit = None
+        except BalanceError as error:
             if watched:
                 error.endpoint, error.attempts = name, call.attempt
                 spent = shared.clock.time() - started
-                shared.emit(AttemptFailed(name, call.attempt, error, error.sent, spent))
+                shared.emit(AttemptFailed(name, call.attempt, error, progress.sent, spent))
             raise
         except asyncio.CancelledError:
-            if not progress.sent:
-                shared.gate.cancel(permit)
-                permit = None
-            # Nobody is left to be told by an exception, so the hooks are.
-            if (progress.sent or call.doubt) and call.endpoint.replay in {Replay.UNSAFE, Replay.GUARDED}:
-                shared.emit(OutcomeUnknown(name, call.attempt, cancelled=True, error=call.doubt))
+            if progress.sent and call.doubt is None:
+                call.doubt = TransportError("cancelled while the answer was awaited", sent=True)
             raise
         finally:
-            if permit is not None:
+            if progress.sent:
                 shared.gate.leave(permit, status=status, headers=headers)
+            else:
+                shared.gate.cancel(permit)
         if watched:
             spent = shared.clock.time() - started
             shared.emit(AttemptFinished(name, call.attempt, status, spent, protocol.request_id(response)))
-        return _without_secrets(response, credentials) if status >= 300 else response
+        return protocol.without_secrets(response, call.headers.values())
+
+    async def _authorize(self, call: _Call[Any]) -> Mapping[str, str]:
+        """The auth headers, within the call's time. Whatever fails here, nothing of this attempt was sent."""
+        credentials = self.shared.credentials
+        try:
+            async with asyncio.timeout(_left(call, self.shared.clock.time())):
+                headers = await credentials.headers()
+                if headers == call.stale:  # else another call has renewed them since
+                    await credentials.renew()  # type: ignore[attr-defined]  # stale is set only if it is there
+                    headers = await credentials.headers()
+        except TimeoutError as error:
+            raise RequestTimeoutError(
+                "the credentials did not come in time; nothing was sent", phase="connect", sent=False
+            ) from error
+        return {name: _header(value) for name, value in headers.items()}
 
     async def _wait_for_quota(self, call: _Call[Any], options: Options) -> Permit:
         shared = self.shared
@@ -249,15 +278,16 @@ class Requester:
         return permit
 
     def _answer(self, call: _Call[T], response: Response, expect: Expect) -> T:
-        value = protocol.read(call.endpoint, response)
-        reason = protocol.mismatch(value, expect) if expect else None
-        if reason is not None:
-            response.discard()
-            raise DecodeError(
-                f"the answer does not belong to this request: {reason}",
-                body=response.body,
-                garbled=True,
-            )
+        try:
+            value = protocol.read(call.endpoint, response)
+            if expect and (reason := protocol.mismatch(value, expect)) is not None:
+                raise DecodeError(
+                    f"the answer does not belong to this request: {reason}", body=response.body, garbled=True
+                )
+        except BalanceError as error:
+            if judge(call.endpoint, error) in {Verdict.UNCLEAR, Verdict.BROKEN}:
+                response.discard()  # what comes next on this connection may be anybody's too
+            raise
         self.shared.budget.succeeded()
         return value
 
@@ -267,26 +297,37 @@ class Requester:
         """Raise what the failure means, or wait and return: True if there is nothing left to do."""
         endpoint = call.endpoint
         verdict = judge(endpoint, error)
-        if call.doubt is not None and isinstance(error, NotFoundError | UnprocessableError):
-            if endpoint.method == "DELETE" and isinstance(error, NotFoundError):
-                return True
-            if endpoint.replay is Replay.GUARDED:
-                raise self._unknown(call, error) from error
+        if not call.authorized:
+            verdict = Verdict.REFUSED if verdict in {Verdict.REFUSED, Verdict.BROKEN} else Verdict.NOT_SENT
+        else:
+            if call.doubt is not None and isinstance(error, NotFoundError | UnprocessableError):
+                if endpoint.method == "DELETE" and isinstance(error, NotFoundError):
+                    return True
+                if endpoint.replay is Replay.GUARDED:
+                    raise self._unknown(call, error)
+            if (
+                isinstance(error, AuthenticationError)
+                and verdict is Verdict.REFUSED
+                and self._can_renew(call)
+            ):
+                call.stale = call.headers
+                return False
+            if (
+                call.doubt is None
+                and verdict in {Verdict.UNCLEAR, Verdict.BROKEN}
+                and endpoint.replay is not Replay.READ
+            ):
+                call.doubt = error
         if (
-            isinstance(error, AuthenticationError)
-            and verdict is Verdict.REFUSED
-            and await self._renewed(call)
+            self.shared.transport.closed
+            or self._is_over(call, error, verdict, options)
+            or not await self._waited(call, error, options)
         ):
-            return False
-        if (
-            call.doubt is None
-            and verdict in {Verdict.UNCLEAR, Verdict.BROKEN}
-            and endpoint.replay is not Replay.READ
-        ):
-            call.doubt = error
-        if self._is_over(call, error, verdict, options) or not await self._waited(call, error, options):
-            raise self._final(call, error, verdict) from error.__cause__
+            raise self._final(call, error, verdict)
         return False
+
+    def _can_renew(self, call: _Call[Any]) -> bool:
+        return call.stale is None and hasattr(self.shared.credentials, "renew")
 
     def _is_over(self, call: _Call[Any], error: BalanceError, verdict: Verdict, options: Options) -> bool:
         if not may_try_again(call.endpoint.replay, verdict):
@@ -299,20 +340,17 @@ class Requester:
             )
         return call.attempt >= options.max_attempts or not self.shared.budget.take(self.shared.gate.limit)
 
-    async def _renewed(self, call: _Call[Any]) -> bool:
-        renew = getattr(self.shared.credentials, "renew", None)
-        if renew is None or call.renewed:
-            return False
-        call.renewed = True
-        await renew()
-        return True
-
     async def _waited(self, call: _Call[Any], error: BalanceError, options: Options) -> bool:
         """Wait before the next attempt; False if the wait asked for is longer than what is allowed."""
         shared = self.shared
-        if isinstance(error, RateLimitedError) and "x-sib-ratelimit-reset" in error.headers:
+        if (
+            isinstance(error, RateLimitedError)
+            and "x-sib-ratelimit-reset" in error.headers
+            and call.authorized
+            and shared.gate.limit is not None
+        ):
             return True  # the gate has read it too, and makes everybody wait in order
-        delay = shared.backoff.delay(call.attempt)
+        delay = shared.backoff.delay(max(1, call.attempt))
         asked = error.retry_after if isinstance(error, RateLimitedError) else _asked(error)
         if asked is not None:
             if options.max_wait is not None and asked > options.max_wait - call.waited:
@@ -364,25 +402,28 @@ class Requester:
         return error
 
 
+def _left(call: _Call[Any], now: float) -> float | None:
+    """Seconds left for the call; an error if there are none."""
+    if call.deadline is None:
+        return None
+    if now >= call.deadline:
+        raise RequestTimeoutError(
+            "the time for this call is over; nothing was sent", phase="pool", sent=False
+        )
+    return call.deadline - now
+
+
+def _header(value: object) -> str:
+    """What custom credentials gave, masked in tracebacks and fit for a header."""
+    if isinstance(value, HeaderSecret):
+        return value
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise InvalidRequestError("credentials", "headers() gave a value that no header can carry")
+    return HeaderSecret(value)
+
+
 def _asked(error: BalanceError) -> float | None:
     """Seconds of ``Retry-After`` on another status than 429: it says when, not whether."""
     if not isinstance(error, ResponseError):
         return None
-    try:
-        return max(0.0, float(error.headers.get("retry-after", "")))
-    except ValueError:
-        return None
-
-
-def _without_secrets(response: Response, credentials: Mapping[str, str]) -> Response:
-    """The answer with our own keys blotted out, should a gateway repeat them in an error page."""
-    keys = [value.removeprefix("Bearer ") for value in credentials.values()]
-    if not any(
-        key.encode() in response.body or any(key in v for v in response.headers.values()) for key in keys
-    ):
-        return response
-    body, headers = response.body, dict(response.headers)
-    for key in keys:
-        body = body.replace(key.encode(), b"[key]")
-        headers = {name.lower(): value.replace(key, "[key]") for name, value in headers.items()}
-    return evolve(response, body=body, headers=headers)
+    return protocol.retry_after(error.headers, ("retry-after",))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import random
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
-from brevo_balance_async.core.protocol import Replay, is_refusal
+from brevo_balance_async.core.protocol import Replay
 from brevo_balance_async.errors import (
     BalanceError,
     ConnectFailedError,
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Statuses with which business code says no before it has done anything.
 _REFUSALS: Final = frozenset({400, 401, 403, 404, 405, 406, 413, 415, 422})
+WRITES_ONCE: Final = frozenset({Replay.UNSAFE, Replay.GUARDED})
+"""What must not happen twice, so that an unclear outcome has to be told."""
 # Said by the rate limiter in front (429), or defined as "not processed" (425, RFC 8470).
 _NOT_PROCESSED: Final = frozenset({425, 429})
 
@@ -45,7 +47,7 @@ class Verdict(Enum):
     """Answered, but in a way that asking again would not mend."""
 
 
-def judge(endpoint: Endpoint[object], error: BalanceError) -> Verdict:
+def judge(endpoint: Endpoint[Any], error: BalanceError) -> Verdict:
     """The verdict on one failed attempt."""
     match error:
         case ConnectFailedError():
@@ -56,7 +58,7 @@ def judge(endpoint: Endpoint[object], error: BalanceError) -> Verdict:
             return Verdict.UNCLEAR if error.garbled else Verdict.BROKEN
         case ResponseError(status=status) if status in _NOT_PROCESSED:
             return Verdict.NOT_SENT
-        case ResponseError(status=status) if status in _REFUSALS | endpoint.refuses and is_refusal(error):
+        case ResponseError(status=status) if status in _REFUSALS | endpoint.refuses and error.explained:
             return Verdict.REFUSED
         case ResponseError(status=status) if status >= 500 or status == 408:
             return Verdict.UNCLEAR
@@ -75,8 +77,7 @@ def may_try_again(replay: Replay, verdict: Verdict) -> bool:
 
 def leaves_doubt(replay: Replay, verdict: Verdict) -> bool:
     """Whether a write that ended so may have been applied."""
-    writes_once = replay in {Replay.UNSAFE, Replay.GUARDED}
-    return writes_once and verdict in {Verdict.UNCLEAR, Verdict.BROKEN}
+    return replay in WRITES_ONCE and verdict in {Verdict.UNCLEAR, Verdict.BROKEN}
 
 
 @frozen

@@ -21,6 +21,7 @@ from brevo_balance_async.errors import (
     ClientStateError,
     ConnectFailedError,
     DecodeError,
+    InvalidRequestError,
     RequestTimeoutError,
     TransportError,
 )
@@ -71,6 +72,7 @@ class _HungUpError(aiohttp.ClientConnectionError):
 
 
 async def _send_once(request: ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    request.response_class = _Response  # a borrowed session makes its own kind
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
@@ -106,12 +108,13 @@ class Transport:
         agent = f"{user_agent} {ours}" if user_agent else ours
         self._headers = {"accept": "application/json", "user-agent": agent}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
+        self._calls: set[asyncio.Timeout] = set()
+        self.closed = False
 
     async def open(self) -> None:
         """Bind to the running event loop and make the session, unless one was handed in."""
-        if self._loop is not None:
-            state = "closed" if self._closed else "open already"
+        if self._loop is not None or self.closed:
+            state = "closed" if self.closed else "open already"
             raise ClientStateError(f"the client is {state}; make a new one")
         self._loop = asyncio.get_running_loop()
         if self._borrowed is not None:
@@ -130,61 +133,85 @@ class Transport:
         )
 
     async def close(self) -> None:
-        """Close what was opened here; harmless a second time."""
-        self._closed = True
+        """End the calls in flight and close what was opened here; harmless a second time."""
+        self.closed = True
+        # aiohttp leaves alone who is connecting, and a borrowed session stays open.
+        calls, self._calls = self._calls, set()
+        for call in calls:
+            call.reschedule(asyncio.get_running_loop().time())
         if self._session is not None and self._borrowed is None:
             await self._session.close()
 
     def check_usable(self) -> None:
         """Raise ``ClientStateError`` unless a request may be sent now and here."""
-        if self._loop is not asyncio.get_running_loop() or self._closed:
+        if self._loop is not asyncio.get_running_loop() or self.closed:
             if self._loop is None:
                 raise ClientStateError(
                     "the client is not open yet: use 'async with BalanceClient(...) as client'"
                 )
-            if self._closed:
+            if self.closed:
                 raise ClientStateError("the client is closed; make a new one")
             raise ClientStateError("the client belongs to another event loop; make one for each loop")
 
     async def send(
         self, request: Request, headers: Mapping[str, str], timeout: float | None, progress: Progress
     ) -> Response:
-        """One attempt: the whole answer, whatever its status, or one of our errors."""
+        """One attempt: the whole answer, whatever its status, or one of our errors.
+
+        ``progress`` is told how far it got, which is the only news if the caller is cancelled.
+        """
         session = self._session
-        if session is None:
-            raise ClientStateError(
-                "the client is not open yet: use 'async with BalanceClient(...) as client'"
-            )
+        if session is None or session.closed or self.closed:
+            raise ClientStateError("the client, or the session handed to it, is closed; nothing was sent")
         progress.sent = self._borrowed is not None
         try:
-            async with session.request(
-                request.method,
-                URL(request.url, encoded=True),
-                data=request.body,
-                headers=self._headers_for(request, headers),
-                timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT),
-                allow_redirects=False,
-                raise_for_status=False,
-                proxy=self._proxy,
-                skip_auto_headers=None if self._borrowed is None else _NO_GUESSES,
-                trace_request_ctx=progress,
-                middlewares=() if request.method == "POST" else (_send_once,),
-            ) as answer:
-                body = await self._read(answer)
-                wire = getattr(answer, "wire", None)
+            async with asyncio.timeout(None) as call:
+                self._calls.add(call)
+                try:
+                    return await self._exchange(session, request, headers, timeout, progress)
+                finally:
+                    self._calls.discard(call)
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if self._closed and (task is None or not task.cancelling()):
+            if session.closed and (task is None or not task.cancelling()):
                 # aiohttp cancels whoever waits for a connection when the session is closed.
                 raise self._ended(progress) from None
             raise
-        except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError) as error:
-            if self._closed or session.closed:
+        except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError, TypeError, ValueError) as error:
+            if self.closed or session.closed:
                 raise self._ended(progress) from error
             if isinstance(error, RuntimeError):
                 raise
-            raise self._translated(error, progress) from error
-        return Response(answer.status, answer.headers, body, wire.abort if wire else answer.close)
+            failure = self._translated(error, progress)
+            progress.sent = getattr(failure, "sent", False)
+            raise failure from error
+
+    async def _exchange(
+        self,
+        session: aiohttp.ClientSession,
+        request: Request,
+        headers: Mapping[str, str],
+        timeout: float | None,
+        progress: Progress,
+    ) -> Response:
+        borrowed = self._borrowed is not None
+        async with session.request(
+            request.method,
+            URL(request.url, encoded=True),
+            data=request.body,
+            headers=self._headers_for(request, headers),
+            timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT),
+            allow_redirects=False,
+            raise_for_status=False,
+            auto_decompress=True,
+            proxy=self._proxy,
+            skip_auto_headers=_NO_GUESSES if borrowed else None,
+            trace_request_ctx=progress,
+            middlewares=(_send_once,) if borrowed or request.method != "POST" else (),
+        ) as answer:
+            body = await self._read(answer)
+            wire = getattr(answer, "wire", None)
+            return Response(answer.status, answer.headers, body, wire.abort if wire else answer.close)
 
     def _headers_for(self, request: Request, headers: Mapping[str, str]) -> dict[str, str]:
         merged = {**self._headers, **headers}
@@ -216,7 +243,7 @@ class Transport:
             return TransportError("the client was closed while the answer was awaited", sent=True)
         return ClientStateError("the client was closed before the request was sent")
 
-    def _translated(self, error: Exception, progress: Progress) -> TransportError:
+    def _translated(self, error: Exception, progress: Progress) -> BalanceError:
         what = f"{type(error).__name__}: {error}".rstrip(": ")
         match error:
             case (
@@ -233,6 +260,11 @@ class Transport:
                 return self._timed_out(progress, sent=False)
             case asyncio.TimeoutError():
                 return self._timed_out(progress, sent=progress.sent)
+            case TypeError() | ValueError() if not progress.sent:
+                return InvalidRequestError(
+                    "request",
+                    f"aiohttp cannot send it ({type(error).__name__}): look at base_url, proxy and credentials",
+                )
         if not progress.sent:
             return ConnectFailedError(f"the request was not sent: {what}")
         return TransportError(f"the answer was lost, the request may have arrived: {what}", sent=True)

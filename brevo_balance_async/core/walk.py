@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from attrs import frozen
 
 from brevo_balance_async.core.frontier import DisorderError, Frontier, choose
-from brevo_balance_async.core.offsets import ENOUGH, OffsetQuestion, Window, begin, window
+from brevo_balance_async.core.offsets import ENOUGH, OffsetQuestion, Window, window
 from brevo_balance_async.errors import PaginationError
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ class Walk(Generic[T]):
         self._answered = 0  # the largest limit that was answered
         self._cap = listing.max_limit  # lowered when a limit is refused
         self._longest = 0  # length of the longest page
-        self._short = 0  # the silent cap: the length of a page shorter than asked, not the last, and the longest
+        self._short = (
+            0  # the silent cap: the length of a page shorter than asked, not the last, and the longest
+        )
         self._slack = 0  # overlap beyond the least; grows when rows before the next page go away
         self._calm = 0  # pages taken since the slack was changed
         self._retreat: int | None = None  # where to ask, when not right behind the frontier
@@ -83,6 +85,16 @@ class Walk(Generic[T]):
     def limit(self) -> int:
         """The page size: how many rows a page should bring."""
         return self._largest if self._wanted is None else min(self._wanted, self._largest)
+
+    @property
+    def more(self) -> bool:
+        """Whether something is left to come: rows, or the error that says why there are none."""
+        return not self.done or bool(self.complaint)
+
+    @property
+    def knows_offsets(self) -> bool:
+        """Whether it is known (or believed) what offset counts."""
+        return self._meaning is not None
 
     @property
     def _largest(self) -> int:
@@ -117,7 +129,8 @@ class Walk(Generic[T]):
             return ahead
         if self._question is None or (self._question.size < ENOUGH and not self._short):
             return Window(0, min(self._largest, max(2 * self.limit, ENOUGH)), 0)
-        return self._question.ask(self._overlap - self._slack, self.limit, self._short or self._largest)
+        overlap, reach = self._overlap - self._slack, self._question.size + self.limit
+        return self._question.ask(overlap, reach, self._short or self._largest)
 
     def _window(self, meaning: OffsetMeaning, start: int, reach: int) -> Window:
         largest = self._largest
@@ -138,7 +151,13 @@ class Walk(Generic[T]):
 
         For fetching ahead; it assumes that the pages between bring what was asked for.
         """
-        if self.count is None or self._meaning is None or self._retreat is not None or self._lookout or self.done:
+        if (
+            self.count is None
+            or self._meaning is None
+            or self._retreat is not None
+            or self._lookout
+            or self.done
+        ):
             return None
         length = self._short or self._largest
         position = self.position if ahead is None else ahead.at + min(ahead.limit, length)
@@ -167,38 +186,36 @@ class Walk(Generic[T]):
             self._memory.largest_limit[self._listing.name] = self._cap
         if self._lookout and asked is self._asked:
             return self._looked(asked, rows)
-        if self._meaning is None:
-            located = self._learn(asked, rows)
-            if located is None:
-                return None
-            asked = located
+        if self._meaning is None and not self._learned(asked, rows):
+            self._tick()
+            return None
         try:
             if self._frontier is None:
                 return self._first(asked, batch)
             known = max(0, position - asked.at)
             if not self._frontier.joins(rows, asked.at, known):
-                self._gap(asked, rows, gone=0 if before is None or self.count is None else before - self.count)
+                self._gap(
+                    asked, rows, gone=0 if before is None or self.count is None else before - self.count
+                )
                 return None
             return self._take(asked, batch, self._frontier.take(rows, known))
         except DisorderError as exc:
             self._memory.unordered.add(self._listing.name)
             raise self._error(f"{exc}; the next walk will go by id") from None
 
-    def _learn(self, asked: Window, rows: Sequence[T]) -> Window | None:
-        """Find out what offset counts; where the answer stands, or None if there is nothing new in it."""
+    def _learned(self, asked: Window, rows: Sequence[T]) -> bool:
+        """Find out what offset counts; whether the answer can be used as well."""
         marks = [row if ident is None else ident for row in rows for ident in [self._listing.identity(row)]]
-        if asked.at == 0:
+        expected = asked.at == 0
+        if expected:
             self._question = OffsetQuestion(marks)
-            behind = self._frontier is not None and len(rows) < self.position
         else:
             assert self._question is not None
-            self._meaning = self._question.read(asked, marks)
-            if self._meaning is None:
-                self._tick()
-                return None
-            asked = Window(begin(self._meaning, asked.limit, asked.offset), asked.limit, asked.offset)
-            behind = asked.at + len(rows) < self.position
-        return None if behind else asked
+            expected = self._question.read(marks)
+            self._meaning = self._question.meaning
+        return expected and (
+            asked.at + len(rows) >= self.position or self._frontier is None or self._retreat == 0
+        )
 
     def _first(self, asked: Window, batch: Batch[T]) -> Step[T] | None:
         rows = batch.items
@@ -240,8 +257,6 @@ class Walk(Generic[T]):
         """Keep or doubt the meaning of offset, by how far from its thought position the first new row was found."""
         if asked.at and 4 * astray <= asked.limit and self._meaning is not None:
             self._memory.offset_counts[self._listing.name] = self._meaning
-        elif 2 * astray > asked.limit:
-            self._meaning, self._question = None, None
 
     def _ends(self, asked: Window, batch: Batch[T], *, full: bool, fresh: bool) -> bool:
         end = asked.at + len(batch.items)

@@ -125,9 +125,8 @@ class Window:
         return 0.0 if self.in_flight < probes else UNTIL_ANSWER
 
     def _bulk_wait(self, now: float, lane: Lane, ahead: int) -> float:
-        alone = (
-            UNTIL_ANSWER if self.in_flight else 0.0
-        )  # a probe flies alone, so bulk never goes where live waits
+        # A probe flies alone, so that bulk never goes where live waits.
+        alone = UNTIL_ANSWER if self.in_flight else 0.0
         if self.limit is None or (self.over and self.refill is not Refill.GRADUAL):
             return alone
         free = self.left - math.ceil(lane.reserve * self.limit)

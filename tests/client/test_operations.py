@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+
 from brevo_balance_async import (
     BalanceClient,
     DurationUnit,

@@ -171,6 +171,24 @@ async def test_reset_forgets_all_but_the_seed(serve, through_http):
         ("POST", "seed", {"program": "x"}, 422),
         ("POST", "seed", {"program": DEFINITION, "gifts": []}, 422),
         ("POST", "seed", {"program": DEFINITION, "histories": [{"contactId": 1, "count": 1}]}, 422),
+        (
+            "POST",
+            "seed",
+            {
+                "program": DEFINITION,
+                "contacts": [{"contactId": c, "loyaltySubscriptionId": "s"} for c in (1, 2)],
+            },
+            422,
+        ),
+        (
+            "POST",
+            "seed",
+            {
+                "program": DEFINITION,
+                "histories": [{"contactId": 1, "count": 1, "size": 1, "balanceDefinitionId": DEFINITION}],
+            },
+            422,
+        ),
         ("POST", "faults", {"effect": "explode"}, 422),
         ("POST", "faults", {"effect": "delay", "arguments": {"minutes": 1}}, 422),
         ("POST", "faults", {"effect": "stall", "nth": 0}, 422),

@@ -52,6 +52,15 @@ class Wire:
         return await asyncio.wait_for(self.reader.read(), 5)
 
 
+async def until(condition):
+    """Let the sandbox work until ``condition`` holds."""
+    for _ in range(1_000_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    pytest.fail("it never came true")
+
+
 @pytest.fixture
 async def wire(api):
     async with Wire(api, await api.definition()) as wire:
@@ -245,20 +254,25 @@ async def test_a_delayed_answer(wire, strike):
 
 async def test_a_delayed_request_is_carried_out_though_its_client_has_gone(wire, strike):
     strike(effects.delay(0.05))
-    while not wire.api.sandbox.requests.of(BEGIN):
-        await asyncio.sleep(0)
+    await until(lambda: wire.api.sandbox.hits(BEGIN))
     assert applied(wire) is False
     wire.writer.transport.abort()
-    while not record(wire).applied:
-        await asyncio.sleep(0)
+    await until(lambda: record(wire).applied)
     assert applied(wire) is True
+
+
+async def test_a_delayed_request_is_dropped_when_the_sandbox_stops(wire, strike):
+    strike(effects.delay(3600))
+    await until(lambda: wire.api.sandbox.hits(BEGIN))
+    await wire.api.sandbox.stop()
+    assert await wire.rest() == b""
+    assert applied(wire) is False
 
 
 @pytest.mark.parametrize("expected", [True, False])
 async def test_a_stalled_request_waits_for_the_end_of_the_sandbox(wire, strike, expected):
     strike(effects.stall(applied=expected))
-    while not wire.api.sandbox.requests.of(BEGIN) or record(wire).fault is None:
-        await asyncio.sleep(0)
+    await until(lambda: wire.api.sandbox.hits(BEGIN) and record(wire).fault)
     assert applied(wire) is expected
     assert record(wire).status is None
     await wire.api.sandbox.stop()
@@ -268,11 +282,9 @@ async def test_a_stalled_request_waits_for_the_end_of_the_sandbox(wire, strike, 
 async def test_a_stalled_request_leaves_nothing_when_its_client_leaves(wire, strike):
     before = asyncio.all_tasks()
     strike(effects.stall())
-    while not wire.api.sandbox.requests.of(BEGIN):
-        await asyncio.sleep(0)
+    await until(lambda: wire.api.sandbox.hits(BEGIN))
     wire.writer.transport.abort()
-    while asyncio.all_tasks() - before:
-        await asyncio.sleep(0)
+    await until(lambda: not asyncio.all_tasks() - before)
 
 
 async def test_an_unread_request_costs_no_quota_and_others_do(serve):
@@ -352,8 +364,15 @@ def test_the_first_fault_that_strikes_counts_and_every_fault_counts_requests():
 
 @pytest.mark.parametrize(
     "matching",
-    [{"operation": "transactions.start"}, {"nth": 0}, {"nth": [1, 0]}, {"every": 0}, {"probability": 0}]
-    + [{"probability": 1.5}, {"times": 0}],
+    [
+        {"operation": "transactions.start"},
+        {"nth": 0},
+        {"nth": [1, 0]},
+        {"every": 0},
+        {"probability": 0},
+        {"probability": 1.5},
+        {"times": 0},
+    ],
 )
 def test_matches_that_make_no_sense(matching):
     with pytest.raises(ValueError):

@@ -443,8 +443,15 @@ async def test_a_transaction_s_fields_are_checked(api, field, value):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("constraintType", "count"), ("durationUnit", "hour"), ("durationValue", 0), ("transactionType", None)]
-    + [("value", 1.5), ("value", -1), ("slidingSchedule", 1)],
+    [
+        ("constraintType", "count"),
+        ("durationUnit", "hour"),
+        ("durationValue", 0),
+        ("transactionType", None),
+        ("value", 1.5),
+        ("value", -1),
+        ("slidingSchedule", 1),
+    ],
 )
 async def test_a_limit_s_fields_are_checked(api, field, value):
     definition = await api.definition()
@@ -456,7 +463,9 @@ async def test_a_limit_s_fields_are_checked(api, field, value):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
+        ("balanceDefinitionId", UNKNOWN),
         ("dueAt", None),
+        ("dueAt", "2026-02-30T10:00:00Z"),
         ("source", "shop"),
         ("contactId", None),
         ("expiresAt", "2026-12-01T10:00:00Z"),

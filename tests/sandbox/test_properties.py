@@ -39,6 +39,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger.catalogue.create_definition(PROGRAM, terms, definition_id=DEFINITION)
         self.seen = {}
         self.drafts = []
+        self.refusals = set()
 
     def note(self, transaction):
         self.seen.setdefault(transaction.id, transaction)
@@ -50,7 +51,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 PROGRAM, definition_id=DEFINITION, contact_id=contact, amount=amount, **terms
             )
         except Refusal as refusal:
-            assert refusal.status == 422
+            self.refusals.add(refusal.status)
             return None
         self.note(transaction)
         return transaction
@@ -79,7 +80,7 @@ class LedgerMachine(RuleBasedStateMachine):
         try:
             getattr(self.ledger, end)(PROGRAM, draft.id)
         except Refusal as refusal:
-            assert refusal.status == 422
+            self.refusals.add(refusal.status)
         if before != "draft":
             assert draft.status == before
 
@@ -103,6 +104,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def sums_hold(self):
         if not hasattr(self, "ledger"):
             return
+        assert self.refusals <= {422}
         now = self.clock.now()
         for contact in (1, 2):
             balance = self.ledger.balance(PROGRAM, DEFINITION, contact)

@@ -17,7 +17,7 @@ from brevo_balance_async.sandbox.records import Definition
 from brevo_balance_async.sandbox.wire import number_text, read_json, read_timestamp, timestamp, write_json
 
 NOW = datetime(2026, 10, 5, 12, 0, 0, 250000, tzinfo=UTC)
-moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds are naive by contract
 
 
 def at(text):
@@ -161,7 +161,7 @@ def test_a_clock_refuses_to_go_back():
         with pytest.raises(ValueError):
             clock.advance(seconds)
     with pytest.raises(ValueError):
-        SandboxClock(datetime(2026, 1, 1))  # noqa: DTZ001
+        SandboxClock(datetime(2026, 1, 1))  # noqa: DTZ001 - naive on purpose
 
 
 def test_a_running_clock_runs_and_jumps():

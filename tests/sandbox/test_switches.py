@@ -40,8 +40,16 @@ async def rows(api, definition, **query):
 
 @pytest.mark.parametrize(
     ("meaning", "offset", "first"),
-    [("records", 0, 0), ("records", 3, 3), ("pages0", 0, 0), ("pages0", 3, 30)]
-    + [("pages1", 0, 0), ("pages1", 1, 0), ("pages1", 3, 20), ("ignored", 3, 0)],
+    [
+        ("records", 0, 0),
+        ("records", 3, 3),
+        ("pages0", 0, 0),
+        ("pages0", 3, 30),
+        ("pages1", 0, 0),
+        ("pages1", 1, 0),
+        ("pages1", 3, 20),
+        ("ignored", 3, 0),
+    ],
 )
 async def test_history_offset(serve, meaning, offset, first):
     async with serve(history_offset=meaning) as api:

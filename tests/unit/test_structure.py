@@ -56,6 +56,12 @@ ONLY = {
 }
 
 
+MODULES = {
+    ".".join(("brevo_balance_async", *path.relative_to(HOUSE).with_suffix("").parts))
+    for path in HOUSE.rglob("*.py")
+}
+
+
 def modules() -> dict[str, Path]:
     return {
         ".".join(path.relative_to(HOUSE).with_suffix("").parts).removesuffix(".__init__"): path
@@ -83,8 +89,12 @@ def imports(name: str, path: Path) -> set[str]:
                     stem = package[: len(package) - child.level + 1]
                     base = ".".join([*stem, *([base] if base else [])])
                 if not inside or is_ours(base):
-                    found.add(base)
-                    found.update(f"{base}.{alias.name}" for alias in child.names)
+                    names = {f"{base}.{alias.name}" for alias in child.names}
+                    found.update(names)
+                    if (
+                        not names <= MODULES
+                    ):  # "from package import module" takes nothing of the package itself
+                        found.add(base)
             visit(child, typing_only=inside)
 
     visit(ast.parse(path.read_text()), typing_only=False)

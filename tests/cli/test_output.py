@@ -1,0 +1,156 @@
+"""What the listing commands write: every row, exactly, in four formats."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import tracemalloc
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+
+from brevo_balance_async import TransactionRecord
+from brevo_balance_async.cli.output import export
+
+from .conftest import COMMAND, EXACT, OTHER, POINTS, PROGRAM, ROWS, assert_clean, environment
+
+
+def no_float(text):
+    raise AssertionError(f"{text} would be read as a binary float")
+
+
+def exact_json(text):
+    return json.loads(text, parse_float=no_float)
+
+
+def listing(command, *arguments, output):
+    return [*command, "--program", PROGRAM, "--definition", POINTS, *arguments, "--output", output]
+
+
+READERS = {
+    "json": exact_json,
+    "jsonl": lambda text: [exact_json(line) for line in text.splitlines()],
+    "csv": lambda text: list(csv.DictReader(io.StringIO(text))),
+}
+
+
+@pytest.mark.parametrize("output", READERS)
+def test_a_long_history_is_written_whole(cli, api, output):
+    done = cli(*listing(["history"], "--contact", "7", output=output))
+    rows = READERS[output](done.out)
+    assert (done.code, done.err) == (0, "")
+    assert len({row["id"] for row in rows}) == len(rows) == ROWS
+    assert {row["amount"] for row in rows} == {"12.34"}
+    times = [row["created_at"] for row in rows]
+    assert times == sorted(times, reverse=True)
+
+
+@pytest.mark.parametrize("output", READERS)
+def test_amounts_no_float_can_carry_keep_their_digits(cli, api, output):
+    (row,) = READERS[output](cli(*listing(["history"], "--contact", "8", output=output)).out)
+    assert row["amount"] == EXACT
+    balances = READERS[output](cli(*listing(["balances"], output=output)).out)
+    held = {int(row["contact_id"]): Decimal(row["value"]) for row in balances}
+    assert held[7] == Decimal("12.34") * ROWS
+    assert held[8] == Decimal(EXACT)
+    active = READERS[output](cli(*listing(["balances", "active"], "--contact", "8", output=output)).out)
+    assert [row["amount"] for row in active] == [EXACT]
+
+
+def test_a_table_is_aligned_and_has_one_line_for_each_row(cli, api):
+    head, *lines = cli(*listing(["history"], "--contact", "7", output="table")).out.splitlines()
+    assert head.split("  ")[0].strip() == "id"
+    assert len(lines) == ROWS
+    at = head.index("amount") + len("amount")
+    assert {line[:at].rsplit(maxsplit=1)[-1] for line in lines} == {"12.34"}
+    assert EXACT in cli(*listing(["history"], "--contact", "8", output="table")).out
+
+
+@pytest.mark.parametrize(
+    ("output", "nothing"),
+    [("json", "[]\n"), ("jsonl", ""), ("csv", "id,amount,created_at,expires_at,extra\n")],
+)
+def test_an_empty_listing_is_an_empty_listing(cli, api, output, nothing):
+    done = cli(*listing(["balances", "active"], "--contact", "99", output=output))
+    assert (done.code, done.out) == (0, nothing)
+
+
+def test_an_empty_table_has_its_head(cli, api):
+    done = cli(*listing(["balances", "active"], "--contact", "99", output="table"))
+    assert done.out == "id  amount  created at  expires at\n"
+
+
+def test_a_name_cannot_steer_the_terminal(cli, api):
+    listed = cli("definitions", "--program", PROGRAM).out
+    shown = cli("definitions", "get", OTHER, "--program", PROGRAM).out
+    assert "Bell? and ?[31mred" in listed
+    assert "Bell? and ?[31mred" in shown
+    assert "\x1b" not in listed + shown
+    (row,) = exact_json(
+        f"[{cli('definitions', 'get', OTHER, '--program', PROGRAM, '--output', 'jsonl').out}]"
+    )
+    assert row["name"] == "Bell\x07 and \x1b[31mred"
+
+
+def test_a_reader_that_leaves_is_no_failure_to_speak_of(api):
+    command = [*COMMAND, *listing(["history"], "--contact", "7", output="jsonl")]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+    ) as process:
+        assert process.stdout.readline().startswith('{"id"')
+        process.stdout.close()
+        err = process.stderr.read()
+    assert err == ""
+    assert process.returncode == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+def test_progress_is_on_stderr_and_only_on_a_terminal(api):
+    terminal, its_end = os.openpty()
+    command = [*COMMAND, *listing(["history"], "--contact", "7", output="csv")]
+    env = environment(
+        BREVO_API_KEY=os.environ["BREVO_API_KEY"], BREVO_BASE_URL=api, TERM="xterm", COLUMNS="100"
+    )
+    try:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=its_end, env=env, timeout=60, check=False
+        )
+        seen = os.read(terminal, 65536).decode()
+    finally:
+        os.close(its_end)
+        os.close(terminal)
+    assert done.returncode == 0
+    assert f"{ROWS:,} of {ROWS:,}" in seen
+    assert_clean(seen)
+    assert b"\x1b" not in done.stdout
+    assert len(done.stdout.splitlines()) == ROWS + 1
+
+
+class LongWalk:
+    """A walk of many pages that are made when they are asked for."""
+
+    def __init__(self, pages, size):
+        self._pages, self._size = pages, size
+
+    async def pages(self):
+        for page in range(self._pages):
+            rows = [TransactionRecord(id=f"{page}-{row}", amount=Decimal(row)) for row in range(self._size)]
+            yield SimpleNamespace(items=rows, count=self._pages * self._size)
+
+
+@pytest.mark.parametrize("output", ["table", "json", "jsonl", "csv"])
+async def test_memory_does_not_grow_with_the_walk(monkeypatch, output):
+    with open(os.devnull, "w") as nowhere:  # noqa: ASYNC230, PTH123  (a sink, not a file)
+        monkeypatch.setattr(sys, "stdout", nowhere)
+        peaks = []
+        for pages in (4, 20):
+            tracemalloc.start()
+            await export(LongWalk(pages, 250), TransactionRecord, ("id", "amount"), output)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    assert peaks[1] < peaks[0] * 1.5
