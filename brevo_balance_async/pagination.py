@@ -130,7 +130,7 @@ class PageIterator(AsyncIterator["Page[T]"]):
             try:
                 batch = await (queue[0][1] if ahead else self._fetch(window.limit, window.offset))
             except UnprocessableError:
-                if not walk.refuse(window):
+                if not walk.refused(window):
                     raise
                 await self._stop()
                 continue

@@ -11,9 +11,10 @@ def main() -> NoReturn:
     try:
         from .app import run  # noqa: PLC0415  (the extra may be missing, which deserves a sentence)
     except ModuleNotFoundError as error:
-        if error.name not in {"cyclopts", "rich"}:
+        library = (error.name or "").partition(".")[0]
+        if library not in {"cyclopts", "rich"}:
             raise
-        sys.exit(_missing(error.name))
+        sys.exit(_missing(library))
     sys.exit(run(sys.argv[1:]))
 
 
