@@ -16,7 +16,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import asdict
 
@@ -26,13 +26,50 @@ from .refusals import Refusal, invalid, malformed, not_found
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .app import Sandbox
-    from .faults import Fault
+    from .clock import SandboxClock
+    from .faults import Fault, Faults
+    from .ledger import Ledger
+    from .log import RequestLog
+    from .quota import ServerQuota
+    from .switches import Switches
 
 PREFIX = "/_sandbox/"
 
 
-def control(sandbox: Sandbox, method: str, path: str, body: Any) -> Any:
+class Handles(Protocol):
+    """The handles of a sandbox, which is what these routes reach."""
+
+    clock: SandboxClock
+    faults: Faults
+    ledger: Ledger
+    quota: ServerQuota
+    requests: RequestLog
+
+    @property
+    def base_url(self) -> str:
+        """What a client takes for Brevo's base URL."""
+        ...
+
+    @property
+    def switches(self) -> Switches:
+        """How the undocumented is decided."""
+        ...
+
+    def set_switches(self, **changes: Any) -> None:
+        """Set some switches otherwise."""
+
+    def seed(self, program: str, **what: Any) -> list[str]:
+        """Add to a program; the definitions' ids."""
+        ...
+
+    def publish(self, program: str) -> None:
+        """Let a program's edits reach its members."""
+
+    def reset(self) -> None:
+        """Forget what happened."""
+
+
+def control(sandbox: Handles, method: str, path: str, body: Any) -> Any:
     """Carry out one control request and return its answer's JSON value; raises ``Refusal``."""
     handler = _ROUTES.get((method, path.removeprefix(PREFIX)))
     if handler is None:
@@ -47,7 +84,7 @@ def control(sandbox: Sandbox, method: str, path: str, body: Any) -> Any:
         raise invalid(f"{type(error).__name__}: {error}") from error
 
 
-def _state(sandbox: Sandbox, _: dict[str, Any]) -> Any:
+def _state(sandbox: Handles, _: dict[str, Any]) -> Any:
     accounts = list(sandbox.ledger.accounts())
     return {
         "about": "a sandbox that imitates Brevo's Loyalty Balance API; nothing here reaches Brevo",
@@ -69,53 +106,53 @@ def _state(sandbox: Sandbox, _: dict[str, Any]) -> Any:
     }
 
 
-def _reset(sandbox: Sandbox, _: dict[str, Any]) -> Any:
+def _reset(sandbox: Handles, _: dict[str, Any]) -> Any:
     sandbox.reset()
     return {}
 
 
-def _seed(sandbox: Sandbox, body: dict[str, Any]) -> Any:
+def _seed(sandbox: Handles, body: dict[str, Any]) -> Any:
     return {"definitions": sandbox.seed(**body)}
 
 
-def _publish(sandbox: Sandbox, body: dict[str, Any]) -> Any:
+def _publish(sandbox: Handles, body: dict[str, Any]) -> Any:
     sandbox.publish(body["program"])
     return {}
 
 
-def _advance(sandbox: Sandbox, body: dict[str, Any]) -> Any:
+def _advance(sandbox: Handles, body: dict[str, Any]) -> Any:
     return {"now": sandbox.clock.advance(body["seconds"])}
 
 
-def _list_faults(sandbox: Sandbox, _: dict[str, Any]) -> Any:
+def _list_faults(sandbox: Handles, _: dict[str, Any]) -> Any:
     return {"faults": [_fault(fault) for fault in sandbox.faults]}
 
 
-def _add_fault(sandbox: Sandbox, body: dict[str, Any]) -> Any:
+def _add_fault(sandbox: Handles, body: dict[str, Any]) -> Any:
     matching = dict(body)
     make = EFFECTS[matching.pop("effect")]
     return _fault(sandbox.faults.add(make(**matching.pop("arguments", {})), **matching))
 
 
-def _clear_faults(sandbox: Sandbox, _: dict[str, Any]) -> Any:
+def _clear_faults(sandbox: Handles, _: dict[str, Any]) -> Any:
     sandbox.faults.clear()
     return {}
 
 
-def _requests(sandbox: Sandbox, _: dict[str, Any]) -> Any:
+def _requests(sandbox: Handles, _: dict[str, Any]) -> Any:
     return {"requests": [asdict(record) for record in sandbox.requests]}
 
 
-def _read_switches(sandbox: Sandbox, _: dict[str, Any]) -> Any:
+def _read_switches(sandbox: Handles, _: dict[str, Any]) -> Any:
     return asdict(sandbox.switches)
 
 
-def _set_switches(sandbox: Sandbox, body: dict[str, Any]) -> Any:
+def _set_switches(sandbox: Handles, body: dict[str, Any]) -> Any:
     sandbox.set_switches(**body)
     return asdict(sandbox.switches)
 
 
-def _set_quota(sandbox: Sandbox, body: dict[str, Any]) -> Any:
+def _set_quota(sandbox: Handles, body: dict[str, Any]) -> Any:
     sandbox.quota.limit = body["rph"]
     return {"rph": sandbox.quota.limit}
 
@@ -132,7 +169,7 @@ def _fault(fault: Fault) -> dict[str, Any]:
     }
 
 
-_ROUTES: dict[tuple[str, str], Callable[[Sandbox, dict[str, Any]], Any]] = {
+_ROUTES: dict[tuple[str, str], Callable[[Handles, dict[str, Any]], Any]] = {
     ("GET", "state"): _state,
     ("POST", "reset"): _reset,
     ("POST", "seed"): _seed,

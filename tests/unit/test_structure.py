@@ -38,14 +38,11 @@ WITHIN = {
     ("core.auth", "core.transport"),
     ("core.quota", "core.clock"),
     ("core.quota", "core.window"),
-    ("core.walk", "core.frontier"),
-    ("core.walk", "core.offsets"),
-    ("core.walk", "core.listing"),
-    ("core.frontier", "core.listing"),
-    ("core.offsets", "core.listing"),
     ("config", "errors"),
     ("hooks", "errors"),
 }
+# The walk is one idea in several modules; that they make no circle is another test.
+WALK = {"core.walk", "core.frontier", "core.route", "core.offsets", "core.listing"}
 ONLY = {
     "aiohttp": {"core.transport"},
     "aiohttp.web": {"sandbox"},
@@ -133,7 +130,12 @@ def test_imports_run_downhill(name):
             assert source == "cli", f"{name} imports the sandbox"
             continue
         below = LEVELS[room(target)] < LEVELS[source]
-        beside = (name, target) in WITHIN or target.startswith(f"{name}.") or name.split(".")[0] == "cli"
+        beside = (
+            (name, target) in WITHIN
+            or {name, target} <= WALK
+            or target.startswith(f"{name}.")
+            or name.split(".")[0] == "cli"
+        )
         helper = name.startswith("resources.") and target in {"resources._listing", "resources.history"}
         package = target in {"core", "resources"}
         assert below or beside or helper or package, f"{name} (level {LEVELS[source]}) imports {target}"
