@@ -64,11 +64,12 @@ class Panel:
             x = left + LABELS
             length = max(2.0, room * bar.value / longest)
             mark = " ours" if bar.colour == OURS else ""
+            value = f"{bar.value:,.{self.digits}f}{escape(self.unit)}"
+            end = x + length + 8
             svg += [
                 f'<text class="name{mark}" x="{x - 10:g}" y="{y + 12.5:g}">{escape(bar.name)}</text>',
                 f'<rect x="{x:g}" y="{y:g}" width="{length:.1f}" height="{BAR}" rx="3" fill="{bar.colour}"/>',
-                f'<text class="value{mark}" x="{x + length + 8:.1f}" y="{y + 12.5:g}">'
-                f"{bar.value:,.{self.digits}f}{escape(self.unit)}</text>",
+                f'<text class="value{mark}" x="{end:.1f}" y="{y + 12.5:g}">{value}</text>',
             ]
         return svg
 
@@ -130,10 +131,11 @@ def as_svg(results: Results) -> str:
     foot = f"{where['cpu']}, {where['cores']} cores, Python {where['python']}; loopback; medians of one run"
     drawn.append(f'<text class="note" x="{MARGIN}" y="{y + 6:g}">{escape(foot)}</text>')
     height = y + 26
+    size = f'viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" height="{height:g}"'
+    label = 'role="img" aria-label="Benchmarks of brevo_balance_async and its peers"'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" '
-            f'height="{height:g}" role="img" aria-label="Benchmarks of brevo_balance_async and its peers">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} {label}>',
             f"<style>{STYLE}</style>",
             f'<rect width="{WIDTH}" height="{height:g}" rx="12" fill="#fbfcfd" stroke="#e3e7ec"/>',
             *drawn,

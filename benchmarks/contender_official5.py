@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import worker
 import workload
 from brevo import AsyncBrevo
-from brevo.core.unchecked_base_model import construct_type
 from brevo.balance.types.get_loyalty_balance_programs_pid_transaction_history_response import (
     GetLoyaltyBalanceProgramsPidTransactionHistoryResponse as HistoryPage,
 )
+from brevo.core.unchecked_base_model import construct_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,13 +25,8 @@ class Official:
         self._aiohttp = aiohttp
 
     async def open(self, base_url: str) -> None:
-        if self._aiohttp:
-            import httpx_aiohttp
-
-            transport = httpx_aiohttp.HttpxAiohttpClient(timeout=60)
-        else:
-            transport = httpx.AsyncClient(timeout=60)
-        self._transport = transport
+        made = import_module("httpx_aiohttp").HttpxAiohttpClient if self._aiohttp else httpx.AsyncClient
+        self._transport = transport = made(timeout=60)
         self._balance = AsyncBrevo(
             api_key=workload.API_KEY, base_url=base_url, httpx_client=transport
         ).balance

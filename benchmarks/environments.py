@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 import venv
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PEERS = {
     "BREVO5_PYTHON": ("brevo5", "brevo-python[aiohttp]==5.1.0"),

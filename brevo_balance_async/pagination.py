@@ -16,22 +16,20 @@ when asked to, and only pages that are known to exist.
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from attrs import define, field
 
 from brevo_balance_async.core.listing import Batch, Listing, OffsetMeaning, WalkMemory
+from brevo_balance_async.core.readahead import ReadAhead
 from brevo_balance_async.core.walk import Step, Walk
-from brevo_balance_async.errors import InvalidRequestError, PaginationError, UnprocessableError
+from brevo_balance_async.errors import InvalidRequestError, PaginationError
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from brevo_balance_async.core.offsets import Window
 
 __all__ = [
     "Batch",
@@ -89,98 +87,23 @@ class Page(Generic[T]):
         return self._following
 
 
-class PageIterator(AsyncIterator["Page[T]"]):
-    """The pages of one walk. Fetches up to ``ahead`` pages before they are wanted.
+class _WalkIterator(Generic[T]):
+    """What both iterators share: one walk, and its end.
 
-    After an error the walk can be continued with the next ``anext``: the failed request is made again. Requests
-    under way are cancelled when the walk ends, fails or is closed (``aclose``, ``async with``), and when the
-    iterator is dropped, which is what ``break`` does.
+    Requests under way are cancelled when the walk ends, fails or is closed (``aclose``, ``async with``), and when
+    the iterator is dropped, which is what ``break`` does. After an error the walk can be continued with the next
+    ``anext``: the failed request is made again.
     """
 
     def __init__(self, fetch: Fetch[T], walk: Walk[T], ahead: int, cursor: _Cursor) -> None:
         self._fetch = fetch
         self._walk = walk
-        self._ahead = ahead
+        self._reader = ReadAhead(fetch, walk, ahead)
         self._cursor = cursor
-        self._queue: deque[tuple[Window, asyncio.Task[Batch[T]]]] = deque()
-        self._closed = False
-
-    async def step(self) -> Step[T] | None:
-        """The next new rows, or None at the end."""
-        if self._closed:
-            return None
-        try:
-            step = await self._advance()
-        except (Exception, asyncio.CancelledError):
-            await self._stop()
-            raise
-        if step is None:
-            await self._stop()
-            self._walk.verify()
-        return step
-
-    async def _advance(self) -> Step[T] | None:
-        walk, queue = self._walk, self._queue
-        bridging = False  # the head of the queue does not join yet; those behind it join it
-        while not walk.done:
-            if not walk.knows_offsets or (queue and queue[0][0].at >= walk.position):
-                await self._stop()  # what was fetched ahead does not follow any more
-            ahead = bool(queue) and not bridging
-            window = queue[0][0] if ahead else walk.next()
-            try:
-                batch = await (queue[0][1] if ahead else self._fetch(window.limit, window.offset))
-            except UnprocessableError:
-                if not walk.refused(window):
-                    raise
-                await self._stop()
-                continue
-            step = walk.feed(window, batch)
-            bridging = step is None and len(queue) > 1
-            if ahead and not bridging:
-                queue.popleft()
-            self._fill()
-            if step is not None and step.rows:
-                return step
-        return None
-
-    def _fill(self) -> None:
-        while len(self._queue) < self._ahead:
-            window = self._walk.after(self._queue[-1][0] if self._queue else None)
-            if window is None:
-                break
-            task = asyncio.get_running_loop().create_task(_answer(self._fetch, window))
-            task.add_done_callback(_heed)
-            self._queue.append((window, task))
-
-    async def _stop(self) -> None:
-        tasks = [task for _, task in self._queue if not task.done()]
-        self._queue.clear()
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-
-    async def page(self) -> Page[T]:
-        """The next page; an empty one at the end."""
-        step = await self.step()
-        walk = self._walk
-        if step is None:
-            return Page((), walk.count, walk.position, walk.limit, False, self._fetch, walk, walk.given)
-        self._cursor.position = step.positions[-1]
-        return Page(
-            step.rows, walk.count, step.positions[0] - 1, walk.limit, walk.more, self._fetch, walk, walk.given
-        )
-
-    async def __anext__(self) -> Page[T]:
-        page = await self.page()
-        if not page.items:
-            raise StopAsyncIteration
-        return page
 
     async def aclose(self) -> None:
         """End the walk: cancel what is under way, and wait until it is gone."""
-        self._closed = True
-        await self._stop()
+        await self._reader.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -190,48 +113,43 @@ class PageIterator(AsyncIterator["Page[T]"]):
     ) -> None:
         await self.aclose()
 
-    def __del__(self) -> None:
-        for _, task in self._queue:
-            _cancel(task)
+
+class PageIterator(_WalkIterator[T]):
+    """The pages of one walk."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Page[T]:
+        page = await self.page()
+        if not page.items:
+            raise StopAsyncIteration
+        return page
+
+    async def page(self) -> Page[T]:
+        """The next page; an empty one at the end."""
+        step = await self._reader.step()
+        walk = self._walk
+        if step is None:
+            return Page((), walk.count, walk.position, walk.limit, False, self._fetch, walk, walk.given)
+        self._cursor.position = step.positions[-1]
+        return Page(
+            step.rows, walk.count, step.positions[0] - 1, walk.limit, walk.more, self._fetch, walk, walk.given
+        )
 
 
-async def _answer(fetch: Fetch[T], window: Window) -> Batch[T]:
-    return await fetch(
-        window.limit, window.offset
-    )  # a coroutine of its own: the task must not hold the iterator
+class RowIterator(_WalkIterator[T]):
+    """The rows of one walk."""
 
+    _step: Step[T] = Step((), ())
+    _index = 0
 
-def _heed(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled():
-        task.exception()  # or asyncio logs it when the walk ended before its turn came
-
-
-def _cancel(task: asyncio.Task[Any]) -> None:
-    loop = task.get_loop()
-    if task.done() or loop.is_closed():
-        return
-    try:
-        here = asyncio.get_running_loop() is loop
-    except RuntimeError:
-        here = False
-    if here:  # at once: a request that has not started never will
-        task.cancel()
-    else:  # the garbage collector may run in any thread
-        loop.call_soon_threadsafe(task.cancel)
-
-
-class RowIterator(AsyncIterator[T]):
-    """The rows of one walk; otherwise like :class:`PageIterator`."""
-
-    def __init__(self, pages: PageIterator[T], cursor: _Cursor) -> None:
-        self._pages = pages
-        self._cursor = cursor
-        self._step: Step[T] = Step((), ())
-        self._index = 0
+    def __aiter__(self) -> Self:
+        return self
 
     async def __anext__(self) -> T:
         if self._index == len(self._step.rows):
-            step = await self._pages.step()
+            step = await self._reader.step()
             if step is None:
                 raise StopAsyncIteration
             self._step, self._index = step, 0
@@ -242,16 +160,8 @@ class RowIterator(AsyncIterator[T]):
 
     async def aclose(self) -> None:
         """End the walk: cancel what is under way, and wait until it is gone."""
-        self._step, self._index = Step((), ()), 0
-        await self._pages.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
+        self._index = len(self._step.rows)
+        await super().aclose()
 
 
 class Paginator(Generic[T]):
@@ -292,12 +202,14 @@ class Paginator(Generic[T]):
 
     def pages(self) -> PageIterator[T]:
         """A walk, page by page."""
-        self._cursor = _Cursor(self._offset)
-        walk = Walk(self._listing, self._memory, self._limit, self._offset)
-        return PageIterator(self._fetch, walk, self._ahead, self._cursor)
+        return PageIterator(self._fetch, self._walk(), self._ahead, self._cursor)
 
     def __aiter__(self) -> RowIterator[T]:
-        return RowIterator(self.pages(), self._cursor)
+        return RowIterator(self._fetch, self._walk(), self._ahead, self._cursor)
+
+    def _walk(self) -> Walk[T]:
+        self._cursor = _Cursor(self._offset)
+        return Walk(self._listing, self._memory, self._limit, self._offset)
 
     def __await__(self) -> Generator[Any, None, Page[T]]:
         return self._first().__await__()

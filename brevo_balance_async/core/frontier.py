@@ -73,16 +73,28 @@ class ByKey(Generic[T]):
 
     @property
     def overlap(self) -> int:
+        """The rows with the furthest key, and one before them."""
         return len(self._ties) + 1
 
     def joins(self, rows: Sequence[T], at: int, known: int) -> bool:
+        """Whether the first key lies strictly before the furthest one."""
         del known
         if at == 0:
             return True
-        return bool(rows) and self._before is not None and self._before(self._key(rows[0]), self._last)
+        try:
+            return bool(rows) and self._before is not None and self._before(self._key(rows[0]), self._last)
+        except TypeError:
+            raise DisorderError("a sort key cannot be compared with the ones before") from None
 
     def take(self, rows: Sequence[T], known: int) -> list[int]:
+        """The rows after the furthest key, or with that key and an id not seen with it."""
         del known
+        try:
+            return self._take(rows)
+        except TypeError:
+            raise DisorderError("a sort key cannot be compared with the ones before") from None
+
+    def _take(self, rows: Sequence[T]) -> list[int]:
         fresh: list[int] = []
         previous = None
         for index, row in enumerate(rows):
@@ -105,6 +117,7 @@ class ByKey(Generic[T]):
         return fresh
 
     def complaint(self, total: int | None, given: int, *, steady: bool) -> str:
+        """Nothing: the proof does not need the total."""
         del total, given, steady
         return ""
 
@@ -126,6 +139,7 @@ class ById(Generic[T]):
         return fingerprint, self._seen[fingerprint & 0xFFFF]
 
     def joins(self, rows: Sequence[T], at: int, known: int) -> bool:
+        """Whether the first row was seen."""
         del known
         if at == 0:
             return True
@@ -135,6 +149,7 @@ class ById(Generic[T]):
         return fingerprint in bucket
 
     def take(self, rows: Sequence[T], known: int) -> list[int]:
+        """The rows whose id was not seen."""
         del known
         fresh: list[int] = []
         for index, row in enumerate(rows):
@@ -145,6 +160,7 @@ class ById(Generic[T]):
         return fresh
 
     def complaint(self, total: int | None, given: int, *, steady: bool) -> str:
+        """The number of rows has to be the total."""
         del steady
         return "" if total in (None, given) else f"{given} rows came, and the total says {total}"
 
@@ -158,17 +174,20 @@ class ByPosition(Generic[T]):
         self._last: T | None = None
 
     def joins(self, rows: Sequence[T], at: int, known: int) -> bool:
+        """Whether the row at the last known position is still there."""
         del at
         if known and rows and (len(rows) < known or rows[known - 1] != self._last):
             raise DisorderError("rows without an id moved while they were walked")
         return bool(rows) or known == 0
 
     def take(self, rows: Sequence[T], known: int) -> list[int]:
+        """The rows at unknown positions."""
         if rows:
             self._last = rows[-1]
         return list(range(known, len(rows)))
 
     def complaint(self, total: int | None, given: int, *, steady: bool) -> str:
+        """The total has to stay what it is, and to be the number of rows."""
         if not steady:
             return "the total changed while rows without an id were walked"
         return "" if total in (None, given) else f"{given} rows came, and the total says {total}"
@@ -178,9 +197,13 @@ def choose(listing: Listing[T], rows: Sequence[T], *, ordered: bool) -> Frontier
     """The strongest frontier that the first page allows; ``ordered`` False rules the sort key out."""
     if any(listing.identity(row) is None for row in rows):
         return ByPosition()
-    keys = [listing.sort_key(row) for row in rows] if listing.sort_key is not None else [None]
-    if not ordered or listing.sort_key is None or None in keys:
-        return ById(listing.identity)
-    if keys not in (sorted(keys), sorted(keys, reverse=True)):
-        return ById(listing.identity)
-    return ByKey(listing.identity, listing.sort_key)
+    if ordered and listing.sort_key is not None and _in_order([listing.sort_key(row) for row in rows]):
+        return ByKey(listing.identity, listing.sort_key)
+    return ById(listing.identity)
+
+
+def _in_order(keys: list[Any]) -> bool:
+    try:
+        return keys in (sorted(keys), sorted(keys, reverse=True)) and None not in keys
+    except TypeError:  # None, or keys of different kinds
+        return False

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
 
 T = TypeVar("T")
 
