@@ -75,3 +75,11 @@ def peer(session: nox.Session, name: str, *packages: str) -> str:
         session.run("python", "-m", "venv", str(home))
     session.run(str(python), "-m", "pip", "install", "--quiet", *packages, external=True)
     return str(python)
+
+
+@nox.session
+def compat(session: nox.Session) -> None:
+    """The official SDK and ours against the sandbox: same values read, every difference on the wire listed."""
+    install_wheel(session, "test")
+    env = {"BREVO5_PYTHON": peer(session, "brevo5", "brevo-python==5.1.0")}
+    session.run("python", "tests/compat", env=env)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("brevo_balance_async.requests")
 
 
-@frozen
+@frozen(eq=False)
 class AttemptStarted:
     """A request is about to be handed to aiohttp. ``url`` is without credentials; ``attempt`` counts from 1."""
 
@@ -27,7 +27,7 @@ class AttemptStarted:
     attempt: int
 
 
-@frozen
+@frozen(eq=False)
 class AttemptFinished:
     """An answer came back whole. ``seconds`` is the time of this attempt."""
 
@@ -38,7 +38,7 @@ class AttemptFinished:
     request_id: str | None
 
 
-@frozen
+@frozen(eq=False)
 class AttemptFailed:
     """No usable answer came back. ``sent`` says whether bytes of the request may have left."""
 
@@ -49,7 +49,7 @@ class AttemptFailed:
     seconds: float
 
 
-@frozen
+@frozen(eq=False)
 class RetryScheduled:
     """The call will be tried again after ``delay`` seconds, because of ``error``."""
 
@@ -59,7 +59,7 @@ class RetryScheduled:
     error: BalanceError
 
 
-@frozen
+@frozen(eq=False)
 class QuotaWait:
     """The call waits about ``seconds`` for the account's quota; nothing has been sent for this attempt."""
 
@@ -67,7 +67,7 @@ class QuotaWait:
     seconds: float
 
 
-@frozen
+@frozen(eq=False)
 class OutcomeUnknown:
     """A write may have been applied and nobody knows. ``cancelled``: its caller was cancelled while it was out."""
 

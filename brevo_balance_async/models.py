@@ -16,9 +16,9 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 
 class Unset(Enum):
@@ -141,8 +141,27 @@ Amount: TypeAlias = Decimal | int | str | float
 """What a call takes for an amount; a ``float`` is taken by its shortest text (``0.1`` is ``Decimal("0.1")``)."""
 
 
-@frozen(kw_only=True)
-class BalanceDefinition:
+class Value:
+    """Equality and text for the classes below, written once: attrs would compile both for each at import."""
+
+    __slots__ = ()
+    __attrs_attrs__: ClassVar[Any]
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and all(
+            getattr(self, each.name) == getattr(other, each.name) for each in fields(type(self))
+        )
+
+    # Values hold dicts (meta, extra), so they cannot be hashed.
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{each.name}={getattr(self, each.name)!r}" for each in fields(type(self)))
+        return f"{type(self).__name__}({inside})"
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class BalanceDefinition(Value):
     """A kind of balance of a program: its unit, bounds, rounding and expiry."""
 
     id: str = ""
@@ -177,8 +196,8 @@ class BalanceDefinition:
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class BalanceLimit:
+@frozen(kw_only=True, eq=False, repr=False)
+class BalanceLimit(Value):
     """A limit on operations of one type within a window of time."""
 
     id: str = ""
@@ -197,8 +216,8 @@ class BalanceLimit:
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class Transaction:
+@frozen(kw_only=True, eq=False, repr=False)
+class Transaction(Value):
     """A credit or debit: a draft, or what became of it."""
 
     id: str = ""
@@ -227,8 +246,8 @@ class Transaction:
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class TransactionRecord:
+@frozen(kw_only=True, eq=False, repr=False)
+class TransactionRecord(Value):
     """One row of a contact's transaction history."""
 
     id: str = ""
@@ -247,8 +266,8 @@ class TransactionRecord:
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class BalanceOrder:
+@frozen(kw_only=True, eq=False, repr=False)
+class BalanceOrder(Value):
     """A grant scheduled for later, tied to a purchase. Brevo offers no way to read or list orders."""
 
     id: str = ""
@@ -270,8 +289,8 @@ class BalanceOrder:
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class ContactBalance:
+@frozen(kw_only=True, eq=False, repr=False)
+class ContactBalance(Value):
     """One member's balance in the listing of one definition."""
 
     contact_id: int | None = None
@@ -281,8 +300,8 @@ class ContactBalance:
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class ActiveBalance:
+@frozen(kw_only=True, eq=False, repr=False)
+class ActiveBalance(Value):
     """A lot of points a contact still holds, with its own expiry."""
 
     id: str = ""
@@ -294,8 +313,8 @@ class ActiveBalance:
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class SubscriptionBalance:
+@frozen(kw_only=True, eq=False, repr=False)
+class SubscriptionBalance(Value):
     """One of the balances a contact holds."""
 
     balance_definition_id: str | None = None
@@ -303,8 +322,8 @@ class SubscriptionBalance:
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class SubscriptionBalances:
+@frozen(kw_only=True, eq=False, repr=False)
+class SubscriptionBalances(Value):
     """All balances of one contact. Brevo's guides show a bare array instead; both are read as this."""
 
     loyalty_program_id: str | None = None
@@ -314,8 +333,8 @@ class SubscriptionBalances:
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class Balance:
+@frozen(kw_only=True, eq=False, repr=False)
+class Balance(Value):
     """A balance as it is created for a contact."""
 
     id: str = ""
@@ -331,16 +350,16 @@ class Balance:
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True)
-class DefinitionPage:
+@frozen(kw_only=True, eq=False, repr=False)
+class DefinitionPage(Value):
     """An answer of the definition listing; it states no count."""
 
     items: tuple[BalanceDefinition, ...] | None = None
     """None: the answer holds no listing at all."""
 
 
-@frozen(kw_only=True)
-class ContactBalancePage:
+@frozen(kw_only=True, eq=False, repr=False)
+class ContactBalancePage(Value):
     """An answer of the contact-balance listing."""
 
     items: tuple[ContactBalance, ...] = field(default=(), metadata={"wire": "balances"})
@@ -348,8 +367,8 @@ class ContactBalancePage:
     balance_definition_id: str | None = None
 
 
-@frozen(kw_only=True)
-class ActiveBalancePage:
+@frozen(kw_only=True, eq=False, repr=False)
+class ActiveBalancePage(Value):
     """An answer of the active-balance listing."""
 
     items: tuple[ActiveBalance, ...] = field(default=(), metadata={"wire": "activeBalances"})
@@ -358,8 +377,8 @@ class ActiveBalancePage:
     balance_definition_id: str | None = None
 
 
-@frozen(kw_only=True)
-class TransactionHistoryPage:
+@frozen(kw_only=True, eq=False, repr=False)
+class TransactionHistoryPage(Value):
     """An answer of the transaction history."""
 
     items: tuple[TransactionRecord, ...] = field(default=(), metadata={"wire": "transactionHistory"})

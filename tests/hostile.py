@@ -156,6 +156,8 @@ class Hostile:
     connections: int = 0
     open: set[asyncio.Task[None]] = field(factory=set)
     port: int = 0
+    last: asyncio.StreamWriter | None = None
+    """The connection that came last."""
     _server: asyncio.Server | None = None
     _news: asyncio.Event = field(factory=asyncio.Event)
 
@@ -199,6 +201,14 @@ class Hostile:
         """Every connection is gone."""
         await self.until(lambda: not self.open)
 
+    async def whisper(self, data: bytes) -> None:
+        """Write bytes that nobody asked for to the connection that came last, while it idles."""
+        assert self.last is not None
+        self.last.write(data)
+        await self.last.drain()
+        for _ in range(10):  # whether they are read now or with the next request, they come before its answer
+            await asyncio.sleep(0)
+
     def then(self, effects: Iterable[Any]) -> None:
         self.script.extend(effects)
 
@@ -208,6 +218,7 @@ class Hostile:
         self.open.add(task)
         self.connections += 1
         number = self.connections
+        self.last = writer
         self._news.set()
         try:
             if self.on_connect is None or await self.on_connect(reader, writer):

@@ -12,8 +12,10 @@ is kept: memory does not grow with the walk.
 
 **By id** (the key is mutable or unknown, or the rows do not come in its order). A page joins when its first row
 was seen before. Every id is kept, as a 64-bit fingerprint: about 15 bytes a row. A row that jumps out of the
-part not yet seen into the part already seen leaves no trace but the total, so the total is compared at the end.
-(Two ids with one fingerprint, 1 chance in 10 million for a million rows, would show there too.)
+part not yet seen into the part already seen is lost; it leaves two traces, so both are looked for: rows already
+seen are pushed along, and fewer rows come than the total says. Rows that go away can hide the second, so a total
+that drops is no proof either. What stays unseen is a jump, a deletion and an insertion between the same two
+answers. (Two ids with one fingerprint, 1 chance in 10 million for a million rows, would show in the total.)
 
 **By position** (rows without an id). A page joins when the row at the last known position equals the one seen
 there; the total must not change during the walk, and must be what was given.
@@ -27,6 +29,8 @@ from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from attrs import define
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
@@ -34,6 +38,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
+
+
+@define
+class Signs:
+    """What a walk noticed of changes: the stated total ``grew`` or ``shrank``."""
+
+    grew: bool = False
+    shrank: bool = False
 
 
 class DisorderError(Exception):
@@ -56,7 +68,7 @@ class Frontier(Protocol[T_contra]):
         """Take a page that joins; the indexes of its new rows."""
         ...
 
-    def complaint(self, total: int | None, given: int, *, steady: bool) -> str:
+    def complaint(self, total: int | None, given: int, signs: Signs) -> str:
         """Why ``given`` rows in all cannot be promised to be whole, or an empty string."""
         ...
 
@@ -116,9 +128,9 @@ class ByKey(Generic[T]):
                 fresh.append(index)
         return fresh
 
-    def complaint(self, total: int | None, given: int, *, steady: bool) -> str:
-        """Nothing: the proof does not need the total."""
-        del total, given, steady
+    def complaint(self, total: int | None, given: int, signs: Signs) -> str:
+        """Nothing: the proof needs no total."""
+        del total, given, signs
         return ""
 
 
@@ -130,13 +142,15 @@ class ById(Generic[T]):
     def __init__(self, identity: Callable[[T], Hashable | None]) -> None:
         self._identity = identity
         self._seen: defaultdict[int, array[int]] = defaultdict(partial(array, "q"))
+        self._last: int | None = None  # the last row of the last page
+        self._pushed = False  # rows came in before it
 
     def _bucket(self, row: T) -> tuple[int, array[int]]:
         ident = self._identity(row)
         if ident is None:
             raise DisorderError("a row came without an id, after rows with one")
         fingerprint = hash(ident)
-        return fingerprint, self._seen[fingerprint & 0xFFFF]
+        return fingerprint, self._seen[fingerprint & 0x3FFF]
 
     def joins(self, rows: Sequence[T], at: int, known: int) -> bool:
         """Whether the first row was seen."""
@@ -150,18 +164,22 @@ class ById(Generic[T]):
 
     def take(self, rows: Sequence[T], known: int) -> list[int]:
         """The rows whose id was not seen."""
-        del known
         fresh: list[int] = []
+        fingerprint = self._last
         for index, row in enumerate(rows):
             fingerprint, bucket = self._bucket(row)
             if fingerprint not in bucket:
                 bucket.append(fingerprint)
                 fresh.append(index)
+            elif fingerprint == self._last and index >= known:
+                self._pushed = True
+        self._last = fingerprint
         return fresh
 
-    def complaint(self, total: int | None, given: int, *, steady: bool) -> str:
-        """The number of rows has to be the total."""
-        del steady
+    def complaint(self, total: int | None, given: int, signs: Signs) -> str:
+        """The number of rows has to be the total, which must not have dropped."""
+        if signs.shrank or self._pushed:
+            return "rows went away or moved forward while they were walked, which can hide one that was missed"
         return "" if total in (None, given) else f"{given} rows came, and the total says {total}"
 
 
@@ -186,9 +204,9 @@ class ByPosition(Generic[T]):
             self._last = rows[-1]
         return list(range(known, len(rows)))
 
-    def complaint(self, total: int | None, given: int, *, steady: bool) -> str:
+    def complaint(self, total: int | None, given: int, signs: Signs) -> str:
         """The total has to stay what it is, and to be the number of rows."""
-        if not steady:
+        if signs.grew or signs.shrank:
             return "the total changed while rows without an id were walked"
         return "" if total in (None, given) else f"{given} rows came, and the total says {total}"
 

@@ -31,17 +31,22 @@ class Window:
     offset: int
 
 
-def window(meaning: OffsetMeaning, start: int, reach: int, largest: int) -> Window:
-    """The request that starts at ``start``, or as little before it as pages allow, and ends near ``reach``.
+def window(meaning: OffsetMeaning, start: int, position: int, limit: int, largest: int) -> Window:
+    """The request that starts at ``start``, or as little before it as pages allow, and ends ``limit`` rows
+    behind ``position``, or as near to that as pages and the ``largest`` limit allow.
 
     With page numbers the page size is free between 1 and ``largest``: page p of size l starts at p * l, so some
-    l makes pages overlap by little. The best one ends closest to ``reach`` without passing it.
+    l makes the pages overlap by little.
     """
+    reach = position + limit
     if meaning == "records":
         return Window(start, min(largest, reach - start), start)
-    sizes = range(1, min(largest, reach) + 1)
-    ends = [(start // size + 1) * size for size in sizes]
-    size = max(sizes, key=lambda size: (min(ends[size - 1], 2 * reach - ends[size - 1]), -size))
+
+    def merit(size: int) -> tuple[bool, int, int]:
+        end = (start // size + 1) * size
+        return end > position, min(end, 2 * reach - end), -size
+
+    size = max(range(1, min(largest, reach) + 1), key=merit)
     page = start // size
     # The first page is asked for as 0 whatever the base: "at 0" must be a fact even if the meaning is wrong.
     return Window(page * size, size, page + (meaning == "pages1" and page > 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
@@ -44,7 +45,7 @@ class Replay(Enum):
     """It would happen twice."""
 
 
-@frozen
+@frozen(eq=False)
 class Endpoint(Generic[T]):
     """One operation: a constant at the head of its resource module."""
 
@@ -64,7 +65,7 @@ class Endpoint(Generic[T]):
     """What tells whether an unclear write was applied."""
 
 
-@frozen
+@frozen(eq=False)
 class Request:
     """One request, ready to be sent any number of times."""
 
@@ -79,7 +80,7 @@ def _nothing() -> None:
     return None
 
 
-@define
+@define(eq=False, repr=False)
 class Progress:
     """How far an attempt got; it tells even when the attempt is cancelled."""
 
@@ -87,7 +88,7 @@ class Progress:
     sent: bool = False
 
 
-@frozen
+@frozen(eq=False)
 class Response:
     """An answer that arrived whole."""
 
@@ -189,7 +190,7 @@ def refusal(response: Response) -> ResponseError:
         )
     message = message or (f"the server answered {text[:200]!r}" if text else "the server gave no reason")
     if status == 429:
-        return RateLimitedError(message, retry_after=retry_after(response.headers), **fields)
+        return RateLimitedError(message, retry_after=wait_after_429(response.headers), **fields)
     kind = BY_STATUS.get(status) or (ServerError if status >= 500 else ResponseError)
     return kind(message, **fields)
 
@@ -206,18 +207,26 @@ def _told(body: bytes) -> tuple[str | None, str | None]:
     return (str(code) if code else None), (str(message) if message else None)
 
 
-def retry_after(
-    headers: Mapping[str, str], names: tuple[str, ...] = ("x-sib-ratelimit-reset", "retry-after")
-) -> float | None:
-    """Seconds of the first of these headers that is there and makes sense."""
-    for name in names:
-        try:
-            seconds = float(headers.get(name, ""))
-        except ValueError:
-            continue
-        if 0 <= seconds < float("inf"):
-            return seconds
-    return None
+_LONGEST_RESET: Final = 86_400.0  # a longer one is no duration in seconds: an epoch, or garbage
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of ``Retry-After``."""
+    return _seconds(headers, "retry-after", math.inf)
+
+
+def wait_after_429(headers: Mapping[str, str]) -> float | None:
+    """Seconds of ``x-sib-ratelimit-reset`` or ``Retry-After``, whichever makes sense."""
+    reset = _seconds(headers, "x-sib-ratelimit-reset", _LONGEST_RESET)
+    return retry_after(headers) if reset is None else reset
+
+
+def _seconds(headers: Mapping[str, str], name: str, longest: float) -> float | None:
+    try:
+        seconds = float(headers.get(name, ""))
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds <= longest and seconds < math.inf else None
 
 
 def without_secrets(response: Response, secrets: Iterable[str]) -> Response:

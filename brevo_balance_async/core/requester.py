@@ -353,7 +353,7 @@ class Requester:
         ):
             return True  # the gate has read it too, and makes everybody wait in order
         delay = shared.backoff.delay(max(1, call.attempt))
-        asked = error.retry_after if isinstance(error, RateLimitedError) else _asked(error)
+        asked = _asked(error)
         if asked is not None:
             if options.max_wait is not None and asked > options.max_wait - call.waited:
                 return False
@@ -425,7 +425,7 @@ def _header(value: object) -> str:
 
 
 def _asked(error: BalanceError) -> float | None:
-    """Seconds of ``Retry-After`` on another status than 429: it says when, not whether."""
-    if not isinstance(error, ResponseError):
-        return None
-    return protocol.retry_after(error.headers, ("retry-after",))
+    """Seconds that the server asks to wait; on another status than 429 they say when, not whether."""
+    if isinstance(error, RateLimitedError):
+        return error.retry_after
+    return protocol.retry_after(error.headers) if isinstance(error, ResponseError) else None

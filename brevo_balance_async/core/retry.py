@@ -102,16 +102,16 @@ class Budget:
     """
 
     def __init__(self) -> None:
-        self._spent = 0.0
+        self._spent = 0  # tenths, so that ten successes are worth a retry exactly
 
     def take(self, limit: int | None) -> bool:
         """Pay for one retry; False if the budget is used up."""
-        if self._spent + 1 > max(10.0, 0.02 * (limit or 0)):
+        if self._spent + 10 > max(100.0, 0.2 * (limit or 0)):
             return False
-        self._spent += 1
+        self._spent += 10
         return True
 
     def succeeded(self) -> None:
         """An attempt succeeded."""
         if self._spent:
-            self._spent = max(0.0, self._spent - 0.1)
+            self._spent -= 1

@@ -29,6 +29,8 @@ class Route:
         self.least = 1
         self.short = 0
         """The silent cap: length of a page shorter than asked, not the last, and as long as any before it."""
+        self.longest = 0
+        """Length of the longest page."""
         self.retreat: int | None = None
         self._name = listing.name
         self._memory = memory
@@ -36,10 +38,11 @@ class Route:
         self._default_limit = listing.default_limit
         self._wanted = limit
         self.meaning: OffsetMeaning | None = memory.offset_counts.get(listing.name, listing.offset_counts)
+        self.confirmed = listing.name in memory.offset_counts
+        """Whether an answer showed what offset counts; until then it is what the documents say."""
         self._question: OffsetQuestion | None = None
         self._cap = listing.max_limit  # lowered when a limit is refused
         self._answered = 0  # the largest limit that was answered
-        self._longest = 0  # length of the longest page
         self._slack = 0
         self._calm = 0  # pages taken since the last gap
         self._back = 0  # length of the last retreat
@@ -55,6 +58,11 @@ class Route:
     def largest(self) -> int:
         """The largest limit that may be asked for."""
         return min(self._cap, self._memory.largest_limit.get(self._name, self._cap))
+
+    @property
+    def lost(self) -> bool:
+        """Whether a page left a gap, since the last new row, where the documents had it join."""
+        return bool(self._back) and not self.confirmed
 
     @property
     def _overlap(self) -> int:
@@ -78,18 +86,18 @@ class Route:
         if start == 0:
             return Window(0, min(self.largest, self.position + self.limit), 0)
         if self.meaning is not None:
-            return self._window(self.meaning, start, max(self.position, start) + self.limit)
+            return self._window(self.meaning, start, max(self.position, start))
         if self._question is None or (self._question.size < ENOUGH and not self.short):
             return Window(0, min(self.largest, max(2 * self.limit, ENOUGH)), 0)
         return self._question.ask(self.least, self._question.size + self.limit, self.short or self.largest)
 
-    def _window(self, meaning: OffsetMeaning, start: int, reach: int) -> Window:
+    def _window(self, meaning: OffsetMeaning, start: int, position: int) -> Window:
         largest = self.largest
         if meaning != "records":
-            largest = min(largest, 2 * (self.limit + self._overlap))
+            largest = min(largest, 2 * self.limit + 4 * self._overlap + ENOUGH)  # rows cost time
             if self.short > 2 * self._overlap:  # page p starts at p * limit only if limit is not capped
                 largest = min(largest, self.short)
-        return window(meaning, start, reach, largest)
+        return window(meaning, start, position, self.limit, largest)
 
     def behind(self) -> Window:
         """The request that should bring nothing, if ``position`` is the end of the listing."""
@@ -106,7 +114,7 @@ class Route:
         position = self.position if ahead is None else ahead.at + min(ahead.limit, length)
         if position >= count:
             return None
-        return self._window(self.meaning, max(0, position - self._overlap), position + self.limit)
+        return self._window(self.meaning, max(0, position - self._overlap), position)
 
     def refused(self, asked: Window) -> bool:
         """Take a 422: whether a smaller limit is worth asking for."""
@@ -131,24 +139,26 @@ class Route:
             assert self._question is not None
             expected = self._question.read(marks)
             self.meaning = self._question.meaning
+            self.confirmed = self.meaning is not None
         return expected and (asked.at + len(marks) >= self.position or self.retreat == 0)
 
-    def taken(self, asked: Window, length: int, first_new: int | None, *, full: bool) -> None:
-        """Take note of a page that joined, is not the last, and whose first new row stood at ``first_new``."""
+    def taken(self, asked: Window, length: int, first_new: int | None, *, last: bool) -> None:
+        """Take note of a page that joined, and whose first new row stood at index ``first_new``."""
         astray = 0 if first_new is None else abs(asked.at + first_new - self.position)
         self.position = asked.at + length
         self.retreat = None
-        if not full and length >= self._longest:
+        if not last and self.longest <= length < asked.limit:
             self.short = length
-        self._longest = max(self._longest, length)
+        self.longest = max(self.longest, length)
         if first_new is not None:
             if asked.at and self.meaning is not None and 4 * astray <= asked.limit:
                 self._memory.offset_counts[self._name] = self.meaning  # it was found where it was expected
+                self.confirmed = True
             self._back, self._before = 0, None
             self._calm += 1
             if self._calm % 8 == 0:
                 self._slack //= 2
-        elif self._back and full:
+        elif self._back and length >= (self.short or asked.limit):
             self._before = self.position
             if self._beyond - self.position > self.limit:
                 self.retreat = (self.position + self._beyond) // 2
@@ -166,4 +176,5 @@ class Route:
 
     def forget(self) -> None:
         """Doubt what offset counts: find it out anew."""
-        self.meaning, self._question, self.retreat, self._slack = None, None, None, 0
+        self.meaning, self._question, self.retreat = None, None, None
+        self.confirmed, self._slack = False, 0

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from attrs import frozen
 
-from brevo_balance_async.core.frontier import DisorderError, Frontier, choose
+from brevo_balance_async.core.frontier import DisorderError, Frontier, Signs, choose
 from brevo_balance_async.core.offsets import Window
 from brevo_balance_async.core.route import Route
 from brevo_balance_async.errors import PaginationError
@@ -61,7 +61,7 @@ class Walk(Generic[T]):
         self._floor = offset
         self._route = Route(listing, memory, limit, offset)
         self._frontier: Frontier[T] | None = None
-        self._steady = True  # the stated total never changed
+        self._signs = Signs()
         self._lookout = False  # the next request looks behind the last row
         self._idle = 0
         self._asked = Window(0, 0, 0)
@@ -113,11 +113,12 @@ class Walk(Generic[T]):
 
     def feed(self, asked: Window, batch: Batch[T]) -> Step[T] | None:
         """Take the answer to ``asked``: its new rows, or None if the page cannot be used (now)."""
-        rows, before = batch.items, self.count
+        rows, gone = batch.items, 0
         if batch.count is not None:
-            self._steady = self._steady and before in (None, batch.count)
+            gone = 0 if self.count is None else self.count - batch.count
+            self._signs.grew |= gone < 0
+            self._signs.shrank |= gone > 0
             self.count = batch.count
-        gone = 0 if before is None or self.count is None else max(0, before - self.count)
         self._route.answered(asked)
         if self._lookout and asked is self._asked:
             self._look(asked, rows)
@@ -135,7 +136,7 @@ class Walk(Generic[T]):
             self._memory.unordered.add(self._listing.name)
             raise self._error(f"{exc}; the next walk will not rely on it") from None
         self._tick()
-        self._route.gap(asked.at if rows or self.count is None else min(asked.at, self.count), gone=gone)
+        self._route.gap(asked.at if rows or self.count is None else min(asked.at, self.count), gone=max(0, gone))
         return None
 
     def _mark(self, row: T) -> object:
@@ -157,11 +158,10 @@ class Walk(Generic[T]):
     def _take(self, asked: Window, batch: Batch[T], fresh: list[int]) -> Step[T]:
         assert self._frontier is not None
         rows, route = batch.items, self._route
-        full = len(rows) >= asked.limit or len(rows) == route.short
-        ends = self._ends(asked, batch, full=full, fresh=bool(fresh))
+        ends = self._ends(asked, batch, fresh=bool(fresh))
         self.given += len(fresh)
         route.least = self._frontier.overlap
-        route.taken(asked, len(rows), fresh[0] if fresh else None, full=full or ends)
+        route.taken(asked, len(rows), fresh[0] if fresh else None, last=ends)
         if ends:
             self._finish()
         elif fresh:
@@ -170,22 +170,28 @@ class Walk(Generic[T]):
             self._tick()
         return Step([rows[index] for index in fresh], [asked.at + index + 1 for index in fresh])
 
-    def _ends(self, asked: Window, batch: Batch[T], *, full: bool, fresh: bool) -> bool:
-        end = asked.at + len(batch.items)
-        if full:  # a server that pages nothing may have sent all of it at once
-            return len(batch.items) > asked.limit and batch.count == end
-        if batch.count == end:
+    def _ends(self, asked: Window, batch: Batch[T], *, fresh: bool) -> bool:
+        assert self._frontier is not None
+        length, end = len(batch.items), asked.at + len(batch.items)
+        if length >= asked.limit:  # a server that pages nothing may have sent all of it at once
+            return length > asked.limit and batch.count == end
+        # A short page as long as any before it may be all that the server gives at once.
+        capped = 0 < self._route.longest <= length
+        if not capped and batch.count == end:
             return True
-        if fresh:
-            return False
-        self._lookout = self.count is not None and self.count > end
-        return not self._lookout
+        if not fresh and not capped and (self.count is None or self.count <= end):
+            return True
+        self._lookout = not fresh or end <= self._frontier.overlap  # else the next request shows it
+        return False
 
     def _look(self, asked: Window, rows: Sequence[T]) -> None:
         self._lookout = False
         if rows:
             self._tick()
             self._route.gap(asked.at, gone=0)
+        elif self._route.lost:
+            self._tick()
+            self._route.forget()
         else:
             self._finish()
 
@@ -200,7 +206,7 @@ class Walk(Generic[T]):
         assert self._frontier is not None
         self.done = True
         total = None if self.count is None else self.count - self._floor
-        self._complaint = self._frontier.complaint(total, self.given, steady=self._steady)
+        self._complaint = self._frontier.complaint(total, self.given, self._signs)
 
     def verify(self) -> None:
         """Raise if the walk that is done cannot be promised to be whole."""

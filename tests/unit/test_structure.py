@@ -42,7 +42,7 @@ WITHIN = {
     ("hooks", "errors"),
 }
 # The walk is one idea in several modules; that they make no circle is another test.
-WALK = {"core.walk", "core.frontier", "core.route", "core.offsets", "core.listing"}
+WALK = {"core.walk", "core.frontier", "core.readahead", "core.route", "core.offsets", "core.listing"}
 ONLY = {
     "aiohttp": {"core.transport"},
     "aiohttp.web": {"sandbox"},

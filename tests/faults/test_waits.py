@@ -1,0 +1,303 @@
+"""Waits between attempts: the quota's, the server's, the backoff's; none is shortened, all are bounded."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from clocks import AutoClock, ManualClock
+from hostile import DEFINITION, PROGRAM, TRANSACTION, Hostile, hang_up, honest, quota, refuse, status
+from scenario import CALLS, KEY, at_rest, begin
+
+from brevo_balance_async import (
+    BalanceClient,
+    OutcomeUnknownError,
+    QuotaWaitError,
+    RateLimitedError,
+    RequestTimeoutError,
+    ServerError,
+)
+from brevo_balance_async.core.retry import Backoff
+from brevo_balance_async.hooks import QuotaWait, RetryScheduled
+
+
+@pytest.fixture
+async def server():
+    async with Hostile() as server:
+        yield server
+
+
+async def turns(number: int = 20) -> None:
+    """Let everything run that can run without time passing."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def until(ready) -> None:
+    while not ready():
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("kind", CALLS)
+async def test_429_beyond_max_wait_fails_at_once_for_this_and_the_next_callers(server, kind, verdict):
+    clock = ManualClock()
+    server.then([refuse(429, headers=quota(600, 0, 30))])
+    async with BalanceClient(KEY, base_url=server.base_url, max_wait=1, clock=clock) as client:
+        program = client.program(PROGRAM)
+        with pytest.raises(RateLimitedError) as caught:
+            await CALLS[kind](program)
+        assert 30 <= caught.value.retry_after <= 32
+        assert caught.value.attempts == 1
+        assert caught.value.status == 429
+        for _ in range(3):
+            with pytest.raises(QuotaWaitError) as next_one:
+                await CALLS[kind](program)
+            assert 30 <= next_one.value.wait <= 32
+            assert next_one.value.max_wait == 1
+            assert next_one.value.attempts == 0
+        assert clock.now == 1000.0  # not a moment passed: nobody waited
+        assert len(server.arrived) == 1
+        assert server.writes == 0
+        assert (client.quota.limit, client.quota.remaining) == (600, 0)
+        at_rest(client)
+        verdict("20 429 reset 30, max_wait 1", kind, "yes", 0, "not applied, fails at once", "RateLimitedError")
+
+
+async def test_429_within_max_wait_is_waited_out_and_not_shortened(server, verdict):
+    clock = ManualClock()
+    server.then([refuse(429, headers=quota(600, 0, 3))])
+    server.headers = {}
+    events = []
+    async with BalanceClient(
+        KEY, base_url=server.base_url, max_wait=None, reserve=0.2, clock=clock, hooks=[events.append]
+    ) as client:
+        call = asyncio.ensure_future(begin(client.program(PROGRAM)))
+        await until(lambda: any(isinstance(event, QuotaWait) for event in events))
+        clock.advance(2.99)
+        await turns()
+        assert len(server.arrived) == 1
+        clock.advance(3.01)
+        await call
+        assert len(server.arrived) == 2
+        assert server.applied == {"r1": 1}
+        (wait,) = [event for event in events if isinstance(event, QuotaWait)]
+        assert 3 <= wait.seconds <= 6
+        at_rest(client)
+        verdict("21 429 reset 3, bulk", "unsafe", "yes", 1, "not applied, waited 3 to 6 s, applied", "-")
+
+
+async def test_who_waits_as_long_as_it_takes_is_not_counted_out_by_429s(server):
+    server.then([refuse(429, headers=quota(600, 0, 3600))] * 5)
+    clock = AutoClock()
+    async with BalanceClient(KEY, base_url=server.base_url, max_wait=None, timeout=5, clock=clock) as client:
+        await begin(client.program(PROGRAM))
+    assert clock.now - 1000 >= 5 * 3600
+    assert server.applied == {"r1": 1}
+
+
+@pytest.mark.parametrize("reset", ["abc", "-1", "", "nan", "inf", "1e99"])
+async def test_a_429_that_says_nonsense_is_backed_off_from(server, reset, verdict):
+    # The gate learns nothing from it, so the backoff has to keep the next attempt away.
+    server.then([refuse(429, headers=quota(600, 0, reset))] * 20)
+    clock = AutoClock()
+    events = []
+    async with BalanceClient(
+        KEY, base_url=server.base_url, max_wait=None, timeout=600, clock=clock, hooks=[events.append]
+    ) as client:
+        await begin(client.program(PROGRAM))
+        delays = [event.delay for event in events if isinstance(event, RetryScheduled)]
+        assert len(delays) == 20
+        assert sum(delays) > 1
+        at_rest(client)
+    verdict(f"55 429 with reset {reset!r}", "unsafe", "yes", 1, "not applied, backed off", "-")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        quota(600, "abc", 30),
+        quota("abc", 5, 30),
+        quota(600, -5, 30),
+        quota(600, 10**30, 30),
+        {"x-sib-ratelimit-limit": "600"},
+        {"date": "Mon, 23 Nov 2020 10:00:00 GMT"},
+    ],
+    ids=["none", "remaining abc", "limit abc", "remaining -5", "remaining huge", "limit only", "clock years off"],
+)
+async def test_strange_headers_on_success_break_nothing(server, headers):
+    server.headers = headers
+    clock = AutoClock()
+    async with BalanceClient(KEY, base_url=server.base_url, max_wait=None, clock=clock) as client:
+        for number in range(5):
+            await begin(client.program(PROGRAM), f"r{number}")
+        at_rest(client)
+    assert len(server.arrived) == 5
+
+
+async def test_429_with_retry_after_alone_is_obeyed_or_refused(server):
+    server.then([refuse(429, headers={"retry-after": "7"})])
+    clock = AutoClock()
+    async with BalanceClient(KEY, base_url=server.base_url, clock=clock) as client:
+        await begin(client.program(PROGRAM))
+        assert 7 <= clock.now - 1000 <= 7.5
+        server.then([refuse(429, headers={"retry-after": "11"})])
+        with pytest.raises(RateLimitedError) as caught:
+            await begin(client.program(PROGRAM), "r2")
+        assert caught.value.retry_after == 11
+        assert caught.value.attempts == 1
+
+
+@pytest.mark.parametrize(("said", "least"), [("4", 4), ("nan", 0), ("inf", 0), ("-3", 0), ("Wed, 21 Oct 2026", 0)])
+async def test_retry_after_on_503_says_when_and_nonsense_is_no_wait(server, said, least):
+    server.then([status(503, headers={"retry-after": said})])
+    clock = AutoClock()
+    async with BalanceClient(KEY, base_url=server.base_url, clock=clock) as client:
+        await CALLS["read"](client.program(PROGRAM))
+        assert least <= clock.now - 1000 <= least + 0.5
+
+
+async def test_retry_after_on_503_beyond_max_wait_fails_at_once(server):
+    server.then([status(503, headers={"retry-after": "60"})])
+    clock = AutoClock()
+    async with BalanceClient(KEY, base_url=server.base_url, clock=clock) as client:
+        with pytest.raises(ServerError) as caught:
+            await CALLS["read"](client.program(PROGRAM))
+    assert caught.value.attempts == 1
+    assert clock.now == 1000
+
+
+async def test_backoff_doubles_up_to_a_bound_with_full_jitter(server):
+    server.then([hang_up(commit=False)] * 7)
+    events = []
+    async with BalanceClient(
+        KEY, base_url=server.base_url, max_attempts=8, clock=AutoClock(), hooks=[events.append], timeout=None
+    ) as client:
+        client._requester.shared.backoff = Backoff(random=lambda: 1.0)
+        await CALLS["read"](client.program(PROGRAM))
+    assert [event.delay for event in events if isinstance(event, RetryScheduled)] == [0.5, 1, 2, 4, 8, 8, 8]
+    halves = Backoff(random=lambda: 0.25)
+    assert [halves.delay(attempt) for attempt in (1, 2, 10, 10_000)] == [0.125, 0.25, 2.0, 2.0]
+
+
+async def test_the_deadline_covers_all_attempts_and_waits(server):
+    server.otherwise = status(500)
+    clock = AutoClock()
+    async with BalanceClient(KEY, base_url=server.base_url, max_attempts=50, timeout=10, clock=clock) as client:
+        client._requester.shared.backoff = Backoff(random=lambda: 1.0)
+        with pytest.raises(ServerError) as caught:
+            await CALLS["read"](client.program(PROGRAM))
+        # 0.5 + 1 + 2 + 4 s of waits fit into 10 s, the next 8 do not.
+        assert caught.value.attempts == 5
+        assert clock.now - 1000 == 7.5
+        with pytest.raises(ServerError) as caught:
+            await client.program(PROGRAM).definitions.get(DEFINITION, timeout=0.4)
+        assert caught.value.attempts == 1
+
+
+async def test_a_quota_wait_counts_against_the_deadline_unless_it_may_take_as_long_as_it_takes(server):
+    server.headers = quota(600, 0, 5)
+    async with BalanceClient(KEY, base_url=server.base_url, timeout=3, clock=AutoClock()) as client:
+        await CALLS["read"](client.program(PROGRAM))
+        with pytest.raises(QuotaWaitError) as caught:
+            await CALLS["read"](client.program(PROGRAM))
+        assert caught.value.wait >= 5
+        assert caught.value.max_wait <= 3
+        patient = client.with_options(max_wait=None)
+        await CALLS["read"](patient.program(PROGRAM))
+    assert len(server.arrived) == 2
+
+
+async def test_the_retry_budget_ends_retries_and_successes_refill_it(server, verdict):
+    async with BalanceClient(KEY, base_url=server.base_url, clock=AutoClock()) as client:
+        program = client.program(PROGRAM)
+        server.otherwise = status(500)
+        attempts = []
+        for _ in range(8):
+            with pytest.raises(ServerError) as caught:
+                await CALLS["read"](program)
+            attempts.append(caught.value.attempts)
+        assert attempts == [3, 3, 3, 3, 3, 1, 1, 1]  # ten retries, then none
+        server.otherwise = honest
+        for _ in range(10):
+            await CALLS["read"](program)
+        server.otherwise = status(500)
+        with pytest.raises(ServerError) as caught:
+            await CALLS["read"](program)
+        assert caught.value.attempts == 2  # ten successes gave one retry back
+        verdict("64 retry budget used up by 5xx", "read", "yes", 0, "fails at the first attempt", "ServerError")
+
+
+async def test_the_budget_grows_with_the_accounts_limit(server):
+    server.headers = quota(3600, 3000, 3000)
+    async with BalanceClient(KEY, base_url=server.base_url, clock=AutoClock(), max_attempts=100) as client:
+        server.otherwise = status(500)
+        with pytest.raises(ServerError) as caught:
+            await client.program(PROGRAM).definitions.get(DEFINITION, timeout=None)
+        assert caught.value.attempts == 73  # 2 % of 3,600 retries
+
+
+async def test_425_was_not_processed_so_even_a_credit_is_sent_again(server, verdict):
+    server.then([refuse(425)])
+    async with BalanceClient(KEY, base_url=server.base_url, clock=AutoClock()) as client:
+        await begin(client.program(PROGRAM))
+    assert len(server.arrived) == 2
+    assert server.applied == {"r1": 1}
+    verdict("19 425 once", "unsafe", "yes", 1, "not applied, tried again, applied", "-")
+
+
+@pytest.mark.parametrize("code", [500, 502, 503, 504, 408, 409])
+async def test_an_error_after_commit_is_not_believed_to_be_a_failure(server, code, verdict):
+    # The peer SDK sends this again and credits twice.
+    server.then([status(code, {"message": "bad gateway"})])
+    async with BalanceClient(KEY, base_url=server.base_url, clock=AutoClock()) as client:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await begin(client.program(PROGRAM))
+    assert (len(server.arrived), server.applied) == (1, {"r1": 1})
+    assert caught.value.status == code
+    verdict(f"11 {code} after commit, once", "unsafe", "yes", 1, "unknown", "OutcomeUnknownError")
+
+
+@pytest.mark.parametrize("kind", ["read", "put", "delete", "guarded"])
+@pytest.mark.parametrize("code", [500, 503, 408])
+async def test_what_may_be_sent_again_is_sent_again_once_the_server_is_back(server, kind, code):
+    server.then([status(code, commit=False)] * 2)
+    async with BalanceClient(KEY, base_url=server.base_url, clock=AutoClock()) as client:
+        await CALLS[kind](client.program(PROGRAM))
+    assert len(server.arrived) == 3
+
+
+async def test_a_server_that_comes_back_gets_the_credit_once(verdict):
+    # Refused twice, since nobody listens yet; certainly nothing was sent.
+    clock, events = ManualClock(), []
+    async with Hostile() as server:
+        port = server.port
+    async with BalanceClient(
+        KEY, base_url=f"http://127.0.0.1:{port}/v3", clock=clock, hooks=[events.append]
+    ) as client:
+        call = asyncio.ensure_future(begin(client.program(PROGRAM)))
+        await until(lambda: any(isinstance(event, RetryScheduled) for event in events))
+        server = Hostile()
+        server._server = await asyncio.start_server(server._serve, "127.0.0.1", port)
+        clock.advance(1)
+        await call
+        assert server.applied == {"r1": 1}
+    await server.__aexit__()
+    verdict("01 refused, then the server returns", "unsafe", "no", 1, "not applied, tried again, applied", "-")
+
+
+async def test_time_is_over_before_the_attempt_means_nothing_was_sent(server):
+    # The quota wait uses the call's time up to its end.
+    clock = ManualClock()
+    server.headers = quota(600, 0, 1)
+    async with BalanceClient(KEY, base_url=server.base_url, timeout=5, clock=clock) as client:
+        await CALLS["read"](client.program(PROGRAM))
+        call = asyncio.ensure_future(client.program(PROGRAM).transactions.complete(TRANSACTION, timeout=5))
+        await turns()
+        clock.now += 5  # the timers come late, as on a laptop that slept
+        clock.advance(0)
+        with pytest.raises((RequestTimeoutError, QuotaWaitError)) as caught:
+            await call
+        assert caught.value.attempts == 0
+        assert len(server.arrived) == 1
+        at_rest(client)

@@ -1,0 +1,97 @@
+"""Thousands of walks over listings that change: no row lost, none twice, or PaginationError.
+
+``python benchmarks/walks.py`` prints the same table for more walks; here it is printed with ``-s``.
+"""
+
+from __future__ import annotations
+
+import pytest
+from walks import MEANINGS, SCHEDULES, Server, Tally, compare, listing, naive, whole
+
+SEEDS = range(60)  # 36 lines of 60 walks
+LIVELY = [name for name, changes in SCHEDULES.items() if "deletes" in changes]
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_nothing_is_lost_or_given_twice(schedule, meaning, descending):
+    plain, ours = compare(meaning, schedule, descending=descending, seeds=SEEDS)
+    print(f"{meaning:8s}{'desc' if descending else 'asc':5s}{schedule:30s} naive {plain} | walk {ours}")
+    assert (ours.lost, ours.twice, ours.walks) == (0, 0, len(SEEDS))
+    if schedule.startswith("storm"):
+        assert ours.raised <= len(SEEDS) // 4
+        assert ours.requests < 2 * plain.requests
+    else:
+        assert ours.raised == 0
+        assert ours.requests < 1.3 * plain.requests
+    if schedule in LIVELY:
+        assert plain.losing > len(SEEDS) // 2  # or the schedule proves nothing
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("changes", [{}, {"inserts": 3, "deletes": 3, "ties": 3, "shuffled": True}])
+@pytest.mark.parametrize("limit", [None, 1, 3, 7, 50])
+def test_any_page_size(limit, changes, meaning):
+    described = listing()
+    tally = Tally()
+    for seed in range(4):
+        server = Server(seed=seed, rows=90, meaning=meaning, **changes)
+        tally.add(server, lambda server: whole(server, described, limit))
+    assert (tally.lost, tally.twice) == (0, 0)
+    if not changes:
+        assert tally.raised == 0
+
+
+@pytest.mark.parametrize("total", [True, False])
+@pytest.mark.parametrize("share", [0.2, 0.6, 1.0])
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_a_purge_of_the_first_rows_in_the_middle_of_the_walk(meaning, share, total):
+    server = Server(rows=3000, meaning=meaning, purge=(30, share), descending=False)
+    if not total:
+        server.count = lambda _total, _page: None
+    rows = [row.id for row in whole(server, listing())]
+    assert server.throughout <= set(rows)
+    assert len(rows) == len(set(rows))
+
+
+CHANGES = [
+    {"updates": 1},
+    {"updates": 1, "deletes": 1},
+    {"updates": 1, "inserts": 1},
+    {"deletes": 1},
+    {"inserts": 1},
+    {"updates": 0.2, "inserts": 0.2, "deletes": 0.2},
+    {"updates": 0.05, "inserts": 0.05, "deletes": 0.05},
+]
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("changes", CHANGES)
+def test_a_listing_by_a_mutable_key_is_whole_or_raises(changes, descending):
+    described = listing(anchored=False)
+    tally, plain = Tally(), Tally()
+    for seed in range(40):
+        tally.add(Server(seed=seed, descending=descending, **changes), lambda server: whole(server, described))
+        plain.add(Server(seed=seed, descending=descending, **changes), naive)
+    assert (tally.lost, tally.twice) == (0, 0)
+    assert plain.lost + plain.twice > 0 or changes == {"inserts": 1}
+
+
+def test_growing_keys_in_ascending_order_do_not_raise():
+    """``updatedAt`` ascending: a row that is updated moves behind the walk and is met again."""
+    described = listing(anchored=False)
+    tally = Tally()
+    for seed in range(40):
+        server = Server(seed=seed, descending=False, updates=0.5, inserts=0.5)
+        tally.add(server, lambda server: whole(server, described))
+    assert (tally.lost, tally.twice) == (0, 0)
+    assert tally.raised <= 2
+
+
+def test_rows_without_an_id_that_move_raise():
+    tally = Tally()
+    for seed in range(20):
+        server = Server(seed=seed, ids=False, deletes=1)
+        tally.add(server, lambda server: whole(server, listing()))
+    assert tally.raised == tally.walks
