@@ -79,7 +79,19 @@ def peer(session: nox.Session, name: str, *packages: str) -> str:
 
 @nox.session
 def compat(session: nox.Session) -> None:
-    """The official SDK and ours against the sandbox: same values read, every difference on the wire listed."""
-    install_wheel(session, "test")
-    env = {"BREVO5_PYTHON": peer(session, "brevo5", "brevo-python==5.1.0")}
-    session.run("python", "tests/compat", env=env)
+    """The official SDK and ours against the sandbox: the same values read, every difference on the wire listed."""
+    install_wheel(session)
+    python = peer(session, "brevo5", "brevo-python==5.1.0")
+    session.run("python", "tests/compat", env={"BREVO5_PYTHON": python, "PYTHONSAFEPATH": "1"})
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """All benchmarks in one run, each contender in its own environment; ``-- --quick`` is a smoke test."""
+    install_wheel(session)
+    session.install("uvloop")
+    env = {
+        "BREVO5_PYTHON": peer(session, "brevo5-aiohttp", "brevo-python[aiohttp]==5.1.0"),
+        "BREVO1_PYTHON": peer(session, "brevo1", "brevo-python==1.2.0"),
+    }
+    session.run("python", "benchmarks/run.py", *session.posargs, env=env)

@@ -226,11 +226,11 @@ class Hostile:
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
-            self.open.discard(task)
-            self._news.set()
             writer.close()
             with suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
+            self.open.discard(task)
+            self._news.set()
 
     async def _talk(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         served = 0

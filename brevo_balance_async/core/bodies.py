@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class DefinitionBody:
     """Creates a definition, or replaces it: Brevo has no partial update."""
 
@@ -35,7 +35,7 @@ class DefinitionBody:
     meta: dict[str, Any] | Unset | None = UNSET
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class LimitBody:
     """Creates a limit, or replaces it."""
 
@@ -47,7 +47,7 @@ class LimitBody:
     sliding_schedule: bool | Unset | None = UNSET
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class TransactionBody:
     """Begins a transaction."""
 
@@ -64,7 +64,7 @@ class TransactionBody:
     meta: dict[str, Any] | Unset | None = UNSET
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class OrderBody:
     """Creates a balance order."""
 
@@ -77,7 +77,7 @@ class OrderBody:
     meta: dict[str, Any] | Unset | None = UNSET
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class BalanceBody:
     """Creates a contact's balance of one definition."""
 

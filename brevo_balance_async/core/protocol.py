@@ -45,7 +45,7 @@ class Replay(Enum):
     """It would happen twice."""
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Endpoint(Generic[T]):
     """One operation: a constant at the head of its resource module."""
 
@@ -65,7 +65,7 @@ class Endpoint(Generic[T]):
     """What tells whether an unclear write was applied."""
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Request:
     """One request, ready to be sent any number of times."""
 
@@ -88,7 +88,7 @@ class Progress:
     sent: bool = False
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Response:
     """An answer that arrived whole."""
 
@@ -97,7 +97,7 @@ class Response:
     """Looked up without regard to case."""
     body: bytes = field(repr=False)
     """Not shown in tracebacks: it may be somebody's points, or a token."""
-    discard: Callable[[], None] = field(default=_nothing, repr=False, eq=False)
+    discard: Callable[[], None] = field(default=_nothing, eq=False)
     """Closes the connection it came on, because the next answer on it may be somebody else's too."""
 
 

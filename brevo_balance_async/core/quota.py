@@ -46,7 +46,7 @@ class QuotaState:
     """When that answer came, in UTC by this machine's clock."""
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Waiter:
     asked_at: float
     max_wait: float
@@ -55,7 +55,7 @@ class _Waiter:
     wait: float = 0.0  # set when the waiter is turned away: the whole wait that the quota asks for
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Queue(Lane):
     waiters: OrderedDict[_Waiter, None] = field(factory=OrderedDict)
 

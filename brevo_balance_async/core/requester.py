@@ -81,7 +81,7 @@ class Caller(Protocol):
         ...
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Shared:
     """What all views of one client have in common."""
 
@@ -120,7 +120,7 @@ class Shared:
         return bool(self.hooks) or log.isEnabledFor(logging.DEBUG)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Call(Generic[T]):
     """One call on its way: what was tried so far, and what may still be spent."""
 
@@ -142,7 +142,7 @@ class _Call(Generic[T]):
     """Seconds spent waiting for quota."""
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Requester:
     """Makes calls with one set of options; views with other options share everything else."""
 

@@ -80,14 +80,14 @@ def leaves_doubt(replay: Replay, verdict: Verdict) -> bool:
     return replay in WRITES_ONCE and verdict in {Verdict.UNCLEAR, Verdict.BROKEN}
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Backoff:
     """Exponential backoff with full jitter: a random wait up to a bound that doubles."""
 
     first: float = 0.5
     """Seconds: the bound of the first wait."""
     longest: float = 8.0
-    random: Callable[[], float] = field(default=random.random, repr=False)
+    random: Callable[[], float] = field(default=random.random)
 
     def delay(self, attempt: int) -> float:
         """Seconds to wait after attempt number ``attempt`` (from 1)."""

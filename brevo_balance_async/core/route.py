@@ -174,7 +174,8 @@ class Route:
             self._back = max(4 * self._back, gone + self._overlap)
             self.retreat = max(0, at - self._back)
 
-    def forget(self) -> None:
-        """Doubt what offset counts: find it out anew."""
+    def forget(self, position: int) -> None:
+        """Doubt what offset counts, and so where the walk stands: find it out anew; ``position`` is the best guess."""
+        self.position = position
         self.meaning, self._question, self.retreat = None, None, None
         self.confirmed, self._slack = False, 0

@@ -16,7 +16,7 @@ many requests a walk takes.
 request brings nothing new. If the total promises more, the place behind the last row is looked at as well.
 
 *Nothing goes on for ever.* After ``PATIENCE`` answers in a row without a new row the walk raises
-``PaginationError``; halfway there it asks anew what ``offset`` means.
+``PaginationError``; every ``DOUBT`` of them it asks anew what ``offset`` means.
 """
 
 from __future__ import annotations
@@ -37,8 +37,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PATIENCE = 16
+PATIENCE = 20
 """Answers in a row without a new row after which a walk gives up."""
+
+DOUBT = 6
+"""Answers in a row without a new row after which it asks anew what ``offset`` counts; twice that if it was seen."""
 
 
 @frozen
@@ -179,6 +182,8 @@ class Walk(Generic[T]):
         capped = 0 < self._route.longest <= length
         if not capped and batch.count == end:
             return True
+        if length == 0:  # all rows went away, or the server does not answer any more
+            return False
         if not fresh and not capped and (self.count is None or self.count <= end):
             return True
         self._lookout = not fresh or end <= self._frontier.overlap  # else the next request shows it
@@ -191,7 +196,7 @@ class Walk(Generic[T]):
             self._route.gap(asked.at, gone=0)
         elif self._route.lost:
             self._tick()
-            self._route.forget()
+            self._route.forget(self._floor + self.given)
         else:
             self._finish()
 
@@ -199,8 +204,8 @@ class Walk(Generic[T]):
         self._idle += 1
         if self._idle >= PATIENCE:
             raise self._error(f"{PATIENCE} answers in a row brought nothing new")
-        if self._idle == PATIENCE // 2:
-            self._route.forget()
+        if self._idle % (2 * DOUBT if self._route.confirmed else DOUBT) == 0:
+            self._route.forget(self._floor + self.given)
 
     def _finish(self) -> None:
         assert self._frontier is not None

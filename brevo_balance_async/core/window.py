@@ -47,7 +47,7 @@ class Refill(Enum):
     GRADUAL = "gradual"  # one by one, as old requests leave a sliding window
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Reading:
     """The quota headers of one answer: requests, requests, seconds."""
 
@@ -67,7 +67,7 @@ def read_headers(headers: Mapping[str, str]) -> Reading | None:
     return Reading(int(limit), max(0, int(remaining)), reset)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Permit:
     """The right to send one request, given by ``Gate.enter``, returned by ``Gate.leave`` or ``.cancel``."""
 
@@ -76,7 +76,7 @@ class Permit:
     sent_at: float = 0.0
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Lane:
     """The requests of one ``reserve`` (0 is live); a token bucket paces the others."""
 
@@ -88,7 +88,7 @@ class Lane:
     )  # serves all: it tells nothing
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Window:
     """Knowledge of one account's window, and the count of requests in flight."""
 

@@ -15,6 +15,8 @@ for shared in (HERE, HERE.parent, HERE.parents[1] / "benchmarks"):
     if str(shared) not in sys.path:
         sys.path.insert(0, str(shared))
 
+pytest.register_assert_rewrite("scenario")
+
 COLUMNS = ("fault", "call", "sent", "applied", "our verdict", "error seen")
 
 

@@ -238,7 +238,7 @@ async def test_the_calls_own_time_ends_a_slow_token(server):
 
 
 async def test_cancelling_the_one_who_fetches_hands_on_to_the_next(server):
-    server.token_script = [stall()]
+    server.token_script = [stall(commit=False)]
     async with connect(server) as client:
         program = client.program(PROGRAM)
         first = asyncio.ensure_future(begin(program, "first"))

@@ -1,0 +1,321 @@
+"""Each way in which a server can be odd: all rows, or PaginationError, in a bounded number of requests."""
+
+from __future__ import annotations
+
+import pytest
+from walks import MEANINGS, Row, Server, listing, naive, whole
+
+from brevo_balance_async.core.listing import Batch, Listing, WalkMemory
+from brevo_balance_async.core.walk import PATIENCE, Walk
+from brevo_balance_async.errors import PaginationError, UnprocessableError
+
+
+def ids(rows):
+    return [row.id for row in rows]
+
+
+def everything(server):
+    return server.listed()
+
+
+@pytest.mark.parametrize("total", [0, None])
+def test_an_empty_listing_takes_one_request(total):
+    server = Server(rows=0, count=lambda _total, _page: total)
+    assert whole(server, listing()) == []
+    assert server.calls == 1
+
+
+@pytest.mark.parametrize("rows", [1, 2, 24])
+def test_a_listing_of_one_page_takes_one_request(rows):
+    server = Server(rows=rows)
+    assert ids(whole(server, listing())) == everything(server)
+    assert server.log == [(25, 0)]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 24])
+@pytest.mark.parametrize("anchored", [True, False])
+def test_without_a_total_one_more_request_has_to_bring_nothing(rows, anchored):
+    server = Server(rows=rows, count=lambda _total, _page: None)
+    assert ids(whole(server, listing(disputed=False, anchored=anchored))) == everything(server)
+    assert server.calls == 2
+
+
+def test_an_empty_page_where_the_total_says_there_are_rows_is_no_end():
+    server = Server(rows=0, count=lambda _total, _page: 7)
+    with pytest.raises(PaginationError, match="stated total is 7") as caught:
+        whole(server, listing())
+    assert server.calls <= PATIENCE
+    assert caught.value.seen == 0
+
+
+def test_answers_that_dry_up_are_no_end():
+    """A 204 on every request after the third, while 400 rows were promised."""
+    server = Server()
+    walk = Walk(listing(disputed=False), WalkMemory(), 25, 0)
+    with pytest.raises(PaginationError, match="400"):
+        while not walk.done:
+            window = walk.next()
+            batch = server.answer(window.limit, window.offset)
+            walk.feed(window, batch if server.calls <= 3 else Batch(()))
+    assert server.calls <= 3 + PATIENCE
+
+
+COUNTS = {
+    "absent": lambda _total, _page: None,
+    "too small": lambda total, _page: total - 30,
+    "of the page": lambda _total, page: page,
+    "always 0": lambda _total, _page: 0,
+    "too big": lambda total, _page: total + 30,
+    "huge": lambda _total, _page: 10**9,
+}
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("rows", [24, 25, 26, 400])
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_wrong_total_neither_shortens_nor_prolongs(count, rows, meaning):
+    server = Server(rows=rows, meaning=meaning, count=COUNTS[count])
+    assert ids(whole(server, listing())) == everything(server)
+    plain = Server(rows=rows, meaning=meaning)
+    naive(plain)
+    assert server.calls <= plain.calls + 6
+
+
+def test_a_total_that_does_not_fit_raises_where_rows_are_told_apart_by_id_alone():
+    server = Server(count=COUNTS["too big"])
+    with pytest.raises(PaginationError, match="400 rows came, and the total says 430"):
+        whole(server, listing(anchored=False))
+
+
+@pytest.mark.parametrize("cap", [20, 100])
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("count", ["true", "absent"])
+def test_a_limit_that_is_capped_silently(cap, meaning, count):
+    counts = {"true": lambda total, _page: total, "absent": lambda _total, _page: None}
+    server = Server(rows=1000, meaning=meaning, cap=cap, count=counts[count])
+    rows = whole(server, listing(largest=500), limit=None)
+    assert ids(rows) == everything(server)
+    assert server.calls <= (1.25 if meaning == "records" else 1.6) * 1000 / cap + 6
+
+
+def test_a_limit_refused_with_422_falls_back_once_and_is_remembered():
+    memory = WalkMemory()
+    server = Server(rows=100, refuses=20)
+    assert len(whole(server, listing(disputed=False, largest=500), None, memory)) == 100
+    assert server.log[:3] == [(500, 0), (20, 0), (20, 18)]
+    assert memory.largest_limit == {"simulated.list": 20}
+    again = Server(rows=100, refuses=20)
+    whole(again, listing(disputed=False, largest=500), None, memory)
+    assert again.log[0] == (20, 0)
+
+
+def test_a_page_that_was_answered_is_the_fallback_for_the_overlap():
+    memory = WalkMemory()
+    server = Server(rows=300, refuses=100)
+    assert len(whole(server, listing(disputed=False, largest=500), 100, memory)) == 300
+    assert server.log[:3] == [(100, 0), (102, 98), (100, 98)]
+    assert memory.largest_limit == {"simulated.list": 100}
+
+
+def test_a_422_that_is_not_about_the_limit_is_raised_and_not_remembered():
+    memory = WalkMemory()
+    server = Server(refuses=0)
+    with pytest.raises(UnprocessableError):
+        whole(server, listing(largest=500), None, memory)
+    assert server.log == [(500, 0), (20, 0)]
+    assert memory.largest_limit == {}
+
+
+def test_a_422_to_the_default_limit_is_raised_at_once():
+    server = Server(refuses=0)
+    with pytest.raises(UnprocessableError):
+        whole(server, listing(), 20)
+    assert server.calls == 1
+
+
+def test_pages_that_lose_their_end():
+    for seed in range(30):
+        server = Server(seed=seed, truncates=0.3)
+        try:
+            rows = whole(server, listing(disputed=False))
+        except PaginationError:
+            continue
+        assert ids(rows) == everything(server)
+
+
+def test_a_server_that_ignores_paging_and_sends_all():
+    server = Server(ignores_offset=True)
+    answer = server.answer
+    server.answer = lambda _limit, offset: answer(1000, offset)
+    assert ids(whole(server, listing())) == everything(server)
+    assert server.calls == 1
+
+
+@pytest.mark.parametrize("anchored", [True, False])
+@pytest.mark.parametrize("disputed", [True, False])
+@pytest.mark.parametrize("with_ids", [True, False])
+def test_a_server_that_ignores_the_offset(anchored, disputed, with_ids):
+    server = Server(ignores_offset=True, ids=with_ids)
+    with pytest.raises(PaginationError) as caught:
+        whole(server, listing(disputed=disputed, anchored=anchored))
+    assert server.calls <= 2 * PATIENCE
+    assert caught.value.endpoint == "simulated.list"
+    assert caught.value.seen >= 25
+
+
+@pytest.mark.parametrize("descending", [True, False])
+def test_a_page_that_repeats_for_ever(descending):
+    server = Server(descending=descending)
+    answer = server.answer
+    server.answer = lambda limit, offset: answer(limit, min(offset, 100))
+    with pytest.raises(PaginationError):
+        whole(server, listing())
+    assert server.calls < 60
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("ties", [2, 4, 10])
+def test_ties_in_any_order(ties, descending, meaning):
+    server = Server(meaning=meaning, descending=descending, ties=ties, shuffled=True)
+    assert sorted(ids(whole(server, listing()))) == sorted(server.live)
+
+
+def test_ties_nearly_as_long_as_the_largest_page():
+    server = Server(ties=48, shuffled=True)
+    assert sorted(ids(whole(server, listing(disputed=False)))) == sorted(server.live)
+
+
+def test_ties_longer_than_a_page_need_a_larger_one():
+    server = Server(ties=40, shuffled=True)
+    assert sorted(ids(whole(server, listing(disputed=False), limit=10))) == sorted(server.live)
+
+
+def test_ties_longer_than_the_largest_page_raise():
+    server = Server(ties=120, shuffled=True)
+    with pytest.raises(PaginationError, match="share one sort key"):
+        whole(server, listing(disputed=False))
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_what_offset_counts_is_found_out_and_remembered(meaning):
+    memory = WalkMemory()
+    first, second = Server(meaning=meaning), Server(meaning=meaning)
+    assert ids(whole(first, listing(), memory=memory)) == everything(first)
+    assert memory.offset_counts == {"simulated.list": meaning}
+    assert ids(whole(second, listing(), memory=memory)) == everything(second)
+    told = Server(meaning=meaning)
+    whole(told, listing(), memory=WalkMemory({"simulated.list": meaning}))
+    assert second.log == told.log
+    extra = {"records": 0, "pages0": 1, "pages1": 2}[meaning]
+    assert first.calls - second.calls == extra
+
+
+def test_a_short_listing_leaves_open_what_offset_counts():
+    memory = WalkMemory()
+    whole(Server(rows=20), listing(), memory=memory)
+    assert memory.offset_counts == {}
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_documents_that_are_wrong_about_offset(meaning):
+    memory = WalkMemory()
+    server = Server(meaning=meaning)
+    assert ids(whole(server, listing(disputed=False), memory=memory)) == everything(server)
+    assert memory.offset_counts == {"simulated.list": meaning}
+
+
+@pytest.mark.parametrize("wrong", MEANINGS)
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_an_override_that_is_wrong_costs_requests_but_no_rows(meaning, wrong):
+    server = Server(meaning=meaning)
+    rows = whole(server, listing(), memory=WalkMemory({"simulated.list": wrong}))
+    assert ids(rows) == everything(server)
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_a_listing_longer_than_its_page_squared(meaning):
+    """A first walk, with pages of 20: row 18 * 20 exists, so a page far away answers the first question."""
+    server = Server(rows=1000, meaning=meaning)
+    assert ids(whole(server, listing(), limit=20)) == everything(server)
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("offset", [1, 30, 57, 399, 400, 900])
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("anchored", [True, False])
+def test_a_walk_that_is_resumed_counts_records(meaning, offset, known, anchored):
+    server = Server(meaning=meaning)
+    memory = WalkMemory({"simulated.list": meaning} if known else {})
+    walk = Walk(listing(anchored=anchored), memory, 25, offset)
+    rows = []
+    while not walk.done:
+        window = walk.next()
+        step = walk.feed(window, server.answer(window.limit, window.offset))
+        if step is not None:
+            assert [server.listed()[at - 1] for at in step.positions] == ids(step.rows)
+            rows += step.rows
+    walk.verify()
+    assert ids(rows) == everything(server)[offset:]
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_rows_without_an_id_are_walked_by_position(meaning):
+    server = Server(meaning=meaning, ids=False)
+    keys = [row.key for row in whole(server, listing())]
+    assert keys == sorted(keys, reverse=True)
+    assert len(keys) == 400
+
+
+def test_rows_without_an_id_and_a_total_that_does_not_fit():
+    with pytest.raises(PaginationError, match="400 rows came, and the total says 430"):
+        whole(Server(ids=False, count=COUNTS["too big"]), listing())
+
+
+def test_rows_that_are_not_in_the_order_of_their_key_are_walked_by_id():
+    server = Server()
+    described = Listing("x", identity=lambda row: row.id, sort_key=lambda row: (row.key * 7) % 13, max_limit=50)
+    assert ids(whole(server, described)) == everything(server)
+
+
+def test_rows_that_leave_the_order_later_raise_and_the_next_walk_goes_by_id():
+    described = Listing("x", identity=lambda row: row.id, sort_key=lambda row: min(row.key, 100 - row.key % 3))
+    memory = WalkMemory()
+    with pytest.raises(PaginationError, match="not in the order"):
+        whole(Server(descending=False), described, 25, memory)
+    assert memory.unordered == {"x"}
+    server = Server(descending=False)
+    assert ids(whole(server, described, 25, memory)) == everything(server)
+
+
+@pytest.mark.parametrize("odd", [None, "no number"])
+def test_a_key_that_is_missing_or_of_another_kind(odd):
+    def key(row):
+        return odd if row.id == 5 else row.key
+
+    described = Listing("x", identity=lambda row: row.id, sort_key=key)
+    assert len(whole(Server(rows=10), described)) == 10
+    with pytest.raises(PaginationError, match="sort key"):
+        whole(Server(), described)
+
+
+def test_an_id_that_is_missing_in_the_middle():
+    described = Listing("x", identity=lambda row: None if row.id == 200 else row.id)
+    with pytest.raises(PaginationError, match="without an id"):
+        whole(Server(), described)
+
+
+def test_a_row_twice_in_one_page_is_given_once():
+    batch = Batch([Row(1, 1), Row(1, 1), Row(2, 2)], 3)
+    walk = Walk(listing(), WalkMemory(), 25, 0)
+    step = walk.feed(walk.next(), batch)
+    assert ids(step.rows) == [1, 2]
+
+
+def test_quiet_walks_take_no_more_requests_than_overlapping_pages_need():
+    server = Server(rows=10_000, descending=False)
+    whole(server, listing(disputed=False, largest=500), None)
+    assert server.calls == 21  # 500 rows, then 498 new ones each
+    paged = Server(rows=10_000)
+    whole(paged, listing(disputed=False), 25)
+    assert paged.calls == 401  # 25 new ones each, and one more because the last page was full
