@@ -47,7 +47,7 @@ class Refill(Enum):
     GRADUAL = "gradual"  # one by one, as old requests leave a sliding window
 
 
-@frozen(eq=False, repr=False)
+@frozen
 class Reading:
     """The quota headers of one answer: requests, requests, seconds."""
 
