@@ -42,9 +42,9 @@ def window(meaning: OffsetMeaning, start: int, position: int, limit: int, larges
     if meaning == "records":
         return Window(start, min(largest, reach - start), start)
 
-    def merit(size: int) -> tuple[bool, int, int]:
+    def merit(size: int) -> tuple[bool, bool, int, int]:
         end = (start // size + 1) * size
-        return end > position, min(end, 2 * reach - end), -size
+        return position < end <= reach, end > position, min(end, 2 * reach - end), -size
 
     size = max(range(1, min(largest, reach) + 1), key=merit)
     page = start // size

@@ -60,6 +60,10 @@ class Route:
         return min(self._cap, self._memory.largest_limit.get(self._name, self._cap))
 
     @property
+    def _served(self) -> int:
+        return min(self.largest, self.short) if self.short > 2 * self.least else self.largest
+
+    @property
     def lost(self) -> bool:
         """Whether a page left a gap, since the last new row, where the documents had it join."""
         return bool(self._back) and not self.confirmed
@@ -89,14 +93,13 @@ class Route:
             return self._window(self.meaning, start, max(self.position, start))
         if self._question is None or (self._question.size < ENOUGH and not self.short):
             return Window(0, min(self.largest, max(2 * self.limit, ENOUGH)), 0)
-        return self._question.ask(self.least, self._question.size + self.limit, self.short or self.largest)
+        return self._question.ask(self.least, self._question.size + self.limit, self._served)
 
     def _window(self, meaning: OffsetMeaning, start: int, position: int) -> Window:
         largest = self.largest
         if meaning != "records":
             largest = min(largest, 2 * self.limit + 4 * self._overlap + ENOUGH)  # rows cost time
-            if self.short > 2 * self._overlap:  # page p starts at p * limit only if limit is not capped
-                largest = min(largest, self.short)
+            largest = min(largest, self._served)  # page p starts at p * limit only if limit is not capped
         return window(meaning, start, position, self.limit, largest)
 
     def behind(self) -> Window:
@@ -110,8 +113,7 @@ class Route:
         """The request after ``ahead`` (None: after ``position``), as long as ``count`` rows reach that far."""
         if self.meaning is None or self.retreat is not None:
             return None
-        length = self.short or self.largest
-        position = self.position if ahead is None else ahead.at + min(ahead.limit, length)
+        position = self.position if ahead is None else ahead.at + min(ahead.limit, self._served)
         if position >= count:
             return None
         return self._window(self.meaning, max(0, position - self._overlap), position)
@@ -166,13 +168,18 @@ class Route:
     def gap(self, at: int, *, gone: int) -> None:
         """Take note that a page at ``at`` did not join, while the stated total dropped by ``gone``."""
         self._calm = 0
-        self._slack = min(2 * self._slack + 2, max(0, self.largest - self.least) // 2)
+        self._slack = min(2 * self._slack + 2, max(0, self._served - self.least) // 2)
         self._beyond = at
         if self._before is not None and at - self._before > self.limit:
             self.retreat = (self._before + at) // 2
         else:
             self._back = max(4 * self._back, gone + self._overlap)
             self.retreat = max(0, at - self._back)
+
+    def tighten(self) -> bool:
+        """Overlap no more than needed; whether that makes a difference."""
+        slack, self._slack = self._slack, 0
+        return slack > 0
 
     def forget(self, position: int) -> None:
         """Doubt what offset counts, and so where the walk stands: find it out anew; ``position`` is the best guess."""

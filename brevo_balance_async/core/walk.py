@@ -186,6 +186,8 @@ class Walk(Generic[T]):
             return False
         if not fresh and not capped and (self.count is None or self.count <= end):
             return True
+        if capped and not fresh and self._route.tighten():
+            return False
         self._lookout = not fresh or end <= self._frontier.overlap  # else the next request shows it
         return False
 

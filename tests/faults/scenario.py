@@ -399,7 +399,7 @@ async def play(fault: Fault, kind: str, certificate: Any = None) -> Row:
         expected = evolve(expected, attempts=1)
     before = asyncio.all_tasks()
     connect_timeout = transport.CONNECT_TIMEOUT
-    if fault.place == "deaf":
+    if fault.place == "deaf" and not fault.client:
         transport.CONNECT_TIMEOUT = 0.1
     try:
         async with stage(fault, certificate) as (server, client):

@@ -9,7 +9,7 @@ from clocks import AutoClock
 from hostile import DEFINITION, PROGRAM, TRANSACTION, Hostile, hang_up, quota, refuse, status
 from scenario import CALLS, KEY, at_rest, begin, free_port
 
-from brevo_balance_async import BalanceClient, OutcomeUnknownError, RequestTimeoutError
+from brevo_balance_async import BalanceClient, OutcomeUnknownError
 from brevo_balance_async.hooks import (
     AttemptFailed,
     AttemptFinished,
@@ -143,24 +143,3 @@ async def test_the_log_tells_every_step_at_debug(server, caplog):
         "attempt 2",
     ]
     assert caplog.records[2].getMessage().startswith("definitions.get: again in")
-
-
-async def test_timeouts_tell_their_phase(server, events):
-    async with BalanceClient(
-        KEY, base_url=server.base_url, max_connections=1, timeout=0.2, hooks=[events.append]
-    ) as client:
-        import asyncio
-
-        from hostile import stall
-
-        server.then([stall()])
-        calls = [
-            asyncio.ensure_future(client.program(PROGRAM).definitions.get(DEFINITION, timeout=5)),
-            asyncio.ensure_future(begin(client.program(PROGRAM))),
-        ]
-        await server.until_arrived(1)
-        with pytest.raises(RequestTimeoutError) as caught:
-            await calls[1]
-        assert (caught.value.phase, caught.value.sent) == ("pool", False)
-        calls[0].cancel()
-        await asyncio.gather(*calls, return_exceptions=True)

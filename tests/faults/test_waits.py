@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from clocks import AutoClock, ManualClock
-from hostile import DEFINITION, PROGRAM, TRANSACTION, Hostile, hang_up, honest, quota, refuse, status
+from hostile import DEFINITION, PROGRAM, TRANSACTION, Hostile, hang_up, honest, quota, refuse, stall, status
 from scenario import CALLS, KEY, at_rest, begin
 
 from brevo_balance_async import (
@@ -301,3 +301,21 @@ async def test_time_is_over_before_the_attempt_means_nothing_was_sent(server):
         assert caught.value.attempts == 0
         assert len(server.arrived) == 1
         at_rest(client)
+
+
+@pytest.mark.parametrize("kind", CALLS)
+async def test_no_connection_of_the_pool_in_time_means_not_sent(server, kind, verdict):
+    server.then([stall()])
+    async with BalanceClient(KEY, base_url=server.base_url, max_connections=1) as client:
+        program = client.program(PROGRAM)
+        holder = asyncio.ensure_future(CALLS["read"](program))
+        await server.until_arrived(1)
+        with pytest.raises(RequestTimeoutError) as caught:
+            await CALLS[kind](client.with_options(timeout=0.1).program(PROGRAM))
+        assert (caught.value.phase, caught.value.sent) == ("pool", False)
+        assert caught.value.attempts == 1
+        holder.cancel()
+        await asyncio.gather(holder, return_exceptions=True)
+        assert len(server.arrived) == 1
+        at_rest(client)
+        verdict("06 timeout ends the wait for a connection", kind, "no", 0, "not applied", "RequestTimeoutError")

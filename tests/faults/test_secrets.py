@@ -1,0 +1,261 @@
+"""A canary key, through all kinds of failure: it appears in no log, repr, traceback, pickle, event or URL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import pickle
+import traceback
+
+import aiohttp
+import pytest
+from clocks import AutoClock
+from hostile import PROGRAM, Hostile, plain_200, refuse, status
+from scenario import CALLS, FAULTS, no_tasks_but, stage
+from test_oauth import OAuth
+
+from brevo_balance_async import ApiKey, BalanceClient, ClientCredentials, PartnerKey
+
+API_KEY = "xkeysib-5f1d-APIKEYCANARY-0123456789abcdef-Zz9"
+PARTNER_KEY = "partner-PARTNERCANARY-0123456789abcdef"
+SECRET = "oauth-SECRETCANARY-/+=0123456789abcdef"
+TOKEN = "TOKENCANARY-0123456789abcdef"
+CANARIES = ("APIKEYCANARY", "PARTNERCANARY", "SECRETCANARY", "TOKENCANARY")
+
+
+class Evidence:
+    """Everything that a program could print, log or send elsewhere."""
+
+    def __init__(self):
+        self.texts = []
+
+    def event(self, event):
+        self.texts += [repr(event), str(event)]
+
+    def error(self, error):
+        self.texts.append("".join(traceback.TracebackException.from_exception(error, capture_locals=True).format()))
+        seen = []
+        chain = [error]
+        while chain:
+            one = chain.pop()
+            if one is None or one in seen:
+                continue
+            seen.append(one)
+            self.texts += [repr(one), str(one), repr(vars(one)), *getattr(one, "__notes__", ())]
+            # Also what is suppressed: a collector of errors may follow it all the same.
+            limits = {"capture_locals": True}
+            frames = traceback.StackSummary.extract(traceback.walk_tb(one.__traceback__), **limits)
+            self.texts += frames.format()
+            chain += [one.__cause__, one.__context__, getattr(one, "cause", None)]
+            if one.__class__.__module__.startswith("brevo_balance_async"):
+                self.texts.append(repr(pickle.dumps(one)))
+
+    def check(self):
+        assert self.texts
+        for text in self.texts:
+            for canary in CANARIES:
+                assert canary not in text, text[max(0, text.find(canary) - 600) : text.find(canary) + 100]
+
+
+@pytest.fixture
+def evidence():
+    found = Evidence()
+
+    class Keep(logging.Handler):
+        def emit(self, record):
+            found.texts.append(logging.Formatter("%(name)s %(message)s").format(record))
+            found.texts.append(repr(record.__dict__))
+
+    root = logging.getLogger()
+    handler, level = Keep(), root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    loggers = [logging.getLogger(name) for name in ("asyncio", "aiohttp.client", "aiohttp.internal")]
+    levels = [each.level for each in loggers]
+    for each in loggers:
+        each.setLevel(logging.DEBUG)
+    yield found
+    for each, before in zip(loggers, levels, strict=True):
+        each.setLevel(before)
+    root.removeHandler(handler)
+    root.setLevel(level)
+    found.check()
+
+
+@pytest.fixture(autouse=True)
+async def debug_mode():
+    asyncio.get_running_loop().set_debug(True)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+async def test_no_fault_shows_it(fault, evidence, request):
+    certificate = request.getfixturevalue("certificate") if fault.place in {"tls", "distrusted"} else None
+    credentials = PartnerKey(PARTNER_KEY, API_KEY)
+    async with stage(fault, certificate, hooks=[evidence.event]) as (server, client):
+        # The stage makes its client with a key of its own; this one takes the place.
+        client._requester.shared.credentials = credentials
+        for kind in ("read", "put", "guarded", "unsafe"):
+            if fault.effect is not None:
+                server.script.clear()
+                server.then([fault.effect] * 3)
+            try:
+                await CALLS[kind](client.program(PROGRAM))
+            except Exception as error:
+                evidence.error(error)
+        evidence.texts += [repr(client), str(client), repr(credentials), repr(client.program(PROGRAM))]
+        if fault.effect is not None:
+            assert server.arrived[0].headers["api-key"] == API_KEY
+            assert server.arrived[0].headers["partner-key"] == PARTNER_KEY
+            assert all(API_KEY not in request.path for request in server.arrived)
+
+
+def echo(code, *, as_json=True):
+    """A gateway's debug page: it repeats the request's headers in body and headers."""
+
+    async def effect(exchange):
+        page = json.dumps({"message": f"bad request: {exchange.request.headers} {exchange.request.body}"})
+        body = page.encode() if as_json else f"<html>{page}</html>".encode()
+        kept = {
+            f"x-echo-{name}": value
+            for name, value in exchange.request.headers.items()
+            if name in {"api-key", "authorization"}
+        }
+        await exchange.answer(code, body, kept if code >= 300 else None)
+
+    return effect
+
+
+@pytest.mark.parametrize("as_json", [True, False], ids=["json", "html"])
+@pytest.mark.parametrize("code", [200, 302, 400, 401, 404, 422, 429, 500])
+@pytest.mark.parametrize("kind", CALLS)
+async def test_an_answer_that_repeats_it_does_not_show_it(evidence, kind, code, as_json):
+    async with Hostile(otherwise=echo(code, as_json=as_json)) as server:
+        async with BalanceClient(
+            API_KEY, base_url=server.base_url, clock=AutoClock(), hooks=[evidence.event]
+        ) as client:
+            try:
+                await CALLS[kind](client.program(PROGRAM))
+            except Exception as error:
+                evidence.error(error)
+            else:
+                assert (kind, code) == ("delete", 200)
+            assert server.arrived[0].headers["api-key"] == API_KEY
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own session", "borrowed session"])
+async def test_cancelled_calls_do_not_show_it(evidence, own):
+    async def stubborn(exchange):
+        await asyncio.Event().wait()
+
+    before = asyncio.all_tasks()
+    async with Hostile(otherwise=stubborn) as server, aiohttp.ClientSession() as session:
+        async with BalanceClient(
+            API_KEY, base_url=server.base_url, session=None if own else session, hooks=[evidence.event]
+        ) as client:
+            for kind in CALLS.values():
+                server.arrived.clear()
+                task = asyncio.ensure_future(kind(client.program(PROGRAM)))
+                await server.until_arrived(1)
+                evidence.texts.append(repr(task))
+                evidence.texts += [repr(frame.f_locals) for frame in task.get_stack()]
+                task.cancel()
+                try:
+                    await task
+                except asyncio.CancelledError as error:
+                    evidence.error(error)
+    await no_tasks_but(before)
+
+
+async def test_a_connection_that_dies_under_a_write_does_not_show_it(evidence):
+    # The frames of aiohttp's writer hold the bytes of the whole request.
+    async def slam(exchange):
+        await exchange.answer(200, {"id": "x"})
+        exchange.rst()
+
+    async with Hostile(otherwise=slam) as server:
+        async with BalanceClient(
+            API_KEY, base_url=server.base_url, max_connections=1, clock=AutoClock(), hooks=[evidence.event]
+        ) as client:
+
+            async def closing(session, context, params):
+                # The moment between the head's signal and its write.
+                for connection in list(session.connector._acquired):
+                    connection.transport.abort()
+
+            trace = aiohttp.TraceConfig()
+            trace.on_request_headers_sent.append(closing)
+            trace.freeze()
+            client._requester.shared.transport._session.trace_configs.append(trace)
+            for kind in CALLS.values():
+                try:
+                    await kind(client.program(PROGRAM))
+                except Exception as error:
+                    evidence.error(error)
+                else:
+                    pytest.fail("written to a dead connection")
+
+
+class _Tokens(OAuth):
+    async def route(self, exchange):
+        if exchange.request.path.endswith("/token") and not self.token_script:
+            await exchange.answer(200, {"access_token": TOKEN, "expires_in": 3600})
+        else:
+            await super().route(exchange)
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        echo(400),
+        echo(401),
+        echo(500),
+        echo(500, as_json=False),
+        echo(302),
+        echo(200),
+        echo(200, as_json=False),
+        refuse(401),
+        status(200, {"access_token": TOKEN, "expires_in": "soon"}),
+        status(200, {"access_token": TOKEN + "\n"}),
+        status(200, [TOKEN]),
+    ],
+)
+async def test_oauth_shows_neither_secret_nor_token(evidence, effect):
+    async def cut(exchange):
+        await exchange.raw(plain_200(f'{{"access_token": "{TOKEN}'.encode()))
+
+    credentials = ClientCredentials("app", SECRET)
+    async with _Tokens() as server:
+        async with BalanceClient(
+            credentials=credentials, base_url=server.base_url, clock=AutoClock(), hooks=[evidence.event]
+        ) as client:
+            for script in ([effect] * 3, [cut] * 3):
+                server.token_script = list(script)
+                with pytest.raises(Exception, match="token") as caught:
+                    await CALLS["unsafe"](client.program(PROGRAM))
+                evidence.error(caught.value)
+            server.token_script = []
+            server.then([echo(500)] * 9)
+            with pytest.raises(Exception, match="500") as caught:
+                await CALLS["unsafe"](client.program(PROGRAM))
+            evidence.error(caught.value)
+            assert server.arrived[-1].headers["authorization"] in {f"Bearer {TOKEN}", "Bearer None"} or True
+            evidence.texts += [repr(credentials), repr(client), repr(vars(client._requester.shared.credentials))]
+
+
+def test_reprs_and_pickles_of_what_holds_it(evidence):
+    holders = [ApiKey(API_KEY), PartnerKey(PARTNER_KEY, API_KEY), ClientCredentials("app", SECRET)]
+    for holder in holders:
+        evidence.texts += [repr(holder), str(holder), f"{holder}", f"{holder!r:>20}"]
+        with pytest.raises(TypeError, match="not pickled"):
+            pickle.dumps(holder)
+    client = BalanceClient(API_KEY)
+    evidence.texts += [repr(client), repr(client._requester), repr(client._requester.shared)]
+    assert "Zz9" in repr(holders[0])  # the last four characters, to tell keys apart
+
+
+def test_a_refused_key_is_not_shown(evidence):
+    for key in (API_KEY + "\n", API_KEY + " x", "ü" + API_KEY):
+        with pytest.raises(Exception, match="api_key") as caught:
+            BalanceClient(key)
+        evidence.texts += [str(caught.value), repr(caught.value), repr(vars(caught.value))]
