@@ -20,7 +20,7 @@ from attrs import define, field
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
 DEFINITION = "0197e3c2-0000-7000-8000-000000000001"
@@ -28,7 +28,7 @@ TRANSACTION = "0197e3c2-0000-7000-8000-00000000a001"
 REASONS = {200: "OK", 204: "No Content", 307: "Temporary Redirect", 429: "Too Many Requests"}
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Arrived:
     """One request as it came."""
 
@@ -50,7 +50,7 @@ class Arrived:
         return (meta or {}).get("reference") or f"{self.method} {self.path}"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Exchange:
     """One request and the means to mistreat it."""
 
@@ -101,9 +101,6 @@ class Exchange:
         self.writer.transport.abort()
 
 
-Effect = "Callable[[Exchange], Awaitable[None]]"
-
-
 def truth(request: Arrived, server: Hostile) -> tuple[int, Any]:
     """What an honest server would answer to a request that it has just applied."""
     path, body = request.path.split("?")[0], request.json or {}
@@ -133,12 +130,14 @@ def truth(request: Arrived, server: Hostile) -> tuple[int, Any]:
 async def honest(exchange: Exchange) -> None:
     """Apply and answer."""
     if not exchange.commit():
-        await exchange.answer(422, {"code": "invalid_state", "message": "the transaction is completed already"})
+        await exchange.answer(
+            422, {"code": "invalid_state", "message": "the transaction is completed already"}
+        )
         return
     await exchange.answer(*truth(exchange.request, exchange.server))
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Hostile:
     """``async with Hostile(effect, effect, otherwise=honest) as server``; ``server.base_url`` ends in /v3."""
 
@@ -238,7 +237,9 @@ class Hostile:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             request_line, *lines = head.rstrip().split("\r\n")
             method, path, _ = request_line.split(" ")
-            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+            headers = {
+                name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+            }
             body = await reader.readexactly(int(headers.get("content-length", "0")))
             served += 1
             at = asyncio.get_running_loop().time()

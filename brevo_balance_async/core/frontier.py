@@ -179,7 +179,9 @@ class ById(Generic[T]):
     def complaint(self, total: int | None, given: int, signs: Signs) -> str:
         """The number of rows has to be the total, which must not have dropped."""
         if signs.shrank or self._pushed:
-            return "rows went away or moved forward while they were walked, which can hide one that was missed"
+            return (
+                "rows went away or moved forward while they were walked, which can hide one that was missed"
+            )
         return "" if total in (None, given) else f"{given} rows came, and the total says {total}"
 
 

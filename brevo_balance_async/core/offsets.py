@@ -32,8 +32,7 @@ class Window:
 
 
 def window(meaning: OffsetMeaning, start: int, position: int, limit: int, largest: int) -> Window:
-    """The request that starts at ``start``, or as little before it as pages allow, and ends ``limit`` rows
-    behind ``position``, or as near to that as pages and the ``largest`` limit allow.
+    """The request for the rows from ``start`` to ``limit`` rows behind ``position``, or as near as it gets.
 
     With page numbers the page size is free between 1 and ``largest``: page p of size l starts at p * l, so some
     l makes the pages overlap by little.

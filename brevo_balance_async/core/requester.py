@@ -132,6 +132,9 @@ class _Call(Generic[T]):
     authorized: bool = False
     """They were there, so what failed is the attempt itself."""
     attempt: int = 0
+    """Requests made."""
+    tries: int = 0
+    """Attempts with those that got no further than the credentials."""
     doubt: BalanceError | None = None
     """The first attempt of a write that may have been applied."""
     refused: RateLimitedError | None = None
@@ -203,6 +206,7 @@ class Requester:
 
     async def _attempt(self, call: _Call[Any], options: Options) -> Response:
         shared = self.shared
+        call.tries += 1
         call.authorized = False
         call.headers = await self._authorize(call)
         call.authorized = True
@@ -338,9 +342,9 @@ class Requester:
             call.refused = error
             # An hour may end in several refusals; who waits as long as it takes is not counted out by them.
             return options.max_attempts == 1 or (
-                options.max_wait is not None and call.attempt >= options.max_attempts
+                options.max_wait is not None and call.tries >= options.max_attempts
             )
-        return call.attempt >= options.max_attempts or not self.shared.budget.take(self.shared.gate.limit)
+        return call.tries >= options.max_attempts or not self.shared.budget.take(self.shared.gate.limit)
 
     async def _waited(self, call: _Call[Any], error: BalanceError, options: Options) -> bool:
         """Wait before the next attempt; False if the wait asked for is longer than what is allowed."""
@@ -352,7 +356,7 @@ class Requester:
             and shared.gate.limit is not None
         ):
             return True  # the gate has read it too, and makes everybody wait in order
-        delay = shared.backoff.delay(max(1, call.attempt))
+        delay = shared.backoff.delay(call.tries)
         asked = _asked(error)
         if asked is not None:
             if options.max_wait is not None and asked > options.max_wait - call.waited:

@@ -176,10 +176,9 @@ class Route:
             self._back = max(4 * self._back, gone + self._overlap)
             self.retreat = max(0, at - self._back)
 
-    def tighten(self) -> bool:
-        """Overlap no more than needed; whether that makes a difference."""
-        slack, self._slack = self._slack, 0
-        return slack > 0
+    def tighten(self) -> None:
+        """Overlap no more than needed: the end is near, or pages are small."""
+        self._slack = 0
 
     def forget(self, position: int) -> None:
         """Doubt what offset counts, and so where the walk stands: find it out anew; ``position`` is the best guess."""

@@ -8,13 +8,15 @@ borrowed session was made without our signal, so there everything but a failure 
 from __future__ import annotations
 
 import asyncio
+import sys
+from base64 import b64encode
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
 from yarl import URL
 
 from brevo_balance_async._version import __version__
-from brevo_balance_async.config import MAX_BODY
+from brevo_balance_async.config import MAX_BODY, HeaderSecret
 from brevo_balance_async.core.protocol import Response
 from brevo_balance_async.errors import (
     BalanceError,
@@ -81,6 +83,30 @@ async def _send_once(request: ClientRequest, handler: aiohttp.ClientHandlerType)
         raise _HungUpError(str(error) or type(error).__name__) from error
 
 
+def _proxy(proxy: str | None) -> tuple[URL | None, dict[str, str] | None]:
+    """A proxy's address and headers. Its password is none of the address, which aiohttp shows in its errors."""
+    if proxy is None:
+        return None, None
+    try:
+        url = URL(proxy)
+    except (TypeError, ValueError):
+        raise InvalidRequestError("proxy", "is not a URL") from None
+    if url.user is None:
+        return url, None
+    pair = b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
+    return url.with_user(None), {"authorization": HeaderSecret(f"Basic {pair}")}  # aiohttp renames it
+
+
+def _forget_frames(error: BaseException | None, handled: BaseException | None) -> None:
+    """Take the frames off a foreign error: aiohttp's writer has the bytes of the request, keys and all, in them.
+
+    ``handled`` is what the caller was handling already; it stays whole.
+    """
+    while error is not None and error is not handled:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+
+
 class Transport:
     """Sends one request at a time, any number of them concurrently."""
 
@@ -102,7 +128,7 @@ class Transport:
         self._trace_configs = trace_configs
         self._max_connections = max_connections
         self._trust_env = trust_env
-        self._proxy = proxy
+        self._proxy, self._proxy_headers = _proxy(proxy)
         self._max_body = max_body
         ours = f"brevo-balance-async/{__version__}"
         agent = f"{user_agent} {ours}" if user_agent else ours
@@ -164,6 +190,7 @@ class Transport:
         if session is None or session.closed or self.closed:
             raise ClientStateError("the client, or the session handed to it, is closed; nothing was sent")
         progress.sent = self._borrowed is not None
+        handled = sys.exception()
         try:
             async with asyncio.timeout(None) as call:
                 self._calls.add(call)
@@ -182,6 +209,7 @@ class Transport:
                 raise self._ended(progress) from error
             if isinstance(error, RuntimeError):
                 raise
+            _forget_frames(error, handled)
             failure = self._translated(error, progress)
             progress.sent = getattr(failure, "sent", False)
             raise failure from error
@@ -205,6 +233,7 @@ class Transport:
             raise_for_status=False,
             auto_decompress=True,
             proxy=self._proxy,
+            proxy_headers=self._proxy_headers,
             skip_auto_headers=_NO_GUESSES if borrowed else None,
             trace_request_ctx=progress,
             middlewares=(_send_once,) if borrowed or request.method != "POST" else (),

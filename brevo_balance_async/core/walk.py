@@ -41,7 +41,8 @@ PATIENCE = 20
 """Answers in a row without a new row after which a walk gives up."""
 
 DOUBT = 6
-"""Answers in a row without a new row after which it asks anew what ``offset`` counts; twice that if it was seen."""
+"""Answers in a row without a new row after which it asks anew what ``offset`` counts; twice as many if that was
+proved by an earlier page."""
 
 
 @frozen
@@ -139,7 +140,9 @@ class Walk(Generic[T]):
             self._memory.unordered.add(self._listing.name)
             raise self._error(f"{exc}; the next walk will not rely on it") from None
         self._tick()
-        self._route.gap(asked.at if rows or self.count is None else min(asked.at, self.count), gone=max(0, gone))
+        self._route.gap(
+            asked.at if rows or self.count is None else min(asked.at, self.count), gone=max(0, gone)
+        )
         return None
 
     def _mark(self, row: T) -> object:
@@ -184,12 +187,12 @@ class Walk(Generic[T]):
             return True
         if length == 0:  # all rows went away, or the server does not answer any more
             return False
-        if not fresh and not capped and (self.count is None or self.count <= end):
-            return True
-        if capped and not fresh and self._route.tighten():
+        if fresh or capped:
+            self._route.tighten()
+            self._lookout = end <= self._frontier.overlap  # the next page would start at 0 as well
             return False
-        self._lookout = not fresh or end <= self._frontier.overlap  # else the next request shows it
-        return False
+        self._lookout = self.count is not None and self.count > end
+        return not self._lookout
 
     def _look(self, asked: Window, rows: Sequence[T]) -> None:
         self._lookout = False
@@ -206,7 +209,7 @@ class Walk(Generic[T]):
         self._idle += 1
         if self._idle >= PATIENCE:
             raise self._error(f"{PATIENCE} answers in a row brought nothing new")
-        if self._idle % (2 * DOUBT if self._route.confirmed else DOUBT) == 0:
+        if self._idle % (2 * DOUBT if self._listing.name in self._memory.offset_counts else DOUBT) == 0:
             self._route.forget(self._floor + self.given)
 
     def _finish(self) -> None:

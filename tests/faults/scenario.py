@@ -265,7 +265,8 @@ FAULTS = [
     _lost("26 200, corrupt gzip", raw(plain_200(b"notgz!", "content-encoding: gzip"))),
     _lost("26b 200, corrupt brotli", raw(plain_200(b"\xff" * 30, "content-encoding: br"))),
     _lost(
-        "26c 200, corrupt chunks", raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", then="fin")
+        "26c 200, corrupt chunks",
+        raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", then="fin"),
     ),
     _garbled("27 200 HTML", plain_200(b"<html>maintenance</html>", "content-type: text/html")),
     _garbled("27b 200 without a body", plain_200(b"")),
@@ -280,7 +281,12 @@ FAULTS = [
     Fault("33 302 elsewhere", ResponseError, BROKEN, status(302, headers={"location": "/v3/elsewhere"})),
     Fault("32 307 to itself", ResponseError, BROKEN, status(307, headers={"location": "/v3/again"})),
     Fault("408 after commit", ResponseError, UNCLEAR, status(408)),
-    Fault("409 after commit", ConflictError, BROKEN, status(409, {"code": "duplicate_request", "message": "dup"})),
+    Fault(
+        "409 after commit",
+        ConflictError,
+        BROKEN,
+        status(409, {"code": "duplicate_request", "message": "dup"}),
+    ),
     Fault("424", FailedDependencyError, {**BROKEN, "put": ONE}, status(424, {"message": "in use"})),
     Fault("425", ResponseError, NOT_SENT, refuse(425), commits=False),
     Fault("429 without headers", RateLimitedError, NOT_SENT, refuse(429), commits=False),

@@ -92,7 +92,14 @@ async def test_a_stray_200_is_never_believed_and_its_connection_is_closed(connec
         assert (await CALLS["read"](program)).id == DEFINITION
         assert server.connections == 2
         at_rest(client)
-        verdict("35 stray 200 on a pooled connection", kind, "yes", server.writes, "not believed", caught.type.__name__)
+        verdict(
+            "35 stray 200 on a pooled connection",
+            kind,
+            "yes",
+            server.writes,
+            "not believed",
+            caught.type.__name__,
+        )
 
 
 async def test_strays_by_the_hundred_credit_nobody_twice(connect):
@@ -237,6 +244,28 @@ async def test_a_refusal_with_a_long_text_is_still_a_refusal(connect):
         client = await connect(server)
         with pytest.raises(UnprocessableError, match="field amount is wrong"):
             await begin(client.program(PROGRAM))
+
+
+class Broken(aiohttp.TCPConnector):
+    """Fails in plain Python, so that what its caller handles becomes the context of the failure."""
+
+    async def connect(self, *_, **__):
+        raise aiohttp.ClientConnectionError("broken")
+
+
+async def test_a_failure_in_an_except_block_leaves_what_is_handled_there_whole():
+    async with (
+        Broken() as connector,
+        BalanceClient(KEY, connector=connector, clock=AutoClock()) as client,
+    ):
+        try:
+            raise LookupError
+        except LookupError as error:
+            mine = error
+            with pytest.raises(TransportError) as caught:
+                await CALLS["read"](client.program(PROGRAM))
+        assert caught.value.__cause__.__context__ is mine
+        assert mine.__traceback__ is not None
 
 
 def _chunked(body):

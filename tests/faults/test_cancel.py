@@ -70,7 +70,14 @@ async def test_while_the_answer_is_awaited(kind, place, events, verdict):
             at_rest(client)
             await CALLS["read"](client.program(PROGRAM))
             assert server.connections == 2  # half an answer is no connection to use again
-            verdict(f"30 cancelled, {place} awaited", kind, "yes", server.writes, "hook: outcome unknown" if kind in WRITES_ONCE else "-", "CancelledError")
+            verdict(
+                f"30 cancelled, {place} awaited",
+                kind,
+                "yes",
+                server.writes,
+                "hook: outcome unknown" if kind in WRITES_ONCE else "-",
+                "CancelledError",
+            )
     await no_tasks_but(before)
 
 
@@ -108,7 +115,9 @@ async def test_while_queued_for_a_connection(kind, events, verdict):
             await behind  # whoever queued after it is served
             assert server.applied == {"behind": 1}
             at_rest(client)
-            verdict("28 cancelled, queued for a connection", kind, "no", 0, "nothing to tell", "CancelledError")
+            verdict(
+                "28 cancelled, queued for a connection", kind, "no", 0, "nothing to tell", "CancelledError"
+            )
 
 
 @pytest.mark.parametrize("kind", CALLS)
@@ -145,7 +154,14 @@ async def test_in_backoff(kind, events, verdict):
             _told(events, kind, sent=True)  # the attempt before the wait may have been applied
             at_rest(client)
             await CALLS["read"](client.program(PROGRAM))
-            verdict("cancelled, in backoff after FIN", kind, "yes", server.writes, "hook: outcome unknown" if kind == "guarded" else "-", "CancelledError")
+            verdict(
+                "cancelled, in backoff after FIN",
+                kind,
+                "yes",
+                server.writes,
+                "hook: outcome unknown" if kind == "guarded" else "-",
+                "CancelledError",
+            )
 
 
 async def test_in_backoff_after_a_429_nothing_was_applied(events):
@@ -258,7 +274,9 @@ async def test_a_thousand_random_cancellations_leave_nothing_behind(verdict):
                 await begin(program, f"after{number}")
             assert max(count for key, count in server.applied.items() if key.startswith("r")) == 1
             assert unknown(events)
-            assert all(event.endpoint in {"transactions.begin", "transactions.complete"} for event in unknown(events))
+            assert all(
+                event.endpoint in {"transactions.begin", "transactions.complete"} for event in unknown(events)
+            )
             verdict("1,000 random cancellations", "all", "-", "once", "nothing leaks", "CancelledError")
         await server.until_closed()
     await no_tasks_but(before)

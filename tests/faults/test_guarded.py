@@ -32,7 +32,11 @@ from brevo_balance_async.hooks import OutcomeUnknown
 
 DRAFT = Transaction(id=TRANSACTION, contact_id=42, balance_definition_id=DEFINITION, status="draft")
 HOLD = {"balance_definition_id": DEFINITION, "contact_id": 42, "amount": "12.50"}
-OTHER_ROW = {"id": "0197e3c2-0000-7000-8000-00000000b002", "status": "completed", "createdAt": "2026-11-20T10:00:00Z"}
+OTHER_ROW = {
+    "id": "0197e3c2-0000-7000-8000-00000000b002",
+    "status": "completed",
+    "createdAt": "2026-11-20T10:00:00Z",
+}
 
 
 def record(status_word, transaction=TRANSACTION):
@@ -97,7 +101,14 @@ async def test_an_id_alone_cannot_be_settled(server, transactions, events, verb,
     assert caught.value.status == second
     assert [event.cancelled for event in events if isinstance(event, OutcomeUnknown)] == [False]
     assert paths(server) == [f"POST {verb}"] * 2
-    verdict(f"FIN after commit, then {second}", verb, "yes", server.writes, "unknown, 2 attempts", "OutcomeUnknownError")
+    verdict(
+        f"FIN after commit, then {second}",
+        verb,
+        "yes",
+        server.writes,
+        "unknown, 2 attempts",
+        "OutcomeUnknownError",
+    )
 
 
 @pytest.mark.parametrize("words", [("completed", "cancelled"), ("complete", "cancelled")], ids=["new", "old"])
@@ -126,7 +137,11 @@ async def test_history_may_show_another_end(server, transactions, word):
 
 @pytest.mark.parametrize(
     ("rows", "note"),
-    [([OTHER_ROW], "not in the history yet"), ([record("draft")], "a draft still"), ([record("pending")], "a draft still")],
+    [
+        ([OTHER_ROW], "not in the history yet"),
+        ([record("draft")], "a draft still"),
+        ([record("pending")], "a draft still"),
+    ],
     ids=["absent", "draft", "old word for draft"],
 )
 async def test_nothing_is_concluded_from_absence(server, transactions, rows, note):
@@ -236,7 +251,6 @@ async def test_hold_is_not_entered_when_its_begin_is_unclear(server, transaction
     assert len(server.arrived) == 1
 
 
-
 async def test_hold_completing_unclear_is_settled_by_history(server, transactions):
     hold = transactions.hold(**HOLD)
     async with hold as draft:
@@ -276,7 +290,9 @@ async def test_hold_cancelling_unclear_is_settled_by_history(server, transaction
     assert hold.result.status == "cancelled"
 
 
-@pytest.mark.parametrize("effects", [[hang_up(commit=True)] * 3, [refuse(422)], [refuse(404)]], ids=["FIN", "422", "404"])
+@pytest.mark.parametrize(
+    "effects", [[hang_up(commit=True)] * 3, [refuse(422)], [refuse(404)]], ids=["FIN", "422", "404"]
+)
 async def test_hold_that_may_be_left_behind_says_so_on_the_blocks_exception(server, transactions, effects):
     with pytest.raises(BlockError) as caught:
         async with transactions.hold(**HOLD) as draft:

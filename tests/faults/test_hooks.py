@@ -33,7 +33,9 @@ def events():
 
 @pytest.fixture
 async def client(server, events):
-    async with BalanceClient(KEY, base_url=server.base_url, clock=AutoClock(), hooks=[events.append]) as client:
+    async with BalanceClient(
+        KEY, base_url=server.base_url, clock=AutoClock(), hooks=[events.append]
+    ) as client:
         yield client
         at_rest(client)
 

@@ -2,8 +2,58 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
-from scenario import CALLS, FAULTS, play
+from clocks import AutoClock
+from hostile import DEFINITION, PROGRAM, TRANSACTION, Hostile, hang_up, refuse, status
+from scenario import CALLS, FAULTS, KEY, at_rest, begin, play
+
+from brevo_balance_async import BalanceClient, FailedDependencyError, OutcomeUnknownError, TransportError
+
+LIMIT = {
+    "constraint_type": "transaction",
+    "transaction_type": "credit",
+    "duration_unit": "day",
+    "duration_value": 1,
+    "value": 5,
+}
+UNSAFE = {
+    "transactions.begin": begin,
+    "transactions.create_order": lambda program: program.transactions.create_order(
+        balance_definition_id=DEFINITION,
+        contact_id=42,
+        amount=1,
+        due_at=datetime.now(UTC) + timedelta(days=1),
+        source="user",
+    ),
+    "definitions.create": lambda program: program.definitions.create(name="Points", unit="POINTS"),
+    "limits.create": lambda program: program.limits.create(DEFINITION, **LIMIT),
+    "balances.create": lambda program: program.balances.create(42, balance_definition_id=DEFINITION),
+}
+HARMLESS = {
+    "definitions.update": lambda program: program.definitions.update(
+        DEFINITION, name="Points", unit="POINTS"
+    ),
+    "definitions.delete": lambda program: program.definitions.delete(DEFINITION),
+    "limits.update": lambda program: program.limits.update(DEFINITION, TRANSACTION, **LIMIT),
+    "limits.delete": lambda program: program.limits.delete(DEFINITION, TRANSACTION),
+    "definitions.get": lambda program: program.definitions.get(DEFINITION),
+    "limits.get": lambda program: program.limits.get(DEFINITION, TRANSACTION),
+    "definitions.list": lambda program: program.definitions.list().collect(),
+    "balances.get": lambda program: program.balances.get(42),
+    "balances.list": lambda program: program.balances.list(DEFINITION).collect(),
+    "balances.list_active": lambda program: program.balances.list_active(
+        contact_id=42, balance_definition_id=DEFINITION
+    ).collect(),
+    "history.list": lambda program: program.history.list(
+        contact_id=42, balance_definition_id=DEFINITION
+    ).collect(),
+}
+GUARDED = {
+    "transactions.complete": lambda program: program.transactions.complete(TRANSACTION),
+    "transactions.cancel": lambda program: program.transactions.cancel(TRANSACTION),
+}
 
 
 @pytest.mark.parametrize("kind", CALLS)
@@ -12,3 +62,58 @@ async def test_fault(fault, kind, request, verdict):
     certificate = request.getfixturevalue("certificate") if fault.place in {"tls", "distrusted"} else None
     row = await play(fault, kind, certificate)
     verdict(fault.name, kind, row.sent, row.applied, row.verdict, row.error)
+
+
+@pytest.fixture
+async def server():
+    async with Hostile() as server:
+        yield server
+
+
+@pytest.fixture
+async def client(server):
+    async with BalanceClient(KEY, base_url=server.base_url, clock=AutoClock()) as client:
+        yield client
+        at_rest(client)
+
+
+@pytest.mark.parametrize("operation", UNSAFE)
+@pytest.mark.parametrize("effect", [hang_up(commit=True), status(502)], ids=["FIN", "502"])
+async def test_what_happens_twice_is_sent_once(server, client, operation, effect):
+    server.then([effect])
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await UNSAFE[operation](client.program(PROGRAM))
+    assert caught.value.endpoint == operation
+    assert len(server.arrived) == server.writes == 1
+
+
+@pytest.mark.parametrize("operation", [*HARMLESS, *GUARDED])
+@pytest.mark.parametrize("effect", [hang_up(commit=True), status(502)], ids=["FIN", "502"])
+async def test_everything_else_is_asked_three_times(server, client, operation, effect):
+    server.then([effect] * 3)
+    wanted = OutcomeUnknownError if operation in GUARDED else Exception
+    with pytest.raises(wanted) as caught:
+        await {**HARMLESS, **GUARDED}[operation](client.program(PROGRAM))
+    assert caught.value.endpoint == operation
+    assert caught.value.attempts == len(server.arrived) == 3
+
+
+def test_every_operation_is_among_them():
+    assert len(UNSAFE) + len(HARMLESS) + len(GUARDED) == 18
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST", "PATCH"])
+async def test_free_requests_take_the_class_of_their_method(server, client, method):
+    server.then([hang_up(commit=True)] * 3)
+    unsafe = method in {"POST", "PATCH"}
+    with pytest.raises(OutcomeUnknownError if unsafe else TransportError):
+        await client.request(method, "/loyalty/elsewhere", json={"a": 1})
+    assert len(server.arrived) == (1 if unsafe else 3)
+
+
+async def test_424_on_creating_a_limit_is_a_refusal(server, client, verdict):
+    server.then([refuse(424)])
+    with pytest.raises(FailedDependencyError) as caught:
+        await UNSAFE["limits.create"](client.program(PROGRAM))
+    assert caught.value.attempts == 1
+    verdict("18 424 on creating a limit", "unsafe", "yes", 0, "not applied", "FailedDependencyError")

@@ -7,7 +7,19 @@ from urllib.parse import parse_qs
 
 import pytest
 from clocks import AutoClock, ManualClock
-from hostile import DEFINITION, PROGRAM, TRANSACTION, Hostile, hang_up, honest, plain_200, quota, refuse, stall, status
+from hostile import (
+    DEFINITION,
+    PROGRAM,
+    TRANSACTION,
+    Hostile,
+    hang_up,
+    honest,
+    plain_200,
+    quota,
+    refuse,
+    stall,
+    status,
+)
 from scenario import CALLS, at_rest, begin
 
 from brevo_balance_async import (
@@ -53,7 +65,11 @@ class OAuth(Hostile):
                 await self.token_script.pop(0)(exchange)
                 return
             self.tokens += 1
-            body = {"access_token": f"token-canary-{self.tokens:04d}", "expires_in": self.life, "token_type": "Bearer"}
+            body = {
+                "access_token": f"token-canary-{self.tokens:04d}",
+                "expires_in": self.life,
+                "token_type": "Bearer",
+            }
             await exchange.answer(200, body)
         elif exchange.request.headers.get("authorization") in self.stale:
             await refuse(401, "token expired")(exchange)
@@ -276,7 +292,7 @@ async def test_a_401_whose_renewal_fails_keeps_the_doubt_of_a_guarded_write(serv
 
 @pytest.mark.parametrize("url", ["http://login.example.com/token", "ftp://127.0.0.1/token", "nonsense"])
 def test_a_token_url_that_would_show_the_secret_is_refused(url):
-    with pytest.raises(InvalidRequestError, match="^token_url"):
+    with pytest.raises(InvalidRequestError, match=r"^token_url"):
         BalanceClient(credentials=ClientCredentials("app", SECRET, token_url=url))
 
 
@@ -310,7 +326,7 @@ async def test_custom_credentials_may_renew_themselves_after_a_401():
 async def test_a_header_that_cannot_be_sent_is_refused_before_anything_is(value):
     async with Hostile() as server:
         async with BalanceClient(credentials=Custom({"api-key": value}), base_url=server.base_url) as client:
-            with pytest.raises(InvalidRequestError, match="^transactions.begin: credentials"):
+            with pytest.raises(InvalidRequestError, match=r"^transactions\.begin: credentials"):
                 await begin(client.program(PROGRAM))
             at_rest(client)
         assert server.arrived == []

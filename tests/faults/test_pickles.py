@@ -74,7 +74,8 @@ def example(kind):
 def facts(error):
     """All that an error carries, with errors in it told by their own facts."""
     attributes = {
-        name: facts(value) if isinstance(value, BalanceError) else value for name, value in vars(error).items()
+        name: facts(value) if isinstance(value, BalanceError) else value
+        for name, value in vars(error).items()
     }
     return type(error), error.args, attributes, str(error), repr(error)
 

@@ -43,9 +43,7 @@ async def test_one_client_span_for_each_attempt(spans):
 
 
 async def test_attempts_that_never_connect_have_a_span_too(spans):
-    async with BalanceClient(
-        KEY, base_url=f"http://127.0.0.1:{free_port()}/v3", clock=AutoClock()
-    ) as client:
+    async with BalanceClient(KEY, base_url=f"http://127.0.0.1:{free_port()}/v3", clock=AutoClock()) as client:
         with pytest.raises(ConnectFailedError):
             await begin(client.program(PROGRAM))
     assert len(spans.get_finished_spans()) == 3

@@ -60,7 +60,9 @@ async def test_429_beyond_max_wait_fails_at_once_for_this_and_the_next_callers(s
         assert server.writes == 0
         assert (client.quota.limit, client.quota.remaining) == (600, 0)
         at_rest(client)
-        verdict("20 429 reset 30, max_wait 1", kind, "yes", 0, "not applied, fails at once", "RateLimitedError")
+        verdict(
+            "20 429 reset 30, max_wait 1", kind, "yes", 0, "not applied, fails at once", "RateLimitedError"
+        )
 
 
 async def test_429_within_max_wait_is_waited_out_and_not_shortened(server, verdict):
@@ -123,7 +125,15 @@ async def test_a_429_that_says_nonsense_is_backed_off_from(server, reset, verdic
         {"x-sib-ratelimit-limit": "600"},
         {"date": "Mon, 23 Nov 2020 10:00:00 GMT"},
     ],
-    ids=["none", "remaining abc", "limit abc", "remaining -5", "remaining huge", "limit only", "clock years off"],
+    ids=[
+        "none",
+        "remaining abc",
+        "limit abc",
+        "remaining -5",
+        "remaining huge",
+        "limit only",
+        "clock years off",
+    ],
 )
 async def test_strange_headers_on_success_break_nothing(server, headers):
     server.headers = headers
@@ -148,7 +158,9 @@ async def test_429_with_retry_after_alone_is_obeyed_or_refused(server):
         assert caught.value.attempts == 1
 
 
-@pytest.mark.parametrize(("said", "least"), [("4", 4), ("nan", 0), ("inf", 0), ("-3", 0), ("Wed, 21 Oct 2026", 0)])
+@pytest.mark.parametrize(
+    ("said", "least"), [("4", 4), ("nan", 0), ("inf", 0), ("-3", 0), ("Wed, 21 Oct 2026", 0)]
+)
 async def test_retry_after_on_503_says_when_and_nonsense_is_no_wait(server, said, least):
     server.then([status(503, headers={"retry-after": said})])
     clock = AutoClock()
@@ -183,7 +195,9 @@ async def test_backoff_doubles_up_to_a_bound_with_full_jitter(server):
 async def test_the_deadline_covers_all_attempts_and_waits(server):
     server.otherwise = status(500)
     clock = AutoClock()
-    async with BalanceClient(KEY, base_url=server.base_url, max_attempts=50, timeout=10, clock=clock) as client:
+    async with BalanceClient(
+        KEY, base_url=server.base_url, max_attempts=50, timeout=10, clock=clock
+    ) as client:
         client._requester.shared.backoff = Backoff(random=lambda: 1.0)
         with pytest.raises(ServerError) as caught:
             await CALLS["read"](client.program(PROGRAM))
@@ -225,7 +239,9 @@ async def test_the_retry_budget_ends_retries_and_successes_refill_it(server, ver
         with pytest.raises(ServerError) as caught:
             await CALLS["read"](program)
         assert caught.value.attempts == 2  # ten successes gave one retry back
-        verdict("64 retry budget used up by 5xx", "read", "yes", 0, "fails at the first attempt", "ServerError")
+        verdict(
+            "64 retry budget used up by 5xx", "read", "yes", 0, "fails at the first attempt", "ServerError"
+        )
 
 
 async def test_the_budget_grows_with_the_accounts_limit(server):
@@ -283,7 +299,9 @@ async def test_a_server_that_comes_back_gets_the_credit_once(verdict):
         await call
         assert server.applied == {"r1": 1}
     await server.__aexit__()
-    verdict("01 refused, then the server returns", "unsafe", "no", 1, "not applied, tried again, applied", "-")
+    verdict(
+        "01 refused, then the server returns", "unsafe", "no", 1, "not applied, tried again, applied", "-"
+    )
 
 
 async def test_time_is_over_before_the_attempt_means_nothing_was_sent(server):
@@ -318,4 +336,6 @@ async def test_no_connection_of_the_pool_in_time_means_not_sent(server, kind, ve
         await asyncio.gather(holder, return_exceptions=True)
         assert len(server.arrived) == 1
         at_rest(client)
-        verdict("06 timeout ends the wait for a connection", kind, "no", 0, "not applied", "RequestTimeoutError")
+        verdict(
+            "06 timeout ends the wait for a connection", kind, "no", 0, "not applied", "RequestTimeoutError"
+        )

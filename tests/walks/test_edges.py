@@ -274,12 +274,16 @@ def test_rows_without_an_id_and_a_total_that_does_not_fit():
 
 def test_rows_that_are_not_in_the_order_of_their_key_are_walked_by_id():
     server = Server()
-    described = Listing("x", identity=lambda row: row.id, sort_key=lambda row: (row.key * 7) % 13, max_limit=50)
+    described = Listing(
+        "x", identity=lambda row: row.id, sort_key=lambda row: (row.key * 7) % 13, max_limit=50
+    )
     assert ids(whole(server, described)) == everything(server)
 
 
 def test_rows_that_leave_the_order_later_raise_and_the_next_walk_goes_by_id():
-    described = Listing("x", identity=lambda row: row.id, sort_key=lambda row: min(row.key, 100 - row.key % 3))
+    described = Listing(
+        "x", identity=lambda row: row.id, sort_key=lambda row: min(row.key, 100 - row.key % 3)
+    )
     memory = WalkMemory()
     with pytest.raises(PaginationError, match="not in the order"):
         whole(Server(descending=False), described, 25, memory)
@@ -288,15 +292,19 @@ def test_rows_that_leave_the_order_later_raise_and_the_next_walk_goes_by_id():
     assert ids(whole(server, described, 25, memory)) == everything(server)
 
 
+@pytest.mark.parametrize("at", [5, 27, 377])
 @pytest.mark.parametrize("odd", [None, "no number"])
-def test_a_key_that_is_missing_or_of_another_kind(odd):
-    def key(row):
-        return odd if row.id == 5 else row.key
+def test_a_key_that_is_missing_or_of_another_kind(odd, at):
+    server = Server()
+
+    def key(row):  # row 377 is on the first page, and the first row of the second
+        return odd if row.id == at and server.calls > 1 else row.key
 
     described = Listing("x", identity=lambda row: row.id, sort_key=key)
     assert len(whole(Server(rows=10), described)) == 10
+    assert len(whole(Server(), described, 25, WalkMemory(unordered={"x"}))) == 400
     with pytest.raises(PaginationError, match="sort key"):
-        whole(Server(), described)
+        whole(server, described, 25, WalkMemory())
 
 
 def test_an_id_that_is_missing_in_the_middle():
@@ -319,3 +327,17 @@ def test_quiet_walks_take_no_more_requests_than_overlapping_pages_need():
     paged = Server(rows=10_000)
     whole(paged, listing(disputed=False), 25)
     assert paged.calls == 401  # 25 new ones each, and one more because the last page was full
+
+
+@pytest.mark.parametrize("odd", [None, "no number"])
+def test_a_first_page_without_all_keys_is_walked_by_id(odd):
+    server = Server()
+    described = Listing(
+        "x", identity=lambda row: row.id, sort_key=lambda row: odd if row.id == 390 else row.key
+    )
+    assert ids(whole(server, described)) == everything(server)
+
+
+def test_rows_without_an_id_and_a_total_that_changes():
+    with pytest.raises(PaginationError, match="total changed"):
+        whole(Server(ids=False, inserts=1, descending=False), listing())

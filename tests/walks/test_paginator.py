@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 from walks import MEANINGS, Row, Server, listing, million
 
-from brevo_balance_async.errors import InvalidRequestError, PaginationError, ServerError
+from brevo_balance_async.errors import InvalidRequestError, PaginationError, ServerError, UnprocessableError
 from brevo_balance_async.pagination import Batch, Paginator, WalkMemory
 
 
@@ -199,6 +199,11 @@ async def test_an_error_can_be_waited_out():
                 break
         assert found == server.listed()
         assert 2 <= failures <= 3
+
+
+async def test_a_422_at_the_default_limit_is_raised():
+    with pytest.raises(UnprocessableError):
+        await paginator(Server(refuses=0), limit=20)
 
 
 async def test_closing():

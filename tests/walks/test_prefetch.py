@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 
 import pytest
@@ -41,7 +42,9 @@ class Link:
             self.ended += 1
 
     def walk(self, ahead, **options):
-        return Paginator(self.fetch, listing(disputed=False), WalkMemory(), limit=25, **options).prefetch(ahead)
+        return Paginator(self.fetch, listing(disputed=False), WalkMemory(), limit=25, **options).prefetch(
+            ahead
+        )
 
 
 def ids(rows):
@@ -139,13 +142,13 @@ async def test_whole_while_rows_come_and_go(changes, meaning, descending):
 async def test_break_leaves_nothing(by_page):
     link = Link(Server(), hold=True)
     walk = link.walk(8)
-    page = None
-    async for page in walk.pages() if by_page else walk:
+    kept = []
+    async for given in walk.pages() if by_page else walk:
+        kept.append(given)  # what was given keeps nothing running
         assert link.server.calls == 1
         await turns()
         assert len(others()) == 8
         break
-    assert page is not None  # keeping what was given keeps nothing running
     await turns(2)
     assert not others()
     assert link.running == 0
@@ -280,17 +283,14 @@ async def test_cancelling_the_consumer_leaves_nothing():
 async def test_a_cancelled_wait_can_be_taken_up_again(ahead):
     link = Link(Server(), hold=True)
     walk = aiter(link.walk(ahead))
-    found = [(await anext(walk)).id]
-    for _ in range(24):
-        found.append((await anext(walk)).id)
+    found = [(await anext(walk)).id for _ in range(25)]
     waiting = asyncio.ensure_future(anext(walk))
     await turns()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     link.gate.set()
-    async for row in walk:
-        found.append(row.id)
+    found += [row.id async for row in walk]
     assert found == link.server.listed()
 
 
@@ -304,6 +304,32 @@ async def test_a_silent_cap_drops_what_was_fetched_for_nothing():
     link = Link(Server(rows=300, cap=20))
     assert ids(await link.walk(4).collect()) == link.server.listed()
     assert link.started <= 300 / 18 + 8
+
+
+async def test_pages_that_lose_their_end():
+    for seed in range(20):
+        link = Link(Server(seed=seed, truncates=0.3))
+        with contextlib.suppress(PaginationError):
+            assert ids(await link.walk(4).collect()) == link.server.listed()
+        assert not others()
+
+
+@pytest.mark.parametrize("meaning", ["pages0", "pages1"])
+@pytest.mark.parametrize("anchored", [True, False])
+async def test_documents_that_are_wrong_about_offset(meaning, anchored):
+    link = Link(Server(meaning=meaning))
+    described = listing(disputed=False, anchored=anchored)
+    walk = Paginator(link.fetch, described, WalkMemory(), limit=25).prefetch(4)
+    assert ids(await walk.collect()) == link.server.listed()
+    assert not others()
+
+
+async def test_a_server_that_ignores_the_offset():
+    link = Link(Server(ignores_offset=True))
+    with pytest.raises(PaginationError):
+        await link.walk(4).collect()
+    assert link.started < 80
+    assert not others()
 
 
 async def test_a_listing_by_id():

@@ -78,7 +78,9 @@ def test_a_listing_by_a_mutable_key_is_whole_or_raises(changes, descending):
     described = listing(anchored=False)
     tally, plain = Tally(), Tally()
     for seed in range(40):
-        tally.add(Server(seed=seed, descending=descending, **changes), lambda server: whole(server, described))
+        tally.add(
+            Server(seed=seed, descending=descending, **changes), lambda server: whole(server, described)
+        )
         plain.add(Server(seed=seed, descending=descending, **changes), naive)
     assert (tally.lost, tally.twice) == (0, 0)
     assert plain.lost + plain.twice > 0 or changes == {"inserts": 1}
