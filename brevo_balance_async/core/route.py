@@ -38,8 +38,6 @@ class Route:
         self._default_limit = listing.default_limit
         self._wanted = limit
         self.meaning: OffsetMeaning | None = memory.offset_counts.get(listing.name, listing.offset_counts)
-        self.confirmed = listing.name in memory.offset_counts
-        """Whether an answer showed what offset counts; until then it is what the documents say."""
         self._question: OffsetQuestion | None = None
         self._cap = listing.max_limit  # lowered when a limit is refused
         self._answered = 0  # the largest limit that was answered
@@ -62,11 +60,6 @@ class Route:
     @property
     def _served(self) -> int:
         return min(self.largest, self.short) if self.short > 2 * self.least else self.largest
-
-    @property
-    def lost(self) -> bool:
-        """Whether a page left a gap, since the last new row, where the documents had it join."""
-        return bool(self._back) and not self.confirmed
 
     @property
     def _overlap(self) -> int:
@@ -141,7 +134,6 @@ class Route:
             assert self._question is not None
             expected = self._question.read(marks)
             self.meaning = self._question.meaning
-            self.confirmed = self.meaning is not None
         return expected and (asked.at + len(marks) >= self.position or self.retreat == 0)
 
     def taken(self, asked: Window, length: int, first_new: int | None, *, last: bool) -> None:
@@ -155,7 +147,6 @@ class Route:
         if first_new is not None:
             if asked.at and self.meaning is not None and 4 * astray <= asked.limit:
                 self._memory.offset_counts[self._name] = self.meaning  # it was found where it was expected
-                self.confirmed = True
             self._back, self._before = 0, None
             self._calm += 1
             if self._calm % 8 == 0:
@@ -183,5 +174,4 @@ class Route:
     def forget(self, position: int) -> None:
         """Doubt what offset counts, and so where the walk stands: find it out anew; ``position`` is the best guess."""
         self.position = position
-        self.meaning, self._question, self.retreat = None, None, None
-        self.confirmed, self._slack = False, 0
+        self.meaning, self._question, self.retreat, self._slack = None, None, None, 0

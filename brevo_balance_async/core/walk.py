@@ -199,9 +199,6 @@ class Walk(Generic[T]):
         if rows:
             self._tick()
             self._route.gap(asked.at, gone=0)
-        elif self._route.lost:
-            self._tick()
-            self._route.forget(self._floor + self.given)
         else:
             self._finish()
 

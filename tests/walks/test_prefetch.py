@@ -138,6 +138,16 @@ async def test_whole_while_rows_come_and_go(changes, meaning, descending):
     assert raised <= (4 if changes.get("deletes") == 6 else 0)
 
 
+async def test_a_page_that_does_not_join_costs_one_request_not_all_that_were_fetched_ahead():
+    alone = ahead = 0
+    for seed in range(10):
+        links = [Link(Server(seed=seed, deletes=1, rows=1000)) for _ in range(2)]
+        await links[0].walk(0).collect()
+        await links[1].walk(8).collect()
+        alone, ahead = alone + links[0].started, ahead + links[1].started
+    assert ahead < 1.1 * alone
+
+
 @pytest.mark.parametrize("by_page", [True, False])
 async def test_break_leaves_nothing(by_page):
     link = Link(Server(), hold=True)

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import pytest
-from walks import MEANINGS, SCHEDULES, Server, Tally, compare, listing, naive, whole
+from walks import MEANINGS, SCHEDULES, Row, Server, Tally, compare, listing, naive, whole
 
+from brevo_balance_async.core.listing import Batch, WalkMemory
+from brevo_balance_async.core.walk import Walk
 from brevo_balance_async.errors import PaginationError
 
 SEEDS = range(60)  # 36 lines of 60 walks
@@ -103,3 +105,33 @@ def test_rows_without_an_id_that_move_raise():
         server = Server(seed=seed, ids=False, deletes=1)
         tally.add(server, lambda server: whole(server, listing()))
     assert tally.raised == tally.walks
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        # A row jumps to the front; later a row goes away while another is added behind: the total fits.
+        {2: [("front", 60)], 3: [("gone", 5), ("added", 101)]},
+        # A row jumps to the front while a row goes away: nothing is pushed along, and the total fits.
+        {2: [("front", 60), ("gone", 5)]},
+    ],
+)
+def test_a_row_that_is_missed_by_id_shows_although_the_total_fits(schedule):
+    rows = list(range(1, 101))
+    walk = Walk(listing(anchored=False, disputed=False), WalkMemory(), 25, 0)
+    found, calls = [], 0
+    while not walk.done:
+        calls += 1
+        for what, row in schedule.get(calls, ()):
+            if what != "added":
+                rows.remove(row)
+            if what != "gone":
+                rows.insert(0 if what == "front" else len(rows), row)
+        window = walk.next()
+        page = [Row(ident, 0) for ident in rows[window.offset : window.offset + window.limit]]
+        step = walk.feed(window, Batch(page, len(rows)))
+        found += [row.id for row in step.rows] if step is not None else []
+    assert 60 not in found
+    assert len(found) == len(rows)
+    with pytest.raises(PaginationError, match="can hide"):
+        walk.verify()
