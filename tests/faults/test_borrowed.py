@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 
 import aiohttp
 import pytest
 from clocks import AutoClock
-from hostile import PROGRAM, Hostile, refuse, stall
+from hostile import DEFINITION, PROGRAM, Hostile, plain_200, raw, refuse, stall
 from scenario import CALLS, KEY, begin, free_port
 
 from brevo_balance_async import (
@@ -38,8 +40,9 @@ async def test_its_own_raise_for_status_redirects_and_timeouts_do_not_count():
     options = {"raise_for_status": True, "timeout": aiohttp.ClientTimeout(total=0.001)}
     async with Hostile() as server, aiohttp.ClientSession(auto_decompress=False, **options) as session:
         async with BalanceClient(KEY, base_url=server.base_url, session=session) as client:
+            packed = gzip.compress(json.dumps({"id": DEFINITION}).encode())
+            server.then([raw(plain_200(packed, "content-encoding: gzip")), refuse(422)])
             await CALLS["read"](client.program(PROGRAM))
-            server.then([refuse(422)])
             with pytest.raises(Exception, match="no") as caught:
                 await begin(client.program(PROGRAM))
             assert type(caught.value).__name__ == "UnprocessableError"

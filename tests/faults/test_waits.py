@@ -339,3 +339,28 @@ async def test_no_connection_of_the_pool_in_time_means_not_sent(server, kind, ve
         verdict(
             "06 timeout ends the wait for a connection", kind, "no", 0, "not applied", "RequestTimeoutError"
         )
+
+
+async def test_only_what_may_have_left_is_charged_to_the_quota(server):
+    server.headers = quota(600, 500, 3000)
+    async with BalanceClient(KEY, base_url=server.base_url, max_connections=1, max_attempts=1) as client:
+        program = client.program(PROGRAM)
+        await CALLS["read"](program)
+        assert client.quota.remaining == 500
+        server.then([stall(), hang_up(commit=True)])
+        holder = asyncio.ensure_future(CALLS["read"](program))
+        await server.until_arrived(2)
+        assert client.quota.remaining == 499
+        with pytest.raises(RequestTimeoutError):  # it never gets a connection
+            await client.program(PROGRAM).transactions.complete(TRANSACTION, timeout=0.1)
+        queued = asyncio.ensure_future(begin(program))
+        await asyncio.sleep(0.02)
+        queued.cancel()
+        await asyncio.gather(queued, return_exceptions=True)
+        assert client.quota.remaining == 499
+        holder.cancel()
+        await asyncio.gather(holder, return_exceptions=True)
+        with pytest.raises(OutcomeUnknownError):
+            await begin(program, "r2")
+        assert client.quota.remaining == 498
+        at_rest(client)

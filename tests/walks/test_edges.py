@@ -341,3 +341,8 @@ def test_a_first_page_without_all_keys_is_walked_by_id(odd):
 def test_rows_without_an_id_and_a_total_that_changes():
     with pytest.raises(PaginationError, match="total changed"):
         whole(Server(ids=False, inserts=1, descending=False), listing())
+
+
+def test_a_wrong_total_that_happens_to_fit_the_end_of_a_capped_page():
+    server = Server(rows=300, cap=20, count=lambda _total, _page: 38)  # 20 rows, then 18 new ones
+    assert ids(whole(server, listing(disputed=False))) == everything(server)
