@@ -106,13 +106,13 @@ def build(
     endpoint: Endpoint[Any],
     ids: tuple[str, ...],
     query: Mapping[str, Any] | None,
-    body: object,
+    body: Mapping[str, Any] | None,
 ) -> Request:
-    """The request for one call; ids are quoted, query names spelled as the wire wants them."""
+    """The request for one call; ids are quoted, names of query and body spelled as the wire wants them."""
     url = base_url + endpoint.path.format(*[quote(each, safe="") for each in ids])
     if query and (pairs := _pairs(query)):
         url = f"{url}?{urlencode(pairs)}"
-    return Request(endpoint.name, endpoint.method, url, None if body is None else codec.encode(body))
+    return Request(endpoint.name, endpoint.method, url, None if body is None else codec.encode_body(body))
 
 
 def _pairs(query: Mapping[str, Any]) -> list[tuple[str, str]]:

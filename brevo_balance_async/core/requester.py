@@ -73,7 +73,7 @@ class Caller(Protocol):
         ids: tuple[str, ...],
         *,
         query: Mapping[str, Any] | None = None,
-        body: object = None,
+        body: Mapping[str, Any] | None = None,
         expect: Expect = (),
         timeout: float | Unset | None = UNSET,
     ) -> T:
@@ -162,7 +162,7 @@ class Requester:
         ids: tuple[str, ...],
         *,
         query: Mapping[str, Any] | None = None,
-        body: object = None,
+        body: Mapping[str, Any] | None = None,
         expect: Expect = (),
         timeout: float | Unset | None = UNSET,
     ) -> T:

@@ -1,8 +1,8 @@
 """One attempt through aiohttp: owns or borrows the ``ClientSession``, and lets no foreign error out.
 
-Whether a request *may have left* is taken from aiohttp's trace signal that fires before the first byte is handed
-to a connection. No exception type tells: timeouts and disconnects look alike on both sides of that line. A
-borrowed session was made without our signal, so there everything but a failure to connect counts as sent.
+Whether a request *may have left* is noted by our own request class the moment aiohttp hands it a connection,
+before the first byte. No exception type tells: timeouts and disconnects look alike on both sides of that line. A
+borrowed session makes its own kind of request, so there everything but a failure to connect counts as sent.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from base64 import b64encode
+from contextlib import nullcontext
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -29,10 +31,9 @@ from brevo_balance_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from types import SimpleNamespace
+    from collections.abc import Coroutine, Mapping, Sequence
+    from typing import Any
 
-    from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
 
     from brevo_balance_async.core.protocol import Progress, Request
@@ -43,37 +44,35 @@ IDLE_TIMEOUT: Final = 15.0
 """Seconds an idle connection is kept: the longer it idles, the likelier a stray answer waits on it."""
 
 _NO_GUESSES: Final = ("content-type",)
-"""aiohttp calls a request without a body an octet stream; Brevo's has no type at all."""
+"""aiohttp calls a POST without a body an octet stream; Brevo's has no type at all."""
+
+_progress: ContextVar[Progress] = ContextVar("progress")
+"""The attempt of this task: aiohttp passes nothing of ours on to the requests it makes."""
 
 
-async def _on_connecting(_: object, context: SimpleNamespace, __: object) -> None:
-    context.trace_request_ctx.connecting = True
+class _Request(aiohttp.ClientRequest):
+    """Notes that it may have left."""
 
-
-async def _on_sent(_: object, context: SimpleNamespace, __: object) -> None:
-    context.trace_request_ctx.sent = True
-
-
-def _trace() -> aiohttp.TraceConfig:
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_create_start.append(_on_connecting)
-    trace.on_request_headers_sent.append(_on_sent)
-    return trace
+    def send(self, conn: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:  # type: ignore[override]
+        _progress.get().sent = True
+        return super().send(conn)
 
 
 class _Response(aiohttp.ClientResponse):
     """Remembers its connection, which aiohttp lets go of as soon as the body has ended."""
 
-    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+    def start(self, connection: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:  # type: ignore[override]
         self.wire = connection.transport
-        return await super().start(connection)
+        return super().start(connection)
 
 
 class _HungUpError(aiohttp.ClientConnectionError):
     """A disconnect, in a form that aiohttp does not answer by sending the request once more."""
 
 
-async def _send_once(request: ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+async def _send_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
     request.response_class = _Response  # a borrowed session makes its own kind
     try:
         return await handler(request)
@@ -133,7 +132,10 @@ class Transport:
         ours = f"brevo-balance-async/{__version__}"
         agent = f"{user_agent} {ours}" if user_agent else ours
         self._headers = {"accept": "application/json", "user-agent": agent}
+        # Of aiohttp's only the one it alone can keep; all other time is kept by one timer here.
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._pool: asyncio.Semaphore | nullcontext[None] = nullcontext()
         self._calls: set[asyncio.Timeout] = set()
         self.closed = False
 
@@ -144,19 +146,23 @@ class Transport:
             raise ClientStateError(f"the client is {state}; make a new one")
         self._loop = asyncio.get_running_loop()
         if self._borrowed is not None:
-            return
-        connector = self._connector or aiohttp.TCPConnector(
-            limit=self._max_connections, keepalive_timeout=IDLE_TIMEOUT
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            connector_owner=self._connector is None,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            response_class=_Response,
-            trace_configs=[_trace(), *self._trace_configs],
-            trust_env=self._trust_env,
-            skip_auto_headers=_NO_GUESSES,
-        )
+            connector = self._borrowed.connector
+        else:
+            connector = self._connector or aiohttp.TCPConnector(
+                limit=self._max_connections, keepalive_timeout=IDLE_TIMEOUT
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                connector_owner=self._connector is None,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                request_class=_Request,
+                response_class=_Response,
+                trace_configs=[*self._trace_configs],
+                trust_env=self._trust_env,
+            )
+        # Whoever waits for a connection waits here, in order, and not in aiohttp, which does not tell.
+        if connector is not None and (limits := [connector.limit, connector.limit_per_host]) != [0, 0]:
+            self._pool = asyncio.Semaphore(min(limit for limit in limits if limit))
 
     async def close(self) -> None:
         """End the calls in flight and close what was opened here; harmless a second time."""
@@ -189,13 +195,16 @@ class Transport:
         session = self._session
         if session is None or session.closed or self.closed:
             raise ClientStateError("the client, or the session handed to it, is closed; nothing was sent")
-        progress.sent = self._borrowed is not None
         handled = sys.exception()
+        _progress.set(progress)
         try:
-            async with asyncio.timeout(None) as call:
+            async with asyncio.timeout(timeout) as call:
                 self._calls.add(call)
                 try:
-                    return await self._exchange(session, request, headers, timeout, progress)
+                    async with self._pool:
+                        progress.connecting = True
+                        progress.sent = self._borrowed is not None
+                        return await self._exchange(session, request, headers)
                 finally:
                     self._calls.discard(call)
         except asyncio.CancelledError:
@@ -219,24 +228,21 @@ class Transport:
         session: aiohttp.ClientSession,
         request: Request,
         headers: Mapping[str, str],
-        timeout: float | None,
-        progress: Progress,
     ) -> Response:
-        borrowed = self._borrowed is not None
+        posts = request.method == "POST"
         async with session.request(
             request.method,
             URL(request.url, encoded=True),
             data=request.body,
             headers=self._headers_for(request, headers),
-            timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT),
+            timeout=self._timeout,
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=True,
             proxy=self._proxy,
             proxy_headers=self._proxy_headers,
-            skip_auto_headers=_NO_GUESSES if borrowed else None,
-            trace_request_ctx=progress,
-            middlewares=(_send_once,) if borrowed or request.method != "POST" else (),
+            skip_auto_headers=_NO_GUESSES if posts and request.body is None else None,
+            middlewares=() if posts and self._borrowed is None else (_send_once,),
         ) as answer:
             body = await self._read(answer)
             wire = getattr(answer, "wire", None)
@@ -301,7 +307,7 @@ class Transport:
     def _timed_out(self, progress: Progress, *, sent: bool) -> RequestTimeoutError:
         if sent:
             text, phase = "no whole answer in time; the request may have arrived", "answer"
-        elif progress.connecting or self._borrowed is not None:
+        elif progress.connecting:
             text, phase = "no connection in time; nothing was sent", "connect"
         else:
             text, phase = "no connection of the pool became free in time; nothing was sent", "pool"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brevo_balance_async.core import checks
-from brevo_balance_async.core.bodies import BalanceBody
 from brevo_balance_async.core.protocol import PRESENT, Endpoint, Replay
 from brevo_balance_async.models import (
     UNSET,
@@ -168,7 +167,7 @@ class Balances:
         return await self._caller.call(
             CREATE,
             (self._program_id, str(contact)),
-            body=BalanceBody(balance_definition_id=definition),
+            body={"balance_definition_id": definition},
             expect=(("id", PRESENT), ("contact_id", contact), ("balance_definition_id", definition)),
             timeout=timeout,
         )

@@ -6,7 +6,6 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from brevo_balance_async.core import checks
-from brevo_balance_async.core.bodies import DefinitionBody
 from brevo_balance_async.core.protocol import PRESENT, Endpoint, Replay
 from brevo_balance_async.errors import InvalidRequestError
 from brevo_balance_async.models import (
@@ -140,7 +139,7 @@ class Definitions:
             balance_expiration_date=balance_expiration_date,
             meta=meta,
         )
-        expect = (("id", PRESENT), ("name", name), ("unit", body.unit))
+        expect = (("id", PRESENT), ("name", name), ("unit", body["unit"]))
         return await self._caller.call(CREATE, (self._program_id,), body=body, expect=expect, timeout=timeout)
 
     async def get(
@@ -216,8 +215,8 @@ class Definitions:
         await self._caller.call(DELETE, (self._program_id, wanted), timeout=timeout)
 
 
-def _body(**given: Any) -> DefinitionBody:
-    """The checked body; the keywords are the fields of ``DefinitionBody``."""
+def _body(**given: Any) -> dict[str, Any]:
+    """The checked body."""
     checks.text("name", given["name"], most=128, least=1)
     given["unit"] = checks.word("unit", given["unit"], Unit)
     checked = {name: check(name, given[name]) for name, check in _CHECKS.items() if checks.given(given[name])}
@@ -226,7 +225,7 @@ def _body(**given: Any) -> DefinitionBody:
             "balance_expiration_date",
             "cannot go together with a balance_availability_duration; give one of them",
         )
-    return DefinitionBody(**{**given, **checked})
+    return {**given, **checked}
 
 
 _CHECKS: dict[str, Any] = {

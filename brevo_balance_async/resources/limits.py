@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from types import NoneType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from brevo_balance_async.core import checks
-from brevo_balance_async.core.bodies import LimitBody
 from brevo_balance_async.core.protocol import PRESENT, Endpoint, Replay
 from brevo_balance_async.models import (
     UNSET,
@@ -130,14 +129,14 @@ def _body(
     duration_value: int,
     value: int,
     sliding_schedule: bool | Unset | None,
-) -> LimitBody:
+) -> dict[str, Any]:
     if checks.given(sliding_schedule):
         checks.flag("sliding_schedule", sliding_schedule)
-    return LimitBody(
-        constraint_type=checks.word("constraint_type", constraint_type, ConstraintType),
-        transaction_type=checks.word("transaction_type", transaction_type, TransactionType),
-        duration_unit=checks.span("duration_unit", duration_unit),
-        duration_value=checks.whole("duration_value", duration_value, least=1),
-        value=checks.whole("value", value, least=1),
-        sliding_schedule=sliding_schedule,
-    )
+    return {
+        "constraint_type": checks.word("constraint_type", constraint_type, ConstraintType),
+        "transaction_type": checks.word("transaction_type", transaction_type, TransactionType),
+        "duration_unit": checks.span("duration_unit", duration_unit),
+        "duration_value": checks.whole("duration_value", duration_value, least=1),
+        "value": checks.whole("value", value, least=1),
+        "sliding_schedule": sliding_schedule,
+    }

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve
 
 from brevo_balance_async.core import checks
-from brevo_balance_async.core.bodies import OrderBody, TransactionBody
 from brevo_balance_async.core.protocol import PRESENT, Endpoint, Replay
 from brevo_balance_async.errors import (
     BalanceError,
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
 
+    from brevo_balance_async.core.protocol import Expect
     from brevo_balance_async.core.requester import Caller
     from brevo_balance_async.resources.history import History
 
@@ -115,18 +115,8 @@ class Transactions:
             balance_expiry_in_minutes=balance_expiry_in_minutes,
             meta=meta,
         )
-        expect = [
-            ("id", PRESENT),
-            ("balance_definition_id", body.balance_definition_id),
-            ("loyalty_program_id", self._program_id),
-        ]
-        if body.contact_id:
-            expect.append(("contact_id", body.contact_id))
-        if body.meta:
-            expect.append(("meta", body.meta))
-        return await self._caller.call(
-            BEGIN, (self._program_id,), body=body, expect=tuple(expect), timeout=timeout
-        )
+        expect = (("loyalty_program_id", self._program_id), *_expected(body))
+        return await self._caller.call(BEGIN, (self._program_id,), body=body, expect=expect, timeout=timeout)
 
     async def complete(
         self, transaction: Transaction | str | UUID, *, timeout: float | Unset | None = UNSET
@@ -166,24 +156,17 @@ class Transactions:
         ``due_at`` and ``expires_at`` are aware and should lie in the future, ``source`` is ``engine`` or
         ``user``. Orders cannot be read back, so an ``OutcomeUnknownError`` is hard to settle.
         """
-        body = OrderBody(
-            balance_definition_id=checks.uuid("balance_definition_id", balance_definition_id),
-            contact_id=checks.contact_id(contact_id),
-            amount=checks.amount(amount),
-            due_at=checks.moment("due_at", due_at),
-            source=checks.word("source", source, OrderSource),
-            expires_at=_optional(checks.moment, "expires_at", expires_at),
-            meta=_optional(checks.mapping, "meta", meta),
-        )
-        expect = [
-            ("id", PRESENT),
-            ("balance_definition_id", body.balance_definition_id),
-            ("contact_id", body.contact_id),
-        ]
-        if body.meta:
-            expect.append(("meta", body.meta))
+        body = {
+            "balance_definition_id": checks.uuid("balance_definition_id", balance_definition_id),
+            "contact_id": checks.contact_id(contact_id),
+            "amount": checks.amount(amount),
+            "due_at": checks.moment("due_at", due_at),
+            "source": checks.word("source", source, OrderSource),
+            "expires_at": _optional(checks.moment, "expires_at", expires_at),
+            "meta": _optional(checks.mapping, "meta", meta),
+        }
         return await self._caller.call(
-            CREATE_ORDER, (self._program_id,), body=body, expect=tuple(expect), timeout=timeout
+            CREATE_ORDER, (self._program_id,), body=body, expect=_expected(body), timeout=timeout
         )
 
     def hold(
@@ -343,7 +326,7 @@ def _optional(check: Any, name: str, value: Any) -> Any:
     return check(name, value) if checks.given(value) else value
 
 
-def _transaction(**given: Any) -> TransactionBody:
+def _transaction(**given: Any) -> dict[str, Any]:
     """The checked body of ``begin``."""
     contact, subscription = given["contact_id"], given["loyalty_subscription_id"]
     checks.not_both("contact_id", contact, "loyalty_subscription_id", subscription)
@@ -352,20 +335,26 @@ def _transaction(**given: Any) -> TransactionBody:
     expiry = given["balance_expiry_in_minutes"]
     if checks.given(expiry) and given["auto_complete"] is not True:
         raise InvalidRequestError("balance_expiry_in_minutes", "only applies with auto_complete=True")
-    kind = given["transaction_type"]
-    return TransactionBody(
-        amount=checks.amount(given["amount"]),
-        balance_definition_id=checks.uuid("balance_definition_id", given["balance_definition_id"]),
-        contact_id=UNSET if contact is None else checks.contact_id(contact),
-        loyalty_subscription_id=UNSET
+    kind, ttl = given["transaction_type"], given["ttl"]
+    return {
+        "amount": checks.amount(given["amount"]),
+        "balance_definition_id": checks.uuid("balance_definition_id", given["balance_definition_id"]),
+        "contact_id": UNSET if contact is None else checks.contact_id(contact),
+        "loyalty_subscription_id": UNSET
         if subscription is None
         else checks.text("loyalty_subscription_id", subscription, least=1),
-        transaction_type=UNSET if kind is None else checks.word("transaction_type", kind, TransactionType),
-        auto_complete=_optional(checks.flag, "auto_complete", given["auto_complete"]),
-        ttl=checks.whole("ttl", given["ttl"], least=10) if checks.given(given["ttl"]) else given["ttl"],
-        event_time=_optional(checks.moment, "event_time", given["event_time"]),
-        balance_expiry_in_minutes=checks.whole("balance_expiry_in_minutes", expiry, least=1)
+        "transaction_type": UNSET if kind is None else checks.word("transaction_type", kind, TransactionType),
+        "auto_complete": _optional(checks.flag, "auto_complete", given["auto_complete"]),
+        "ttl": checks.whole("ttl", ttl, least=10) if checks.given(ttl) else ttl,
+        "event_time": _optional(checks.moment, "event_time", given["event_time"]),
+        "balance_expiry_in_minutes": checks.whole("balance_expiry_in_minutes", expiry, least=1)
         if checks.given(expiry)
         else expiry,
-        meta=_optional(checks.mapping, "meta", given["meta"]),
-    )
+        "meta": _optional(checks.mapping, "meta", given["meta"]),
+    }
+
+
+def _expected(body: dict[str, Any]) -> Expect:
+    """What the answer to a creating ``body`` has to show."""
+    echoed = [(name, body[name]) for name in ("balance_definition_id", "contact_id", "meta") if body[name]]
+    return (("id", PRESENT), *echoed)

@@ -24,7 +24,7 @@ from brevo_balance_async import (
     Unit,
     models,
 )
-from brevo_balance_async.core import bodies, codec
+from brevo_balance_async.core import codec
 
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001  (what is refused)
 ANSWERS = [kind for kind in vars(models).values() if isinstance(kind, type) and attrs.has(kind)]
@@ -127,10 +127,14 @@ def test_what_is_no_json_is_garbled(body):
 
 
 def test_bodies_leave_out_what_is_unset_and_keep_what_is_null():
-    body = bodies.TransactionBody(
-        amount=Decimal("12.50"), balance_definition_id="d", loyalty_subscription_id="s", meta=None, ttl=UNSET
-    )
-    assert json.loads(codec.encode(body)) == {
+    body = {
+        "amount": Decimal("12.50"),
+        "balance_definition_id": "d",
+        "loyalty_subscription_id": "s",
+        "meta": None,
+        "ttl": UNSET,
+    }
+    assert json.loads(codec.encode_body(body)) == {
         "amount": 12.5,
         "balanceDefinitionId": "d",
         "LoyaltySubscriptionId": "s",
@@ -152,5 +156,4 @@ def test_what_json_cannot_carry_is_refused(value):
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9, places=4))
 def test_amounts_survive_the_round_trip(amount):
-    body = bodies.TransactionBody(amount=amount, balance_definition_id="d")
-    assert codec.parse(codec.encode(body))["amount"] == amount
+    assert codec.parse(codec.encode_body({"amount": amount}))["amount"] == amount

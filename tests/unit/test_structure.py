@@ -28,7 +28,7 @@ LEVELS = {
     "_version": 0,
 }
 WITHIN = {
-    ("core.codec", "core.bodies"),
+    ("core.codec", "core.fields"),
     ("core.protocol", "core.codec"),
     ("core.retry", "core.protocol"),
     ("core.transport", "core.protocol"),
