@@ -19,7 +19,7 @@ from brevo_balance_async.config import (
     checked_base_url,
 )
 from brevo_balance_async.core import checks, codec, protocol
-from brevo_balance_async.core.auth import live
+from brevo_balance_async.core.auth import source
 from brevo_balance_async.core.clock import Clock, LoopClock
 from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.core.quota import Gate
@@ -63,7 +63,8 @@ class BalanceClient:
       Without our trace signal on it, every failed attempt but a failed connection counts as sent.
     - ``connector``: an aiohttp connector for the session that is made on entering; it stays yours to close.
     - ``timeout``: seconds for one call with all its attempts and waits (30; None: no limit).
-    - ``max_attempts``: requests for one call at most (3; 1: never sent again).
+    - ``max_attempts``: requests for one call at most (3; 1: never sent again). Where credentials can be renewed,
+      a 401 is answered by one renewal and one more request beside these.
     - ``max_wait``: the longest wait for quota in seconds (10); beyond it a call fails at once with
       ``QuotaWaitError`` or ``RateLimitedError``. None waits as long as it takes, outside ``timeout``.
     - ``reserve``: share of the account's quota left to others (0: a live call that may use all of it).
@@ -102,9 +103,11 @@ class BalanceClient:
         checks.not_both("session", session, "connector", connector)
         checks.whole("max_connections", max_connections, least=1)
         checks.whole("max_body", max_body, least=1)
-        base = checked_base_url(
-            base_url or os.environ.get("BREVO_BASE_URL") or BASE_URL, allow_http=allow_http
-        )
+        if user_agent is not None:
+            checks.header("user_agent", user_agent)
+        if base_url is None:
+            base_url = os.environ.get("BREVO_BASE_URL") or BASE_URL
+        base = checked_base_url(base_url, allow_http=allow_http)
         clock = clock or LoopClock()
         transport = Transport(
             session=session,
@@ -119,7 +122,7 @@ class BalanceClient:
         shown = _credentials(api_key, partner_key, credentials)
         shared = Shared(
             transport=transport,
-            credentials=live(shown, transport, clock, str(URL(base).origin())),
+            credentials=source(shown, transport, clock, str(URL(base).origin())),
             gate=Gate(clock),
             clock=clock,
             base_url=base,

@@ -5,7 +5,7 @@ A ``Secret`` never shows more than its last four characters, wherever it is prin
 
 from __future__ import annotations
 
-import math
+import sys
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, runtime_checkable
 
@@ -108,9 +108,13 @@ class ApiKey:
 
     api_key: Secret = field(converter=_secret, validator=_check_secret)
 
+    def fixed(self) -> Mapping[str, str]:
+        """The headers, which never change."""
+        return {"api-key": HeaderSecret(self.api_key.reveal())}
+
     async def headers(self) -> Mapping[str, str]:
         """``{"api-key": ...}``."""
-        return {"api-key": HeaderSecret(self.api_key.reveal())}
+        return self.fixed()
 
 
 @frozen
@@ -120,12 +124,16 @@ class PartnerKey:
     partner_key: Secret = field(converter=_secret, validator=_check_secret)
     api_key: Secret | None = field(default=None, converter=_optional_secret, validator=_check_secret)
 
-    async def headers(self) -> Mapping[str, str]:
-        """``{"partner-key": ..., "api-key": ...}``."""
+    def fixed(self) -> Mapping[str, str]:
+        """The headers, which never change."""
         headers = {"partner-key": HeaderSecret(self.partner_key.reveal())}
         if self.api_key is not None:
             headers["api-key"] = HeaderSecret(self.api_key.reveal())
         return headers
+
+    async def headers(self) -> Mapping[str, str]:
+        """``{"partner-key": ..., "api-key": ...}``."""
+        return self.fixed()
 
 
 @frozen
@@ -146,8 +154,9 @@ class ClientCredentials:
 def _check_seconds(_: object, attribute: Attribute[Any], value: float | None) -> None:
     if value is None:
         return
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or value < 0 or (value == 0 and attribute.name == "timeout"):
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    # The comparison refuses infinity, not-a-number and whole numbers that no float can hold.
+    if not number or not 0 <= value <= sys.float_info.max or (value == 0 and attribute.name == "timeout"):
         raise InvalidRequestError(attribute.name, f"must be a number of seconds or None, not {value!r}")
 
 

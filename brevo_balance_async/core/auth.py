@@ -1,15 +1,19 @@
-"""OAuth tokens: fetched with the client's own connections, kept, and renewed by one call at a time."""
+"""Where the auth headers of an attempt come from: a key that never changes, an OAuth token, the user's own object."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.parse import quote_plus, urlencode
 
 from brevo_balance_async.config import (
     TOKEN_PATH,
+    ApiKey,
     ClientCredentials,
     HeaderSecret,
+    PartnerKey,
     SecretBytes,
     checked_base_url,
 )
@@ -25,7 +29,7 @@ from brevo_balance_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable
 
     from brevo_balance_async.config import Credentials
     from brevo_balance_async.core.clock import Clock
@@ -36,20 +40,99 @@ EARLY: Final = 120.0
 """Seconds before its end (or half its life, if that is less) at which a token is renewed."""
 TIMEOUT: Final = 30.0
 ENDPOINT: Final = "oauth.token"
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110
+_FRAMING: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "content-type"})
 _FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
 
 
-def live(
+class Source(Protocol):
+    """Gives the auth headers, fit to be sent and masked wherever they are printed."""
+
+    renews: bool
+    """A refusal (401) may be cured by asking for fresh ones."""
+
+    @property
+    def ready(self) -> Mapping[str, str] | None:
+        """The headers, if they are to be had without waiting."""
+        ...
+
+    async def headers(self) -> Mapping[str, str]:
+        """The headers, however long it takes."""
+        ...
+
+    async def renew(self) -> None:
+        """Fetch fresh ones; only where ``renews`` is true."""
+        ...
+
+
+def source(
     credentials: Credentials | ClientCredentials, transport: Transport, clock: Clock, origin: str
-) -> Credentials:
-    """Credentials that can be asked for headers."""
+) -> Source:
+    """The source for what the user handed in."""
     if isinstance(credentials, ClientCredentials):
         return TokenSource(credentials, transport, clock, origin)
-    return credentials
+    if type(credentials) in {ApiKey, PartnerKey}:  # a subclass may give other headers every time
+        return FixedSource(cast("ApiKey | PartnerKey", credentials).fixed())
+    return CustomSource(credentials)
+
+
+class FixedSource:
+    """Keys that never change."""
+
+    renews = False
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self.ready = headers
+
+    async def headers(self) -> Mapping[str, str]:
+        """The headers."""
+        return self.ready
+
+    async def renew(self) -> None:
+        """Nothing is to be had."""
+
+
+class CustomSource:
+    """The user's own object: asked before every attempt, since keys may rotate, and not trusted."""
+
+    ready = None
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._renew: Callable[[], Awaitable[None]] | None = getattr(credentials, "renew", None)
+        self.renews = self._renew is not None
+
+    async def headers(self) -> Mapping[str, str]:
+        """What the object gives, if a request can carry it."""
+        given: Any = await self._credentials.headers()
+        if not isinstance(given, Mapping):
+            raise InvalidRequestError(
+                "credentials", "headers() must give a mapping of header names to values"
+            )
+        return {_name(name): _value(value) for name, value in given.items()}
+
+    async def renew(self) -> None:
+        """What the object does for it."""
+        if self._renew is not None:
+            await self._renew()
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str) or not _TOKEN.fullmatch(name) or name.lower() in _FRAMING:
+        raise InvalidRequestError("credentials", f"headers() gave {name!r}, which cannot name an auth header")
+    return name
+
+
+def _value(value: object) -> str:
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise InvalidRequestError("credentials", "headers() gave a value that no header can carry")
+    return HeaderSecret(value)
 
 
 class TokenSource:
-    """The live side of ``ClientCredentials``: gives the ``authorization`` header."""
+    """``ClientCredentials``: the token is fetched with the client's own connections, kept, and renewed by one call."""
+
+    renews = True
 
     def __init__(
         self, credentials: ClientCredentials, transport: Transport, clock: Clock, origin: str
@@ -67,13 +150,17 @@ class TokenSource:
         self._headers: Mapping[str, str] = {}
         self._renew_at = 0.0
 
-    async def headers(self) -> Mapping[str, str]:
+    @property
+    def ready(self) -> Mapping[str, str] | None:
         """The header with a token that is good for a while."""
-        if not self._headers or self._clock.time() >= self._renew_at:
-            async with self._lock:
-                # Whoever held the lock before may have renewed it for all.
-                if not self._headers or self._clock.time() >= self._renew_at:
-                    await self._fetch()
+        return self._headers if self._headers and self._clock.time() < self._renew_at else None
+
+    async def headers(self) -> Mapping[str, str]:
+        """The same, fetched if need be."""
+        async with self._lock:
+            # Whoever held the lock before may have renewed it for all.
+            if self.ready is None:
+                await self._fetch()
         return self._headers
 
     async def renew(self) -> None:

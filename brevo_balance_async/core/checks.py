@@ -81,6 +81,13 @@ def text(argument: str, value: str, *, most: int | None = None, least: int = 0) 
     return value
 
 
+def header(argument: str, value: str) -> str:
+    """Text that a request's header can carry."""
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise InvalidRequestError(argument, f"must be printable ASCII text, not {value!r}")
+    return value
+
+
 def word(argument: str, value: str, words: type[StrEnum]) -> str:
     """One of the words Brevo takes here. Answers are open to new words, requests are not: a slip costs quota."""
     if value not in set(words):

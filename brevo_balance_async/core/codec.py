@@ -73,7 +73,7 @@ def _rows_reader(row: Any, *, null: bool) -> Reader:
 
 
 @cache
-def _reader_of(kind: type[Any]) -> Callable[[Any], Any]:
+def _reader_of(kind: Any) -> Callable[[Any], Any]:
     """The function that reads one model from parsed JSON.
 
     It is written out as text and compiled: a loop over the fields would take twice as long. The fields are set
@@ -139,9 +139,10 @@ def structure(value: Any, kind: type[T], body: bytes) -> T:
     """``value`` (parsed from ``body``) as a model; ``DecodeError`` with lines of path and reason otherwise."""
     if kind is SubscriptionBalances and type(value) is list:
         value = {"balance": value}  # the guides show a bare array, the reference an object: read both
-    read = _reader_of(kind)
+    model: Any = kind
+    read: Callable[[Any], T] = _reader_of(model)
     try:
-        return read(value)  # type: ignore[no-any-return]
+        return read(value)
     except Exception as error:  # whatever a hostile answer provokes
         start = body[:BODY_START].decode("utf-8", "replace")
         raise DecodeError(
@@ -189,12 +190,12 @@ def _explaining(converter: Converter) -> Converter:
         return checked
 
     def rows(annotation: Any) -> Callable[[Any, Any], Any]:
-        of = list[_row_of(annotation)]  # type: ignore[misc]  # a type made at run time
+        row_list: Any = list.__class_getitem__(_row_of(annotation))
 
         def listed(value: Any, _: Any) -> Any:
             if value is not None and type(value) is not list:
                 raise ValueError(f"expected a list, got {value!r:.80}")
-            return converter.structure(value or [], of)
+            return converter.structure(value or [], row_list)
 
         return listed
 
@@ -202,12 +203,14 @@ def _explaining(converter: Converter) -> Converter:
         read = reader(annotation).read
         return lambda value, _: read(value)
 
-    converter.register_structure_hook_factory(
-        lambda kind: not attrs.has(kind) and get_origin(kind) is not list, plain
-    )
+    converter.register_structure_hook_factory(_is_plain, plain)
     converter.register_structure_hook_factory(attrs.has, model)
     converter.register_structure_hook_factory(lambda kind: _row_of(kind) is not None, rows)
     return converter
+
+
+def _is_plain(annotation: Any) -> bool:
+    return not attrs.has(annotation) and get_origin(annotation) is not list
 
 
 # Writing -----------------------------------------------------------------------------------------------------

@@ -151,14 +151,16 @@ class Gate:
         wait = max(waiter.wait, now - waiter.asked_at + self._expected_wait(now, lane, 0))
         raise QuotaWaitError(wait, waiter.max_wait)
 
-    def leave(self, permit: Permit, *, status: int | None, headers: Mapping[str, str] | None) -> None:
+    def leave(self, permit: Permit, *, status: int | None, headers: Mapping[str, str] | None) -> bool:
         """Return a permit after its request, exactly once.
 
         ``status`` and ``headers`` are the answer's; names are looked up in lower case. Both are ``None`` if
-        no answer came: the request stays charged, because the server may have counted it.
+        no answer came: the request stays charged, because the server may have counted it. True: the answer was
+        a 429 whose wait everybody now keeps here.
         """
-        self._window.answer(self._clock.time(), permit, status, headers)
+        heeded = self._window.answer(self._clock.time(), permit, status, headers)
         self._move()
+        return heeded
 
     def cancel(self, permit: Permit) -> None:
         """Return a permit whose request certainly never left, instead of ``leave``: nothing is charged."""

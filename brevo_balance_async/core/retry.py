@@ -17,6 +17,7 @@ from brevo_balance_async.errors import (
     BalanceError,
     ConnectFailedError,
     DecodeError,
+    InvalidRequestError,
     ResponseError,
     TransportError,
 )
@@ -56,6 +57,8 @@ def judge(endpoint: Endpoint[Any], error: BalanceError) -> Verdict:
             return Verdict.UNCLEAR if error.sent else Verdict.NOT_SENT
         case DecodeError():
             return Verdict.UNCLEAR if error.garbled else Verdict.BROKEN
+        case InvalidRequestError():
+            return Verdict.REFUSED
         case ResponseError(status=status) if status in _NOT_PROCESSED:
             return Verdict.NOT_SENT
         case ResponseError(status=status) if status in _REFUSALS | endpoint.refuses and error.explained:

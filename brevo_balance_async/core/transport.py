@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import warnings
 from base64 import b64encode
-from contextlib import nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
@@ -31,7 +32,7 @@ from brevo_balance_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
     from typing import Any
 
     from aiohttp.connector import Connection
@@ -42,6 +43,8 @@ CONNECT_TIMEOUT: Final = 10.0
 """Seconds for one TCP and TLS handshake, within the call's own timeout."""
 IDLE_TIMEOUT: Final = 15.0
 """Seconds an idle connection is kept: the longer it idles, the likelier a stray answer waits on it."""
+MOST_STALE: Final = 10
+"""Connections of the pool that one attempt finds unfit before it fails as not sent."""
 
 _NO_GUESSES: Final = ("content-type",)
 """aiohttp calls a POST without a body an octet stream; Brevo's has no type at all."""
@@ -50,10 +53,22 @@ _progress: ContextVar[Progress] = ContextVar("progress")
 """The attempt of this task: aiohttp passes nothing of ours on to the requests it makes."""
 
 
-class _Request(aiohttp.ClientRequest):
-    """Notes that it may have left."""
+class _StaleConnectionError(aiohttp.ClientConnectionError):
+    """The connection was not fit to be used; nothing was sent on it."""
 
-    def send(self, conn: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:  # type: ignore[override]
+
+class _Request(aiohttp.ClientRequest):
+    """Notes that it may have left, and leaves on no connection where somebody else's answer waits.
+
+    aiohttp hands out a pooled connection without another look at it. What the server said on it since would be
+    taken for our answer: a 429 meant for another request would have this one sent twice.
+    """
+
+    def send(self, conn: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
+        if conn.protocol is None or conn.protocol.should_close:
+            raise _StaleConnectionError(
+                "the server had spoken, or hung up, on the connection that was to be used"
+            )
         _progress.get().sent = True
         return super().send(conn)
 
@@ -61,7 +76,7 @@ class _Request(aiohttp.ClientRequest):
 class _Response(aiohttp.ClientResponse):
     """Remembers its connection, which aiohttp lets go of as soon as the body has ended."""
 
-    def start(self, connection: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:  # type: ignore[override]
+    def start(self, connection: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
         self.wire = connection.transport
         return super().start(connection)
 
@@ -73,10 +88,11 @@ class _HungUpError(aiohttp.ClientConnectionError):
 async def _send_once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    request.response_class = _Response  # a borrowed session makes its own kind
+    if type(request) is aiohttp.ClientRequest:  # a borrowed session makes its own kinds
+        request.__class__, request.response_class = _Request, _Response
     try:
         return await handler(request)
-    except aiohttp.ClientConnectorError:
+    except (aiohttp.ClientConnectorError, _StaleConnectionError):
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise _HungUpError(str(error) or type(error).__name__) from error
@@ -90,6 +106,8 @@ def _proxy(proxy: str | None) -> tuple[URL | None, dict[str, str] | None]:
         url = URL(proxy)
     except (TypeError, ValueError):
         raise InvalidRequestError("proxy", "is not a URL") from None
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise InvalidRequestError("proxy", "must begin with http:// or https:// and name a host")
     if url.user is None:
         return url, None
     pair = b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
@@ -136,7 +154,7 @@ class Transport:
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pool: asyncio.Semaphore | nullcontext[None] = nullcontext()
-        self._calls: set[asyncio.Timeout] = set()
+        self._timers: set[asyncio.Timeout] = set()
         self.closed = False
 
     async def open(self) -> None:
@@ -147,19 +165,25 @@ class Transport:
         self._loop = asyncio.get_running_loop()
         if self._borrowed is not None:
             connector = self._borrowed.connector
+            with warnings.catch_warnings(action="ignore"):  # aiohttp would rather not be asked
+                if self._borrowed.loop is not self._loop:
+                    raise ClientStateError("the session handed in belongs to another event loop")
         else:
             connector = self._connector or aiohttp.TCPConnector(
                 limit=self._max_connections, keepalive_timeout=IDLE_TIMEOUT
             )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                connector_owner=self._connector is None,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                request_class=_Request,
-                response_class=_Response,
-                trace_configs=[*self._trace_configs],
-                trust_env=self._trust_env,
-            )
+            try:
+                self._session = aiohttp.ClientSession(
+                    connector=connector,
+                    connector_owner=self._connector is None,
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    request_class=_Request,
+                    response_class=_Response,
+                    trace_configs=[*self._trace_configs],
+                    trust_env=self._trust_env,
+                )
+            except RuntimeError as error:
+                raise ClientStateError("the connector handed in belongs to another event loop") from error
         # Whoever waits for a connection waits here, in order, and not in aiohttp, which does not tell.
         if connector is not None and (limits := [connector.limit, connector.limit_per_host]) != [0, 0]:
             self._pool = asyncio.Semaphore(min(limit for limit in limits if limit))
@@ -168,22 +192,35 @@ class Transport:
         """End the calls in flight and close what was opened here; harmless a second time."""
         self.closed = True
         # aiohttp leaves alone who is connecting, and a borrowed session stays open.
-        calls, self._calls = self._calls, set()
-        for call in calls:
-            call.reschedule(asyncio.get_running_loop().time())
+        for timer in self._timers:
+            timer.reschedule(asyncio.get_running_loop().time())
         if self._session is not None and self._borrowed is None:
             await self._session.close()
 
+    def check_loop(self) -> None:
+        """Raise ``ClientStateError`` on any other event loop than the one it was opened on."""
+        if self._loop not in (None, asyncio.get_running_loop()):
+            raise ClientStateError("the client belongs to another event loop; make one for each loop")
+
     def check_usable(self) -> None:
         """Raise ``ClientStateError`` unless a request may be sent now and here."""
-        if self._loop is not asyncio.get_running_loop() or self.closed:
-            if self._loop is None:
-                raise ClientStateError(
-                    "the client is not open yet: use 'async with BalanceClient(...) as client'"
-                )
-            if self.closed:
-                raise ClientStateError("the client is closed; make a new one")
-            raise ClientStateError("the client belongs to another event loop; make one for each loop")
+        if self.closed:
+            raise ClientStateError("the client is closed; make a new one")
+        if self._loop is None:
+            raise ClientStateError(
+                "the client is not open yet: use 'async with BalanceClient(...) as client'"
+            )
+        self.check_loop()
+
+    @asynccontextmanager
+    async def timer(self, seconds: float | None) -> AsyncIterator[None]:
+        """``asyncio.timeout`` for what else a call waits for; closing the client ends it too."""
+        async with asyncio.timeout(seconds) as timer:
+            self._timers.add(timer)
+            try:
+                yield
+            finally:
+                self._timers.discard(timer)
 
     async def send(
         self, request: Request, headers: Mapping[str, str], timeout: float | None, progress: Progress
@@ -198,15 +235,15 @@ class Transport:
         handled = sys.exception()
         _progress.set(progress)
         try:
-            async with asyncio.timeout(timeout) as call:
-                self._calls.add(call)
+            async with asyncio.timeout(timeout) as timer:
+                self._timers.add(timer)
                 try:
                     async with self._pool:
                         progress.connecting = True
                         progress.sent = self._borrowed is not None
-                        return await self._exchange(session, request, headers)
+                        return await self._fresh(session, request, headers)
                 finally:
-                    self._calls.discard(call)
+                    self._timers.discard(timer)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if session.closed and (task is None or not task.cancelling()):
@@ -216,12 +253,21 @@ class Transport:
         except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError, TypeError, ValueError) as error:
             if self.closed or session.closed:
                 raise self._ended(progress) from error
-            if isinstance(error, RuntimeError):
-                raise
             _forget_frames(error, handled)
             failure = self._translated(error, progress)
             progress.sent = getattr(failure, "sent", False)
             raise failure from error
+
+    async def _fresh(
+        self, session: aiohttp.ClientSession, request: Request, headers: Mapping[str, str]
+    ) -> Response:
+        """The exchange, on the first connection that is fit for it: one that is not was closed, and costs nothing."""
+        for _ in range(MOST_STALE):
+            try:
+                return await self._exchange(session, request, headers)
+            except _StaleConnectionError:
+                continue
+        return await self._exchange(session, request, headers)
 
     async def _exchange(
         self,
@@ -289,12 +335,14 @@ class Transport:
                 return ConnectFailedError(
                     f"TLS could not be set up, nothing was sent: {what}", retryable=False
                 )
-            case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
+            case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError() | _StaleConnectionError():
                 return ConnectFailedError(f"no connection, nothing was sent: {what}")
             case aiohttp.ConnectionTimeoutError():
                 return self._timed_out(progress, sent=False)
             case asyncio.TimeoutError():
                 return self._timed_out(progress, sent=progress.sent)
+            case RuntimeError() if not progress.sent:
+                return ClientStateError(f"aiohttp cannot work here, nothing was sent: {what}")
             case TypeError() | ValueError() if not progress.sent:
                 return InvalidRequestError(
                     "request",

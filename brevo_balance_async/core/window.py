@@ -193,11 +193,11 @@ class Window:
 
     def answer(
         self, now: float, permit: Permit, status: int | None, headers: Mapping[str, str] | None
-    ) -> None:
-        """Learn from the end of a request. Without an answer its charge stays."""
+    ) -> bool:
+        """Learn from the end of a request; without an answer its charge stays. True: a 429's reset was learned."""
         self._land(permit)
         if status is None or headers is None or (self.silent and HEADERS[0] not in headers):
-            return
+            return False
         try:
             reading = read_headers(headers)
         except ValueError:
@@ -205,24 +205,25 @@ class Window:
         else:
             silent = reading is None
         if reading is not None:
-            self._learn(now, permit, reading, refused=status == 429)
-        elif status == 429 and self.limit is not None:
+            return self._learn(now, permit, reading, refused=status == 429)
+        if status == 429 and self.limit is not None:
             self._refuse(now, permit, FIRST_GAP)
         elif silent and 200 <= status < 300 and self.over and now >= self.ends_at:
             self._forget()
             self.silent = True
+        return False
 
-    def _learn(self, now: float, permit: Permit, reading: Reading, *, refused: bool) -> None:
+    def _learn(self, now: float, permit: Permit, reading: Reading, *, refused: bool) -> bool:
         ends_at = now + reading.reset
         remaining = 0 if refused else reading.remaining
         if self.limit is not None:
             if self.over and permit.sent_at < self.opens_at:
-                return  # sent into the window that is over: says nothing about the next one
+                return False  # sent into the window that is over: says nothing about the next one
             later = ends_at > self.ends_at + SLACK
             if permit.number < self.newest and not later:
                 if ends_at >= self.ends_at - SLACK:  # else it is a straggler of an earlier window
                     self.left = min(self.left, remaining - self.in_flight)
-                return
+                return False
             if later and now >= self.ends_at - SLACK and not refused:
                 back = remaining >= reading.limit / 2 and reading.reset > self.length / 2
                 self.refill = Refill.WHOLE if back else Refill.GRADUAL
@@ -236,6 +237,7 @@ class Window:
         self.limit, self.ends_at, self.newest = reading.limit, ends_at, permit.number
         self.silent = self.over = False
         self.heard_at, self.heard_wall = now, time.time()
+        return refused
 
     def _refuse(self, now: float, permit: Permit, reset: float) -> None:
         """Take a 429: nobody moves before the reset, nor before a growing gap if a reset was waited out."""

@@ -6,6 +6,8 @@ had not left. ``complete`` and ``cancel`` happen at most once on the server what
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
@@ -14,7 +16,9 @@ from brevo_balance_async.core import checks
 from brevo_balance_async.core.protocol import PRESENT, Endpoint, Replay
 from brevo_balance_async.errors import (
     BalanceError,
+    ClientStateError,
     InvalidRequestError,
+    NotFoundError,
     OutcomeUnknownError,
     UnprocessableError,
 )
@@ -23,6 +27,7 @@ from brevo_balance_async.models import (
     Amount,
     BalanceOrder,
     OrderSource,
+    Sort,
     Transaction,
     TransactionRecord,
     TransactionStatus,
@@ -65,6 +70,7 @@ CREATE_ORDER = Endpoint(
     look_for="Brevo lists no orders: read the contact's history for a transaction with this amount and meta",
 )
 
+_SLACK: Final = timedelta(minutes=1)  # between two timestamps that the server gave to one transaction
 _FINAL: Final = frozenset({"completed", "rejected", "cancelled", "expired"})
 
 
@@ -207,30 +213,28 @@ class Transactions:
     ) -> Transaction:
         known = transaction if isinstance(transaction, Transaction) else None
         wanted_id = checks.uuid("transaction", known.id if known else transaction)  # type: ignore[arg-type]
+        settle = None
+        if known is not None and known.contact_id is not None and known.balance_definition_id is not None:
+            settle = partial(self._settle, known, wanted)
         try:
-            answer = await self._caller.call(
+            return await self._caller.call(
                 endpoint,
                 (self._program_id, wanted_id),
                 # Any other end may come as an answer too: a rule can reject what is being completed.
                 expect=(("id", PRESENT), ("id", wanted_id), ("status", _FINAL - _opposite(wanted))),
                 timeout=timeout,
+                settle=settle,
             )
         except OutcomeUnknownError as unknown:
-            if known is None or known.contact_id is None or known.balance_definition_id is None:
-                raise
-            return await self._settle(known, wanted, unknown, timeout)
-        return answer
+            unknown.look_for = f"read the contact's history for {wanted_id}"
+            raise
 
     async def _settle(
-        self,
-        known: Transaction,
-        wanted: TransactionStatus,
-        unknown: OutcomeUnknownError,
-        timeout: float | Unset | None,
+        self, known: Transaction, wanted: TransactionStatus, unknown: OutcomeUnknownError
     ) -> Transaction:
         """Read in history what became of a transaction. Only what is seen counts, never what is missing."""
         try:
-            record = await self._find(known, timeout)
+            record = await self._find(known)
         except BalanceError as error:
             unknown.add_note(f"the history could not be read to settle it: {error}")
             raise unknown from error
@@ -254,38 +258,45 @@ class Transactions:
         refusal.endpoint, refusal.attempts = unknown.endpoint, unknown.attempts
         raise refusal from unknown
 
-    async def _find(self, known: Transaction, timeout: float | Unset | None) -> TransactionRecord | None:
+    async def _find(self, known: Transaction) -> TransactionRecord | None:
+        """Its row, newest rows first; what is older than it by the server's own clock ends the search."""
         walk = self._history.list(
             contact_id=known.contact_id or 0,
             balance_definition_id=known.balance_definition_id or "",
-            timeout=timeout,
+            sort=Sort.DESC,
+            timeout=None,  # the call that asks keeps the time
         )
         async for record in walk:
             if record.id.lower() == known.id.lower():
                 return record
+            if known.created_at and record.created_at and record.created_at < known.created_at - _SLACK:
+                break
         return None
 
 
 class Hold:
-    """A draft for the length of a block.
+    """A draft for the length of one block.
 
     Entering begins it and gives the ``Transaction``; a rejection raises ``UnprocessableError``. Leaving completes
-    it, and ``result`` is the completed ``Transaction``; leaving by an exception cancels it and lets the
-    exception through. Where the completing is unclear, ``OutcomeUnknownError`` is raised. Where the cancelling
-    fails, the exception of the block still goes through, with a note that says what may be left behind.
+    it, and ``result`` is the completed ``Transaction``. Leaving by an exception cancels it, and the exception goes
+    through whatever becomes of the cancelling. What fails at the end carries a note that names the draft and says
+    what may be left behind.
     """
 
     def __init__(
         self, transactions: Transactions, draft: dict[str, Any], timeout: float | Unset | None
     ) -> None:
         self._transactions = transactions
-        self._arguments = draft
+        self._arguments: dict[str, Any] | None = draft
         self._timeout = timeout
         self._draft: Transaction | None = None
         self.result: Transaction | None = None
 
     async def __aenter__(self) -> Transaction:
-        draft = await self._transactions.begin(**self._arguments, timeout=self._timeout)
+        arguments, self._arguments = self._arguments, None
+        if arguments is None:
+            raise ClientStateError("a hold is for one block: ask for another one with transactions.hold(...)")
+        draft = await self._transactions.begin(**arguments, timeout=self._timeout)
         if draft.status == TransactionStatus.REJECTED:
             raise UnprocessableError(
                 f"the server rejected it: {draft.reject_reason or 'no reason given'}", status=422
@@ -300,7 +311,11 @@ class Hold:
         if draft is None:
             return
         if error is None:
-            self.result = await self._transactions.complete(draft, timeout=self._timeout)
+            try:
+                self.result = await self._transactions.complete(draft, timeout=self._timeout)
+            except Exception as failure:
+                failure.add_note(f"the hold {draft.id} was to be completed; {_left_behind(draft, failure)}")
+                raise
             if self.result.status == TransactionStatus.REJECTED:
                 raise UnprocessableError(
                     f"the server rejected it on completing: {self.result.reject_reason or 'no reason given'}",
@@ -309,11 +324,18 @@ class Hold:
             return
         try:
             self.result = await self._transactions.cancel(draft, timeout=self._timeout)
-        except BalanceError as failure:
-            ends = draft.expiration_date.isoformat() if draft.expiration_date else "an unknown time"
+        except Exception as failure:  # noqa: BLE001  (the exception of the block goes through, with a note)
             error.add_note(
-                f"the hold {draft.id} could not be cancelled, as a draft it ends at {ends}: {failure}"
+                f"the hold {draft.id} could not be cancelled ({failure}); {_left_behind(draft, failure)}"
             )
+
+
+def _left_behind(draft: Transaction, failure: Exception) -> str:
+    """What a hold may leave on the server."""
+    if isinstance(failure, UnprocessableError | NotFoundError):
+        return "it has come to another end"
+    ends = f"at {draft.expiration_date.isoformat()}" if draft.expiration_date else "when the server ends it"
+    return f"if it is a draft still, it expires {ends} or can be completed or cancelled by its id"
 
 
 def _opposite(wanted: TransactionStatus) -> frozenset[str]:

@@ -95,7 +95,7 @@ async def test_unclear_once_is_asked_for_again(server, transactions, verb):
 @pytest.mark.parametrize("second", [404, 422])
 async def test_an_id_alone_cannot_be_settled(server, transactions, events, verb, second, verdict):
     server.then([hang_up(commit=True), refuse(second)])
-    with pytest.raises(OutcomeUnknownError, match="read the contact's history for its id") as caught:
+    with pytest.raises(OutcomeUnknownError, match=f"read the contact's history for {TRANSACTION}") as caught:
         await getattr(transactions, verb)(TRANSACTION)
     assert caught.value.attempts == 2
     assert caught.value.status == second

@@ -23,7 +23,7 @@ from brevo_balance_async import (
     InvalidRequestError,
     PartnerKey,
 )
-from brevo_balance_async.core import transport
+from brevo_balance_async.core import auth, transport
 
 API_KEY = "xkeysib-5f1d-APIKEYCANARY-0123456789abcdef-Zz9"
 PARTNER_KEY = "partner-PARTNERCANARY-0123456789abcdef"
@@ -105,7 +105,7 @@ async def test_no_fault_shows_it(fault, evidence, request, monkeypatch):
     credentials = PartnerKey(PARTNER_KEY, API_KEY)
     async with stage(fault, certificate, hooks=[evidence.event]) as (server, client):
         # The stage makes its client with a key of its own; this one takes the place.
-        client._requester.shared.credentials = credentials
+        client._requester.shared.credentials = auth.source(credentials, None, None, "")
         for kind in ("read", "put", "guarded", "unsafe"):
             if fault.effect is not None:
                 server.script.clear()

@@ -31,6 +31,8 @@ WITHIN = {
     ("core.codec", "core.fields"),
     ("core.protocol", "core.codec"),
     ("core.retry", "core.protocol"),
+    ("core.call", "core.protocol"),
+    ("core.call", "core.retry"),
     ("core.transport", "core.protocol"),
     ("core.auth", "core.protocol"),
     ("core.auth", "core.codec"),

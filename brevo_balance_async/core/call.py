@@ -1,0 +1,191 @@
+"""One call on its way, without I/O: what was tried so far, what may still be spent, and what a failure means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from brevo_balance_async.core import protocol
+from brevo_balance_async.core.protocol import Replay
+from brevo_balance_async.core.retry import WRITES_ONCE, Verdict, judge, leaves_doubt, may_try_again
+from brevo_balance_async.errors import (
+    NotFoundError,
+    OutcomeUnknownError,
+    QuotaWaitError,
+    RateLimitedError,
+    RequestTimeoutError,
+    ResponseError,
+    UnprocessableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from brevo_balance_async.config import Options
+    from brevo_balance_async.core.protocol import Endpoint, Request
+    from brevo_balance_async.errors import BalanceError
+
+T = TypeVar("T")
+
+
+class Call(Generic[T]):
+    """One call. Times are seconds of the client's clock.
+
+    - ``attempt`` counts the requests made, ``tries`` also the attempts that got no further than the credentials.
+    - ``headers`` are the auth headers of this attempt (None: they did not come yet), ``stale`` those that a 401
+      has refused.
+    - ``doubt`` is the failure of the first attempt that may have been applied, ``refused`` the last 429.
+    - ``heeded``: the quota gate has read this attempt's 429 and makes everybody wait in order.
+    - ``waited`` are the seconds spent waiting for quota.
+    """
+
+    __slots__ = (
+        "attempt",
+        "deadline",
+        "doubt",
+        "endpoint",
+        "headers",
+        "heeded",
+        "options",
+        "refused",
+        "request",
+        "stale",
+        "tries",
+        "waited",
+    )
+
+    def __init__(self, endpoint: Endpoint[T], request: Request, options: Options, now: float) -> None:
+        self.endpoint = endpoint
+        self.request = request
+        self.options = options
+        self.deadline = None if options.timeout is None else now + options.timeout
+        self.attempt = 0
+        self.tries = 0
+        self.headers: Mapping[str, str] | None = None
+        self.stale: Mapping[str, str] | None = None
+        self.doubt: BalanceError | None = None
+        self.refused: RateLimitedError | None = None
+        self.heeded = False
+        self.waited = 0.0
+
+    # Time ------------------------------------------------------------------------------------------------------
+
+    def left(self, now: float) -> float | None:
+        """Seconds left (None: no limit); an error if there are none."""
+        if self.deadline is None:
+            return None
+        if now >= self.deadline:
+            raise RequestTimeoutError(
+                "the time for this call is over; nothing was sent", phase="pool", sent=False
+            )
+        return self.deadline - now
+
+    def quota_wait(self, now: float) -> float | None:
+        """The longest wait for quota that is still allowed; None: as long as it takes."""
+        allowed = self.options.max_wait
+        if allowed is None:
+            return None
+        allowed = max(0.0, allowed - self.waited)
+        return allowed if self.deadline is None else min(allowed, max(0.0, self.deadline - now))
+
+    def waited_for_quota(self, seconds: float) -> None:
+        """Whoever waits for quota as long as it takes does not spend the call's own time doing so."""
+        self.waited += seconds
+        if self.options.max_wait is None and self.deadline is not None:
+            self.deadline += seconds
+
+    def next_delay(self, error: BalanceError, verdict: Verdict, delay: float, now: float) -> float | None:
+        """Seconds to wait before the next attempt, ``delay`` at least; None if there shall be none.
+
+        A wait that the server asks for is obeyed or refused, never shortened.
+        """
+        options = self.options
+        if not may_try_again(self.endpoint.replay, verdict) or self._is_ended(error):
+            return None
+        limited = isinstance(error, RateLimitedError)
+        # An hour may end in several refusals; who waits as long as it takes is not counted out by them.
+        patient = limited and options.max_wait is None and options.max_attempts > 1
+        if self.tries >= options.max_attempts and not patient:
+            return None
+        if self.heeded:
+            return 0.0
+        asked = _asked(error)
+        if asked is not None:
+            if options.max_wait is not None and asked > options.max_wait - self.waited:
+                return None
+            delay += asked
+            self.waited += asked
+        if self.deadline is not None:
+            if asked is not None and options.max_wait is None:
+                self.deadline += delay
+            if now + delay >= self.deadline:
+                return None
+        return delay
+
+    def _is_ended(self, error: BalanceError) -> bool:
+        """Whether a guarded write, asked for again, cannot be made any more: done before, or never to be done."""
+        again = self.endpoint.replay is Replay.GUARDED and self.doubt not in {None, error}
+        return again and isinstance(error, NotFoundError | UnprocessableError)
+
+    # Meaning ---------------------------------------------------------------------------------------------------
+
+    @property
+    def doubts_a_write(self) -> bool:
+        """Whether something that must not happen twice may have happened."""
+        return self.doubt is not None and self.endpoint.replay in WRITES_ONCE
+
+    def verdict(self, error: BalanceError) -> Verdict:
+        """The verdict on this attempt; remembers the first that may have been applied."""
+        verdict = judge(self.endpoint, error)
+        if self.headers is None:  # what failed are the credentials, so nothing was sent
+            return Verdict.REFUSED if verdict in {Verdict.REFUSED, Verdict.BROKEN} else Verdict.NOT_SENT
+        if isinstance(error, RateLimitedError):
+            self.refused = error
+        if (
+            self.doubt is None
+            and verdict in {Verdict.UNCLEAR, Verdict.BROKEN}
+            and self.endpoint.replay is not Replay.READ
+        ):
+            self.doubt = error
+        return verdict
+
+    def deleted_before(self, error: BalanceError) -> bool:
+        """Whether the 404 says that an earlier attempt of this deletion was applied; ask before the verdict."""
+        again = self.doubt is not None and self.headers is not None
+        return again and self.endpoint.method == "DELETE" and isinstance(error, NotFoundError)
+
+    def final(self, error: BalanceError, verdict: Verdict) -> BalanceError:
+        """What the caller is told when the call ends with ``error``."""
+        guarded = self.doubt is not None and self.endpoint.replay is Replay.GUARDED
+        if guarded or leaves_doubt(self.endpoint.replay, verdict):
+            return self.unknown(error)
+        if self.doubt is not None and self.doubt is not error:
+            error.add_note(f"an earlier attempt of this call may have been applied: {self.doubt.message}")
+        return error
+
+    def stopped(self, error: BalanceError) -> BalanceError:
+        """What the caller is told when the call stops between two attempts: an earlier one may have been applied."""
+        if self.doubt is not None and self.endpoint.replay is Replay.GUARDED:
+            return self.unknown(self.doubt)
+        if self.refused is not None and isinstance(error, QuotaWaitError):
+            self.refused.retry_after = max(error.wait, self.refused.retry_after or 0.0)
+            return self.refused
+        return error
+
+    def unknown(self, cause: BalanceError) -> OutcomeUnknownError:
+        """The error that says so."""
+        again = "; it was not sent again" if self.endpoint.replay is Replay.UNSAFE else ""
+        error = OutcomeUnknownError(
+            f"nobody can say whether this was applied ({cause.message}){again}",
+            cause=cause,
+            look_for=self.endpoint.look_for,
+        )
+        error.endpoint, error.attempts = self.endpoint.name, self.attempt
+        error.__cause__ = cause
+        return error
+
+
+def _asked(error: BalanceError) -> float | None:
+    """Seconds that the server asks to wait; on another status than 429 they say when, not whether."""
+    if isinstance(error, RateLimitedError):
+        return error.retry_after
+    return protocol.retry_after(error.headers) if isinstance(error, ResponseError) else None
