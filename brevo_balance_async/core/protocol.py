@@ -91,7 +91,6 @@ def _nothing() -> None:
 class Progress:
     """How far an attempt got; it tells even when the attempt is cancelled."""
 
-    connecting: bool = False
     sent: bool = False
 
 

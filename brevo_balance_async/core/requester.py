@@ -40,7 +40,7 @@ from brevo_balance_async.hooks import (
 from brevo_balance_async.models import UNSET, Unset
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from brevo_balance_async.config import Options
     from brevo_balance_async.core.auth import Source
@@ -56,7 +56,7 @@ T = TypeVar("T")
 class Caller(Protocol):
     """What a resource needs: one coroutine that makes a call."""
 
-    async def call(
+    def call(
         self,
         endpoint: Endpoint[T],
         ids: tuple[str, ...],
@@ -66,7 +66,7 @@ class Caller(Protocol):
         expect: Expect = (),
         timeout: float | Unset | None = UNSET,
         settle: Callable[[OutcomeUnknownError], Awaitable[T]] | None = None,
-    ) -> T:
+    ) -> Awaitable[T]:
         """Send one request with all the care its endpoint asks for, and return the model of its answer.
 
         ``settle`` is awaited when the outcome stays unknown, within what is left of ``timeout``: it returns what
@@ -126,7 +126,7 @@ class Requester:
         """A view with other options."""
         return evolve(self, options=evolve(self.options, **changes))
 
-    async def call(
+    def call(
         self,
         endpoint: Endpoint[T],
         ids: tuple[str, ...],
@@ -136,10 +136,10 @@ class Requester:
         expect: Expect = (),
         timeout: float | Unset | None = UNSET,
         settle: Callable[[OutcomeUnknownError], Awaitable[T]] | None = None,
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """See ``Caller.call``."""
         request = protocol.build(self.shared.base_url, endpoint, ids, query, body)
-        return await self.run(endpoint, request, expect, timeout, settle)
+        return self.run(endpoint, request, expect, timeout, settle)
 
     async def run(
         self,
@@ -185,7 +185,7 @@ class Requester:
         shared = self.shared
         try:
             if settle is not None:
-                async with shared.transport.timer(call.left(shared.clock.time())):
+                async with shared.transport.deadlines.within(call.left(shared.clock.time())):
                     return await settle(unknown)
         except (TimeoutError, RequestTimeoutError):
             unknown.add_note("there was no time left to settle it by reading the history")
@@ -252,7 +252,7 @@ class Requester:
         """The auth headers, within the call's time. Whatever fails here, nothing of this attempt was sent."""
         shared, source = self.shared, self.shared.credentials
         try:
-            async with shared.transport.timer(call.left(shared.clock.time())):
+            async with shared.transport.deadlines.within(call.left(shared.clock.time())):
                 headers = await source.headers()
                 if headers == call.stale:  # else another call has renewed them since
                     await source.renew()

@@ -8,10 +8,10 @@ borrowed session makes its own kind of request, so there everything but a failur
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import warnings
 from base64 import b64encode
-from contextlib import asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +20,7 @@ from yarl import URL
 
 from brevo_balance_async._version import __version__
 from brevo_balance_async.config import MAX_BODY, HeaderSecret
+from brevo_balance_async.core.deadlines import Deadlines
 from brevo_balance_async.core.protocol import Response
 from brevo_balance_async.errors import (
     BalanceError,
@@ -32,7 +33,7 @@ from brevo_balance_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
     from typing import Any
 
     from aiohttp.connector import Connection
@@ -153,8 +154,9 @@ class Transport:
         # Of aiohttp's only the one it alone can keep; all other time is kept by one timer here.
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pool: asyncio.Semaphore | nullcontext[None] = nullcontext()
-        self._timers: set[asyncio.Timeout] = set()
+        self._most = math.inf  # connections
+        self._in_flight = 0
+        self.deadlines = Deadlines()
         self.closed = False
 
     async def open(self) -> None:
@@ -184,16 +186,14 @@ class Transport:
                 )
             except RuntimeError as error:
                 raise ClientStateError("the connector handed in belongs to another event loop") from error
-        # Whoever waits for a connection waits here, in order, and not in aiohttp, which does not tell.
-        if connector is not None and (limits := [connector.limit, connector.limit_per_host]) != [0, 0]:
-            self._pool = asyncio.Semaphore(min(limit for limit in limits if limit))
+        if connector is not None:
+            self._most = min(limit or math.inf for limit in (connector.limit, connector.limit_per_host))
 
     async def close(self) -> None:
         """End the calls in flight and close what was opened here; harmless a second time."""
         self.closed = True
         # aiohttp leaves alone who is connecting, and a borrowed session stays open.
-        for timer in self._timers:
-            timer.reschedule(asyncio.get_running_loop().time())
+        self.deadlines.end_all()
         if self._session is not None and self._borrowed is None:
             await self._session.close()
 
@@ -212,16 +212,6 @@ class Transport:
             )
         self.check_loop()
 
-    @asynccontextmanager
-    async def timer(self, seconds: float | None) -> AsyncIterator[None]:
-        """``asyncio.timeout`` for what else a call waits for; closing the client ends it too."""
-        async with asyncio.timeout(seconds) as timer:
-            self._timers.add(timer)
-            try:
-                yield
-            finally:
-                self._timers.discard(timer)
-
     async def send(
         self, request: Request, headers: Mapping[str, str], timeout: float | None, progress: Progress
     ) -> Response:
@@ -233,17 +223,24 @@ class Transport:
         if session is None or session.closed or self.closed:
             raise ClientStateError("the client, or the session handed to it, is closed; nothing was sent")
         handled = sys.exception()
+        progress.sent = self._borrowed is not None
         _progress.set(progress)
         try:
-            async with asyncio.timeout(timeout) as timer:
-                self._timers.add(timer)
+            async with asyncio.timeout(None) as block:
+                self.deadlines.add(block, timeout)
+                self._in_flight += 1
+                stale = 0
                 try:
-                    async with self._pool:
-                        progress.connecting = True
-                        progress.sent = self._borrowed is not None
-                        return await self._fresh(session, request, headers)
+                    while True:
+                        try:
+                            return await self._exchange(session, request, headers)
+                        except _StaleConnectionError:  # it was closed; the next one may be fit
+                            stale += 1
+                            if stale > MOST_STALE:
+                                raise
                 finally:
-                    self._timers.discard(timer)
+                    self._in_flight -= 1
+                    self.deadlines.remove(block)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if session.closed and (task is None or not task.cancelling()):
@@ -257,17 +254,6 @@ class Transport:
             failure = self._translated(error, progress)
             progress.sent = getattr(failure, "sent", False)
             raise failure from error
-
-    async def _fresh(
-        self, session: aiohttp.ClientSession, request: Request, headers: Mapping[str, str]
-    ) -> Response:
-        """The exchange, on the first connection that is fit for it: one that is not was closed, and costs nothing."""
-        for _ in range(MOST_STALE):
-            try:
-                return await self._exchange(session, request, headers)
-            except _StaleConnectionError:
-                continue
-        return await self._exchange(session, request, headers)
 
     async def _exchange(
         self,
@@ -290,7 +276,11 @@ class Transport:
             skip_auto_headers=_NO_GUESSES if posts and request.body is None else None,
             middlewares=() if posts and self._borrowed is None else (_send_once,),
         ) as answer:
-            body = await self._read(answer)
+            told = answer.content_length
+            if told is not None and told <= self._max_body and "content-encoding" not in answer.headers:
+                body = await answer.read()
+            else:
+                body = await self._read(answer, told)
             wire = getattr(answer, "wire", None)
             return Response(answer.status, answer.headers, body, wire.abort if wire else answer.close)
 
@@ -300,13 +290,11 @@ class Transport:
             merged.setdefault("content-type", "application/json")
         return merged
 
-    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
-        told = answer.content_length
+    async def _read(self, answer: aiohttp.ClientResponse, told: int | None) -> bytes:
+        """A body whose length is not known beforehand, or is known to be too much."""
         if told is not None and told > self._max_body:
             answer.close()
             raise self._too_large()
-        if told is not None and "content-encoding" not in answer.headers:
-            return await answer.read()
         body = bytearray()
         async for chunk in answer.content.iter_any():
             body += chunk
@@ -338,9 +326,9 @@ class Transport:
             case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError() | _StaleConnectionError():
                 return ConnectFailedError(f"no connection, nothing was sent: {what}")
             case aiohttp.ConnectionTimeoutError():
-                return self._timed_out(progress, sent=False)
+                return self._timed_out(sent=False)
             case asyncio.TimeoutError():
-                return self._timed_out(progress, sent=progress.sent)
+                return self._timed_out(sent=progress.sent)
             case RuntimeError() if not progress.sent:
                 return ClientStateError(f"aiohttp cannot work here, nothing was sent: {what}")
             case TypeError() | ValueError() if not progress.sent:
@@ -352,11 +340,13 @@ class Transport:
             return ConnectFailedError(f"the request was not sent: {what}")
         return TransportError(f"the answer was lost, the request may have arrived: {what}", sent=True)
 
-    def _timed_out(self, progress: Progress, *, sent: bool) -> RequestTimeoutError:
+    def _timed_out(self, *, sent: bool) -> RequestTimeoutError:
         if sent:
             text, phase = "no whole answer in time; the request may have arrived", "answer"
-        elif progress.connecting:
-            text, phase = "no connection in time; nothing was sent", "connect"
-        else:
+        elif (
+            self._in_flight >= self._most
+        ):  # this one not counted: so many others were before it, or beside it
             text, phase = "no connection of the pool became free in time; nothing was sent", "pool"
+        else:
+            text, phase = "no connection in time; nothing was sent", "connect"
         return RequestTimeoutError(text, phase=phase, sent=sent)

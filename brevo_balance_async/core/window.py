@@ -58,12 +58,12 @@ class Reading:
 
 def read_headers(headers: Mapping[str, str]) -> Reading | None:
     """Read the quota headers: ``None`` if there are none, ``ValueError`` if they make no sense."""
-    texts = [headers.get(name) for name in HEADERS]
-    if texts == [None, None, None]:
+    limits, remainings, resets = headers.get(HEADERS[0]), headers.get(HEADERS[1]), headers.get(HEADERS[2])
+    if limits is None and remainings is None and resets is None:
         return None
-    limit, remaining, reset = (float(text or "nan") for text in texts)
+    limit, remaining, reset = float(limits or "nan"), float(remainings or "nan"), float(resets or "nan")
     if not (1 <= limit < math.inf and abs(remaining) < math.inf and 0 <= reset <= LONGEST_RESET):
-        raise ValueError(texts)
+        raise ValueError(limits, remainings, resets)
     return Reading(int(limit), max(0, int(remaining)), reset)
 
 

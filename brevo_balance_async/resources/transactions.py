@@ -36,6 +36,7 @@ from brevo_balance_async.models import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from types import TracebackType
     from uuid import UUID
@@ -109,12 +110,17 @@ class Transactions:
         Raises ``InvalidRequestError`` before anything is sent, ``UnprocessableError`` and the other answers of
         the server, and ``OutcomeUnknownError`` if it may have been applied: it is never sent twice.
         """
-        body = _transaction(
-            balance_definition_id=balance_definition_id,
+        checks.not_both("contact_id", contact_id, "loyalty_subscription_id", loyalty_subscription_id)
+        if contact_id is None and loyalty_subscription_id is None:
+            raise InvalidRequestError("contact_id", "is missing: give it, or loyalty_subscription_id")
+        if checks.given(balance_expiry_in_minutes) and auto_complete is not True:
+            raise InvalidRequestError("balance_expiry_in_minutes", "only applies with auto_complete=True")
+        body = _body(
             amount=amount,
-            contact_id=contact_id,
-            loyalty_subscription_id=loyalty_subscription_id,
-            transaction_type=transaction_type,
+            balance_definition_id=balance_definition_id,
+            contact_id=UNSET if contact_id is None else contact_id,
+            loyalty_subscription_id=UNSET if loyalty_subscription_id is None else loyalty_subscription_id,
+            transaction_type=UNSET if transaction_type is None else transaction_type,
             auto_complete=auto_complete,
             ttl=ttl,
             event_time=event_time,
@@ -162,15 +168,15 @@ class Transactions:
         ``due_at`` and ``expires_at`` are aware and should lie in the future, ``source`` is ``engine`` or
         ``user``. Orders cannot be read back, so an ``OutcomeUnknownError`` is hard to settle.
         """
-        body = {
-            "balance_definition_id": checks.uuid("balance_definition_id", balance_definition_id),
-            "contact_id": checks.contact_id(contact_id),
-            "amount": checks.amount(amount),
-            "due_at": checks.moment("due_at", due_at),
-            "source": checks.word("source", source, OrderSource),
-            "expires_at": _optional(checks.moment, "expires_at", expires_at),
-            "meta": _optional(checks.mapping, "meta", meta),
-        }
+        body = _body(
+            balance_definition_id=balance_definition_id,
+            contact_id=contact_id,
+            amount=amount,
+            due_at=due_at,
+            source=source,
+            expires_at=expires_at,
+            meta=meta,
+        )
         return await self._caller.call(
             CREATE_ORDER, (self._program_id,), body=body, expect=_expected(body), timeout=timeout
         )
@@ -344,39 +350,40 @@ def _opposite(wanted: TransactionStatus) -> frozenset[str]:
     return frozenset({undone if wanted is done else done})
 
 
-def _optional(check: Any, name: str, value: Any) -> Any:
-    return check(name, value) if checks.given(value) else value
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "amount": lambda _, value: checks.amount(value),
+    "balance_definition_id": checks.uuid,
+    "contact_id": lambda _, value: checks.contact_id(value),
+    "loyalty_subscription_id": lambda name, value: checks.text(name, value, least=1),
+    "transaction_type": lambda name, value: checks.word(name, value, TransactionType),
+    "auto_complete": checks.flag,
+    "ttl": lambda name, value: checks.whole(name, value, least=10),
+    "event_time": checks.moment,
+    "balance_expiry_in_minutes": lambda name, value: checks.whole(name, value, least=1),
+    "meta": checks.mapping,
+    "due_at": checks.moment,
+    "expires_at": checks.moment,
+    "source": lambda name, value: checks.word(name, value, OrderSource),
+}
+_NULLABLE: Final = frozenset(
+    {"auto_complete", "ttl", "event_time", "balance_expiry_in_minutes", "meta", "expires_at"}
+)
 
 
-def _transaction(**given: Any) -> dict[str, Any]:
-    """The checked body of ``begin``."""
-    contact, subscription = given["contact_id"], given["loyalty_subscription_id"]
-    checks.not_both("contact_id", contact, "loyalty_subscription_id", subscription)
-    if contact is None and subscription is None:
-        raise InvalidRequestError("contact_id", "is missing: give it, or loyalty_subscription_id")
-    expiry = given["balance_expiry_in_minutes"]
-    if checks.given(expiry) and given["auto_complete"] is not True:
-        raise InvalidRequestError("balance_expiry_in_minutes", "only applies with auto_complete=True")
-    kind, ttl = given["transaction_type"], given["ttl"]
-    return {
-        "amount": checks.amount(given["amount"]),
-        "balance_definition_id": checks.uuid("balance_definition_id", given["balance_definition_id"]),
-        "contact_id": UNSET if contact is None else checks.contact_id(contact),
-        "loyalty_subscription_id": UNSET
-        if subscription is None
-        else checks.text("loyalty_subscription_id", subscription, least=1),
-        "transaction_type": UNSET if kind is None else checks.word("transaction_type", kind, TransactionType),
-        "auto_complete": _optional(checks.flag, "auto_complete", given["auto_complete"]),
-        "ttl": checks.whole("ttl", ttl, least=10) if checks.given(ttl) else ttl,
-        "event_time": _optional(checks.moment, "event_time", given["event_time"]),
-        "balance_expiry_in_minutes": checks.whole("balance_expiry_in_minutes", expiry, least=1)
-        if checks.given(expiry)
-        else expiry,
-        "meta": _optional(checks.mapping, "meta", given["meta"]),
-    }
+def _body(**given: Any) -> dict[str, Any]:
+    """The checked body: what is ``UNSET`` is left out, ``None`` is sent where the call takes it."""
+    body: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is None and name in _NULLABLE:
+            body[name] = None
+        elif value is not UNSET:
+            body[name] = _CHECKS[name](name, value)
+    return body
 
 
 def _expected(body: dict[str, Any]) -> Expect:
     """What the answer to a creating ``body`` has to show."""
-    echoed = [(name, body[name]) for name in ("balance_definition_id", "contact_id", "meta") if body[name]]
+    echoed = [
+        (name, body[name]) for name in ("balance_definition_id", "contact_id", "meta") if body.get(name)
+    ]
     return (("id", PRESENT), *echoed)

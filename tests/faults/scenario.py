@@ -382,7 +382,7 @@ def at_rest(client: BalanceClient) -> None:
     shared = client._requester.shared
     assert shared.gate.in_flight == 0
     assert not shared.sleepers
-    assert not shared.transport._timers
+    assert len(shared.transport.deadlines) == 0
     session = shared.transport._session
     assert session is not None
     assert not session.connector._acquired

@@ -34,6 +34,7 @@ WITHIN = {
     ("core.call", "core.protocol"),
     ("core.call", "core.retry"),
     ("core.transport", "core.protocol"),
+    ("core.transport", "core.deadlines"),
     ("core.auth", "core.protocol"),
     ("core.auth", "core.codec"),
     ("core.auth", "core.clock"),
