@@ -101,9 +101,11 @@ def _reader_of(kind: Any) -> Callable[[Any], Any]:
         tests = ["v is not None"] if how.null else []
         tests += [f"type(v) is not type{at}"] if how.as_it_is else []
         guard = f"if {' and '.join(tests)}: " if tests else ""
+        known_word = f"words{at}.get(v) or " if how.words else ""
+        names[f"words{at}"] = how.words
         lines += [
             f"  v = get({_wire_name(attribute)!r})",
-            f"  {guard}v = read{at}(v)",
+            f"  {guard}v = {known_word}read{at}(v)",
             f"  set{at}(self, v)",
         ]
         known.append(_wire_name(attribute))
@@ -124,7 +126,12 @@ _decoder: Final = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_c
 def parse(body: bytes) -> Any:
     """JSON with ``Decimal`` for every number that has a fraction; ``DecodeError`` if it is no JSON."""
     try:
-        return _decoder.decode(body.decode("utf-8"))
+        text = body.decode("utf-8")
+        if text[:1] in {"{", "["}:
+            value, end = _decoder.raw_decode(text)
+            if end == len(text):
+                return value
+        return _decoder.decode(text)  # there is white space around it, or something is wrong
     except (ValueError, RecursionError) as error:
         start = body[:BODY_START].decode("utf-8", "replace")
         raise DecodeError(
@@ -229,7 +236,8 @@ _BODY_NAMES: Final = _Names(loyalty_subscription_id="LoyaltySubscriptionId")
 
 def _json_number(value: Decimal) -> int | float:
     """Exact: ``checks.number`` lets only amounts through that a double carries."""
-    return int(value) if value == value.to_integral_value() else float(value)
+    number = float(value)
+    return int(number) if number.is_integer() else number
 
 
 def wire_time(value: datetime) -> str:
@@ -265,4 +273,10 @@ def encode(value: Any) -> bytes:
 def encode_body(fields: Mapping[str, Any]) -> bytes:
     """A request body by our names: what is ``UNSET`` is left out, ``None`` goes out as ``null``."""
     names = _BODY_NAMES
-    return encode({names[name]: value for name, value in fields.items() if value is not UNSET})
+    return encode(
+        {
+            names[name]: _json_number(value) if type(value) is Decimal else value
+            for name, value in fields.items()
+            if value is not UNSET
+        }
+    )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 from brevo_balance_async.models import TransactionStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 # Words of before 3 September 2026, still found in Brevo's guides and in the enums of older SDKs.
 _OLD_WORDS: Final = {"pending": TransactionStatus.DRAFT, "complete": TransactionStatus.COMPLETED}
@@ -28,6 +28,8 @@ class Reader(NamedTuple):
     """Values of exactly this type need no reading."""
     null: bool = True
     """``null`` stays ``None``; otherwise ``read`` decides what it becomes."""
+    words: Mapping[Any, Any] = {}
+    """What these values become; ``read`` is for all others."""
 
 
 def _decimal(value: Any) -> Decimal | None:
@@ -102,17 +104,15 @@ _READERS: Final[dict[Any, Reader]] = {
 def reader(annotation: Any) -> Reader:
     """What reads values of ``annotation``: one of the plain kinds, or an open enum (``Kind | str | None``)."""
     known = _READERS.get(annotation)
-    return known or Reader(
-        _open_enum(next(kind for kind in get_args(annotation) if issubclass(kind, StrEnum)))
-    )
+    return known or _open_enum(next(kind for kind in get_args(annotation) if issubclass(kind, StrEnum)))
 
 
-def _open_enum(kind: type[StrEnum]) -> Callable[[Any], StrEnum | str | None]:
-    words: dict[str, StrEnum] = {member.value: member for member in kind}
+def _open_enum(kind: type[StrEnum]) -> Reader:
+    words: dict[Any, StrEnum] = {member.value: member for member in kind}
     if kind is TransactionStatus:
         words.update(_OLD_WORDS)
 
     def word(value: Any) -> StrEnum | str | None:
         return words.get(value) or _text(value)
 
-    return word
+    return Reader(word, words=words)

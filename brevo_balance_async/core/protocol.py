@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
 
-from attrs import define, evolve, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 
 from brevo_balance_async.core import codec
 from brevo_balance_async.errors import (
@@ -66,10 +66,10 @@ class Endpoint(Generic[T]):
     look_for: str = "read the state of what it changes"
     """What tells whether an unclear write was applied."""
 
-    @property
-    def gated(self) -> bool:
-        """Whether the quota of the loyalty routes counts it; Brevo counts its other routes apart."""
-        return self.path.startswith("/loyalty/")
+    gated: bool = field(
+        init=False, default=Factory(lambda self: self.path.startswith("/loyalty/"), takes_self=True)
+    )
+    """Whether the quota of the loyalty routes counts it; Brevo counts its other routes apart."""
 
 
 @define(eq=False, repr=False)
@@ -251,20 +251,26 @@ def _until(text: str, headers: Mapping[str, str]) -> float | None:
 
 
 def without_secrets(response: Response, secrets: Iterable[str]) -> Response:
-    """The answer with our own keys blotted out, should a gateway repeat them.
-
-    A text of less than 12 characters is no key of Brevo's, and may stand in an answer by chance.
-    """
+    """The answer with our own keys blotted out, should a gateway repeat them."""
     for secret in secrets:
-        key = secret.removeprefix("Bearer ")
-        if len(key) >= 12 and (
-            key.encode() in response.body
-            or (response.status >= 300 and any(key in value for value in response.headers.values()))
+        key = _key(secret)
+        if key is not None and (
+            key in response.body
+            or (response.status >= 300 and any(key.decode() in value for value in response.headers.values()))
         ):
-            body = response.body.replace(key.encode(), b"[key]")
-            headers = {name.lower(): value.replace(key, "[key]") for name, value in response.headers.items()}
+            body = response.body.replace(key, b"[key]")
+            headers = {
+                name.lower(): value.replace(key.decode(), "[key]") for name, value in response.headers.items()
+            }
             response = evolve(response, body=body, headers=headers)
     return response
+
+
+@lru_cache(maxsize=64)
+def _key(secret: str) -> bytes | None:
+    """What is to be blotted out; less than 12 characters are no key, and may stand in an answer by chance."""
+    key = secret.removeprefix("Bearer ").encode()
+    return key if len(key) >= 12 else None
 
 
 PRESENT: Final = object()

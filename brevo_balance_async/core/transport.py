@@ -151,6 +151,8 @@ class Transport:
         ours = f"brevo-balance-async/{__version__}"
         agent = f"{user_agent} {ours}" if user_agent else ours
         self._headers = {"accept": "application/json", "user-agent": agent}
+        self._auth: Mapping[str, str] | None = None
+        self._kept: tuple[dict[str, str], dict[str, str]] = ({}, {})
         # Of aiohttp's only the one it alone can keep; all other time is kept by one timer here.
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -262,11 +264,11 @@ class Transport:
         headers: Mapping[str, str],
     ) -> Response:
         posts = request.method == "POST"
-        async with session.request(
+        answer = await session.request(
             request.method,
             URL(request.url, encoded=True),
             data=request.body,
-            headers=self._headers_for(request, headers),
+            headers=self._headers_for(headers, body=request.body is not None),
             timeout=self._timeout,
             allow_redirects=False,
             raise_for_status=False,
@@ -275,31 +277,35 @@ class Transport:
             proxy_headers=self._proxy_headers,
             skip_auto_headers=_NO_GUESSES if posts and request.body is None else None,
             middlewares=() if posts and self._borrowed is None else (_send_once,),
-        ) as answer:
+        )
+        try:
             told = answer.content_length
             if told is not None and told <= self._max_body and "content-encoding" not in answer.headers:
                 body = await answer.read()
             else:
                 body = await self._read(answer, told)
-            wire = getattr(answer, "wire", None)
-            return Response(answer.status, answer.headers, body, wire.abort if wire else answer.close)
+        except BaseException:
+            answer.close()
+            raise
+        # The whole body was read, so the connection is back in the pool.
+        wire = getattr(answer, "wire", None)
+        return Response(answer.status, answer.headers, body, wire.abort if wire else answer.close)
 
-    def _headers_for(self, request: Request, headers: Mapping[str, str]) -> dict[str, str]:
-        merged = {**self._headers, **headers}
-        if request.body is not None:
-            merged.setdefault("content-type", "application/json")
-        return merged
+    def _headers_for(self, auth: Mapping[str, str], *, body: bool) -> dict[str, str]:
+        """All headers of a request; those of the last auth headers are kept, since these seldom change."""
+        if auth is not self._auth:
+            plain = {**self._headers, **auth}
+            self._auth, self._kept = auth, (plain, {"content-type": "application/json", **plain})
+        return self._kept[body]
 
     async def _read(self, answer: aiohttp.ClientResponse, told: int | None) -> bytes:
         """A body whose length is not known beforehand, or is known to be too much."""
         if told is not None and told > self._max_body:
-            answer.close()
             raise self._too_large()
         body = bytearray()
         async for chunk in answer.content.iter_any():
             body += chunk
             if len(body) > self._max_body:
-                answer.close()
                 raise self._too_large()
         return bytes(body)
 

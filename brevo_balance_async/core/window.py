@@ -14,9 +14,9 @@ from __future__ import annotations
 import math
 import time
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,8 +47,7 @@ class Refill(Enum):
     GRADUAL = "gradual"  # one by one, as old requests leave a sliding window
 
 
-@frozen
-class Reading:
+class Reading(NamedTuple):
     """The quota headers of one answer: requests, requests, seconds."""
 
     limit: int
@@ -58,7 +57,8 @@ class Reading:
 
 def read_headers(headers: Mapping[str, str]) -> Reading | None:
     """Read the quota headers: ``None`` if there are none, ``ValueError`` if they make no sense."""
-    limits, remainings, resets = headers.get(HEADERS[0]), headers.get(HEADERS[1]), headers.get(HEADERS[2])
+    get = headers.get
+    limits, remainings, resets = get(HEADERS[0]), get(HEADERS[1]), get(HEADERS[2])
     if limits is None and remainings is None and resets is None:
         return None
     limit, remaining, reset = float(limits or "nan"), float(remainings or "nan"), float(resets or "nan")

@@ -110,23 +110,31 @@ class Transactions:
         Raises ``InvalidRequestError`` before anything is sent, ``UnprocessableError`` and the other answers of
         the server, and ``OutcomeUnknownError`` if it may have been applied: it is never sent twice.
         """
-        checks.not_both("contact_id", contact_id, "loyalty_subscription_id", loyalty_subscription_id)
-        if contact_id is None and loyalty_subscription_id is None:
+        body: dict[str, Any] = {
+            "amount": checks.amount(amount),
+            "balance_definition_id": checks.uuid("balance_definition_id", balance_definition_id),
+        }
+        if contact_id is not None:
+            body["contact_id"] = checks.contact_id(contact_id)
+        elif loyalty_subscription_id is None:
             raise InvalidRequestError("contact_id", "is missing: give it, or loyalty_subscription_id")
-        if checks.given(balance_expiry_in_minutes) and auto_complete is not True:
-            raise InvalidRequestError("balance_expiry_in_minutes", "only applies with auto_complete=True")
-        body = _body(
-            amount=amount,
-            balance_definition_id=balance_definition_id,
-            contact_id=UNSET if contact_id is None else contact_id,
-            loyalty_subscription_id=UNSET if loyalty_subscription_id is None else loyalty_subscription_id,
-            transaction_type=UNSET if transaction_type is None else transaction_type,
-            auto_complete=auto_complete,
-            ttl=ttl,
-            event_time=event_time,
-            balance_expiry_in_minutes=balance_expiry_in_minutes,
-            meta=meta,
-        )
+        if loyalty_subscription_id is not None:
+            checks.not_both("contact_id", contact_id, "loyalty_subscription_id", loyalty_subscription_id)
+            body["loyalty_subscription_id"] = checks.text(
+                "loyalty_subscription_id", loyalty_subscription_id, least=1
+            )
+        if transaction_type is not None:
+            body["transaction_type"] = checks.word("transaction_type", transaction_type, TransactionType)
+        if auto_complete is not UNSET:
+            body["auto_complete"] = _optional(checks.flag, "auto_complete", auto_complete)
+        if ttl is not UNSET:
+            body["ttl"] = None if ttl is None else checks.whole("ttl", ttl, least=10)
+        if event_time is not UNSET:
+            body["event_time"] = _optional(checks.moment, "event_time", event_time)
+        if balance_expiry_in_minutes is not UNSET:
+            body["balance_expiry_in_minutes"] = _expiry(balance_expiry_in_minutes, auto_complete)
+        if meta is not UNSET:
+            body["meta"] = _optional(checks.mapping, "meta", meta)
         expect = (("loyalty_program_id", self._program_id), *_expected(body))
         return await self._caller.call(BEGIN, (self._program_id,), body=body, expect=expect, timeout=timeout)
 
@@ -168,15 +176,15 @@ class Transactions:
         ``due_at`` and ``expires_at`` are aware and should lie in the future, ``source`` is ``engine`` or
         ``user``. Orders cannot be read back, so an ``OutcomeUnknownError`` is hard to settle.
         """
-        body = _body(
-            balance_definition_id=balance_definition_id,
-            contact_id=contact_id,
-            amount=amount,
-            due_at=due_at,
-            source=source,
-            expires_at=expires_at,
-            meta=meta,
-        )
+        body = {
+            "balance_definition_id": checks.uuid("balance_definition_id", balance_definition_id),
+            "contact_id": checks.contact_id(contact_id),
+            "amount": checks.amount(amount),
+            "due_at": checks.moment("due_at", due_at),
+            "source": checks.word("source", source, OrderSource),
+            "expires_at": _optional(checks.moment, "expires_at", expires_at),
+            "meta": _optional(checks.mapping, "meta", meta),
+        }
         return await self._caller.call(
             CREATE_ORDER, (self._program_id,), body=body, expect=_expected(body), timeout=timeout
         )
@@ -350,35 +358,16 @@ def _opposite(wanted: TransactionStatus) -> frozenset[str]:
     return frozenset({undone if wanted is done else done})
 
 
-_CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "amount": lambda _, value: checks.amount(value),
-    "balance_definition_id": checks.uuid,
-    "contact_id": lambda _, value: checks.contact_id(value),
-    "loyalty_subscription_id": lambda name, value: checks.text(name, value, least=1),
-    "transaction_type": lambda name, value: checks.word(name, value, TransactionType),
-    "auto_complete": checks.flag,
-    "ttl": lambda name, value: checks.whole(name, value, least=10),
-    "event_time": checks.moment,
-    "balance_expiry_in_minutes": lambda name, value: checks.whole(name, value, least=1),
-    "meta": checks.mapping,
-    "due_at": checks.moment,
-    "expires_at": checks.moment,
-    "source": lambda name, value: checks.word(name, value, OrderSource),
-}
-_NULLABLE: Final = frozenset(
-    {"auto_complete", "ttl", "event_time", "balance_expiry_in_minutes", "meta", "expires_at"}
-)
+def _optional(check: Callable[[str, Any], Any], name: str, value: Any) -> Any:
+    return check(name, value) if checks.given(value) else value
 
 
-def _body(**given: Any) -> dict[str, Any]:
-    """The checked body: what is ``UNSET`` is left out, ``None`` is sent where the call takes it."""
-    body: dict[str, Any] = {}
-    for name, value in given.items():
-        if value is None and name in _NULLABLE:
-            body[name] = None
-        elif value is not UNSET:
-            body[name] = _CHECKS[name](name, value)
-    return body
+def _expiry(minutes: int | Unset | None, auto_complete: object) -> int | Unset | None:
+    if not checks.given(minutes):
+        return minutes
+    if auto_complete is not True:
+        raise InvalidRequestError("balance_expiry_in_minutes", "only applies with auto_complete=True")
+    return checks.whole("balance_expiry_in_minutes", minutes, least=1)  # type: ignore[arg-type]  # given
 
 
 def _expected(body: dict[str, Any]) -> Expect:
