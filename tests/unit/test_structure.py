@@ -28,7 +28,9 @@ LEVELS = {
     "_version": 0,
 }
 WITHIN = {
+    ("core.checks", "core.fields"),
     ("core.codec", "core.fields"),
+    ("core.protocol", "core.checks"),
     ("core.protocol", "core.codec"),
     ("core.retry", "core.protocol"),
     ("core.call", "core.protocol"),
