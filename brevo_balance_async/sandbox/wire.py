@@ -70,7 +70,8 @@ def number_text(number: Decimal) -> str:
 @lru_cache(maxsize=4096)
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds and ``Z``, the way Brevo's samples write it."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    # Without a zone, because writing its offset would take as long as the rest.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat("T", "milliseconds") + "Z"
 
 
 def read_timestamp(text: str) -> datetime | None:
