@@ -9,7 +9,7 @@ from typing import get_type_hints
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brevo_balance_async import (
@@ -220,6 +220,7 @@ def answers(kind):
     return VALUES | st.fixed_dictionaries({}, optional=fields)
 
 
+@settings(max_examples=60)  # the explaining reader is made anew each time, which is slow
 @given(st.data())
 def test_the_fast_reader_and_the_explaining_one_accept_the_same(data):
     kind = data.draw(st.sampled_from(ANSWERS))
