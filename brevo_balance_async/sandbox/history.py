@@ -13,7 +13,7 @@ from attrs.validators import ge, gt
 
 from .amounts import ZERO
 from .records import Transaction
-from .wire import timestamp
+from .wire import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,12 +74,12 @@ class SeededRows:
         One row is written and is the pattern of the others, or a hundred thousand would take over a second.
         """
         one = self.row(start)
-        moment = timestamp(one.created_at)
+        moment = rfc3339(one.created_at)
         pattern = write(one).replace("%", "%%").replace(one.id, f"{one.id[:24]}%012x")
         pattern = pattern.replace(f'{{"row":{start}}}', '{"row":%d}').replace(moment, "%s")
         texts = []
         for index in range(start, stop):
-            moment = timestamp(self.moment(index))
+            moment = rfc3339(self.moment(index))
             texts.append(pattern % (index, index, moment, moment))
         return texts
 
