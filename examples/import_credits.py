@@ -2,8 +2,8 @@
 
     BREVO_API_KEY=... python import_credits.py credits.csv --program UUID --definition UUID
 
-Set BREVO_BASE_URL to try it on a sandbox. A row whose outcome is unknown is listed and never sent again: look its
-reference up in the contact's history first. Nothing is remembered between two runs, so run a file once.
+Set BREVO_BASE_URL to try it on a sandbox. A row whose outcome is unknown is never sent again: look its reference up in
+the contact's history first. Nothing is remembered between two runs, so run a file once.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import csv
-import sys
 from collections import Counter
 from datetime import datetime
-from pathlib import Path
 
 from brevo_balance_async import BalanceClient, BalanceError, OutcomeUnknownError, Program, UnprocessableError
 
 
 async def credit(program: Program, definition: str, row: dict[str, str]) -> tuple[str, str]:
     """Credit one row; say what became of it, and why."""
+    if "" in row or not row["reference"] or row["amount"].lstrip().startswith("-"):
+        return "refused", "it has more fields than the header, no reference, or a negative amount (a debit)"
     try:
         done = await program.transactions.begin(
             balance_definition_id=definition,
@@ -30,40 +30,33 @@ async def credit(program: Program, definition: str, row: dict[str, str]) -> tupl
             auto_complete=True,
             meta={"reference": row["reference"]},
         )
-    except OutcomeUnknownError as error:
-        return "unknown", str(error)
     except (ValueError, UnprocessableError) as error:  # by us (InvalidRequestError) or by the server
         return "refused", str(error)
-    except BalanceError as error:  # certainly not credited
-        return "failed", str(error)
+    except BalanceError as error:  # failed: certainly not credited
+        return "unknown" if isinstance(error, OutcomeUnknownError) else "failed", str(error)
     except asyncio.CancelledError:  # Ctrl-C while the request may have been on its way
         return "interrupted", "it may have been credited"
     return ("credited", "") if done.status == "completed" else ("refused", done.reject_reason or "")
 
 
-async def work(
-    program: Program, definition: str, rows: csv.DictReader[str], counts: Counter[str], lines: list[str]
-) -> None:
-    """Credit rows until there are none. All workers take from one iterator, so each row has one worker."""
-    for row in rows:
-        outcome, reason = await credit(program, definition, row)
-        counts[outcome] += 1
-        if outcome != "credited":
-            lines.append(f"{outcome} {row['reference']}: {reason}")
-        if counts["failed"] or counts["interrupted"]:
-            return  # a wrong key, say, would fail every row
-
-
-async def main(options: argparse.Namespace) -> int:
+async def main(options: argparse.Namespace, table: list[tuple[int, dict[str, str]]]) -> int:
     """Credit all rows with a bounded number of calls in flight, then list what was not credited."""
-    rows = csv.DictReader(options.csv.read_text(encoding="utf-8").splitlines())
-    counts, lines = Counter[str](), list[str]()
+    rows, counts, lines = iter(table), Counter[str](), list[str]()
+
+    async def work(program: Program) -> None:  # all workers take from one iterator: each row has one worker
+        for line, row in rows:
+            outcome, reason = await credit(program, options.definition, row)
+            counts[outcome] += 1
+            if outcome != "credited":
+                lines.append(f"{outcome} {row['reference']} (line {line}): {reason}")
+            if counts["failed"] or counts["interrupted"]:
+                return  # a wrong key, say, would fail every row
+
     try:
         # max_wait=None waits for the account's hourly quota; reserve=0.2 leaves a fifth of it to live traffic.
         async with BalanceClient(max_wait=None, reserve=0.2) as client, asyncio.TaskGroup() as group:
-            program = client.program(options.program)
             for _ in range(options.concurrency):
-                group.create_task(work(program, options.definition, rows, counts, lines))
+                group.create_task(work(client.program(options.program)))
     finally:
         counts["not tried"] = len(list(rows))
         print(*lines, ", ".join(f"{count} {outcome}" for outcome, count in counts.items()), sep="\n")
@@ -72,8 +65,15 @@ async def main(options: argparse.Namespace) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Credit the rows of a CSV.")
-    parser.add_argument("csv", type=Path)
+    parser.add_argument("csv")
     parser.add_argument("--program", required=True)
     parser.add_argument("--definition", required=True)
     parser.add_argument("--concurrency", type=int, default=20)
-    sys.exit(asyncio.run(main(parser.parse_args())))
+    arguments = parser.parse_args()
+    with open(arguments.csv, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file, restkey="", restval="")  # a short row's fields are empty, and refused
+        numbered = [(reader.line_num, each) for each in reader]
+    columns = {"reference", "contact_id", "event_time", "amount"}
+    if not numbered or not columns <= numbered[0][1].keys() or arguments.concurrency < 1:
+        parser.error(f"it takes rows with {', '.join(sorted(columns))}, and a concurrency of 1 or more")
+    raise SystemExit(asyncio.run(main(arguments, numbered)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from attrs import frozen
 from cyclopts import Parameter
 
-from brevo_balance_async import BalanceClient
+from brevo_balance_async import BalanceClient, NotFoundError
 from brevo_balance_async.hooks import OutcomeUnknown, QuotaWait, RetryScheduled
 
 from .terminal import CommandError, say
@@ -35,14 +35,24 @@ class Api:
     ] = None
 
 
-def connect(api: Api) -> BalanceClient:
+@asynccontextmanager
+async def connect(api: Api) -> AsyncIterator[BalanceClient]:
     """A client that waits for quota as long as it takes, and says so."""
     if not os.environ.get("BREVO_API_KEY"):
         raise CommandError(
             "BREVO_API_KEY is not set; the API key is read from the environment only, "
             "because an argument shows in the process list"
         )
-    return BalanceClient(base_url=api.base_url, max_wait=None, hooks=[_tell])
+    async with BalanceClient(base_url=api.base_url, max_wait=None, hooks=[_tell]) as client:
+        try:
+            yield client
+        except NotFoundError as error:
+            base_url = api.base_url or os.environ.get("BREVO_BASE_URL")
+            if base_url and not base_url.rstrip("/").endswith("/v3"):
+                error.add_note(
+                    f"the base URL {base_url} does not end in /v3, as Brevo's and the sandbox's do"
+                )
+            raise
 
 
 @asynccontextmanager

@@ -58,8 +58,19 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone, "head" say; the interpreter must not complain when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has gone, "head" say
+        _drop_output()
+        return 1
+    except OSError as error:
+        say(f"the output could not be written: {error}")
+        _drop_output()
+        return 1
+    except UnicodeEncodeError as error:
+        say(f"the output cannot be written in {error.encoding} ({error}); try PYTHONIOENCODING=utf-8")
         return 1
     return 0
+
+
+def _drop_output() -> None:
+    """Let what is still to be flushed go nowhere, or the interpreter complains at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

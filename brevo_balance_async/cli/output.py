@@ -6,6 +6,7 @@ them into a binary float by accident.
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import sys
@@ -18,7 +19,7 @@ import attrs
 from brevo_balance_async.core.codec import wire_time
 
 from .progress import progress
-from .terminal import console, printable
+from .terminal import console, printable, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,12 +37,18 @@ async def export(walk: Paginator[T], kind: type[T], columns: Sequence[str], outp
     A walk that fails leaves JSON without its closing bracket, so that a part is never taken for the whole.
     """
     lines = writer(output, kind, columns)
-    # Rows that scroll by on the same terminal are progress enough.
-    with progress(enabled=not sys.stdout.isatty()) as display:
-        bar = display.add_task("reading", total=None)
-        async for page in walk.pages():
-            lines.page(page.items)
-            display.update(bar, advance=len(page.items), total=page.count)
+    written = 0
+    try:
+        # Rows that scroll by on the same terminal are progress enough.
+        with progress(enabled=not sys.stdout.isatty()) as display:
+            bar = display.add_task("reading", total=None)
+            async for page in walk.pages():
+                lines.page(page.items)
+                written += len(page.items)
+                display.update(bar, advance=len(page.items), total=page.count)
+    except asyncio.CancelledError:  # Ctrl-C
+        say(f"interrupted: {written:,} rows were written, which is not the whole listing")
+        raise
     lines.end()
 
 
@@ -187,10 +194,17 @@ def _text(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, datetime):
-        return wire_time(value)
+        return _moment(value)
     if isinstance(value, (dict, list, tuple)):
         return _dumps(_plain(value)) if value else ""
     return "" if value is None else str(value)
+
+
+def _moment(value: datetime) -> str:
+    try:
+        return wire_time(value)
+    except OverflowError:  # in the last year of its own zone, and in no year of UTC
+        return value.isoformat()
 
 
 def _cell(value: Any) -> str:

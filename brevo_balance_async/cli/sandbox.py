@@ -17,7 +17,7 @@ async def sandbox(
     port: Annotated[types.Port, Parameter(help="port to listen on (default: a free one).")] = 0,
     rph: int | None = None,
     strict: bool = False,
-    switch: tuple[str, ...] = (),
+    switch: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
 ) -> None:
     """Run a local Brevo Balance API that keeps state, until Ctrl-C. It imitates Brevo and never talks to it.
 

@@ -11,10 +11,11 @@ from uuid import uuid4
 
 from brevo_balance_async import BalanceError, TransactionStatus, TransactionType
 
+from .story import counted
 from .terminal import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from brevo_balance_async import BalanceClient
 
@@ -72,7 +73,7 @@ class Shop:
         total = sum(self.expected.values(), Decimal())
         self._story.step(
             "purchases",
-            f"{len(purchases):,} purchases of {len(self.expected):,} customers, {total:,f} in all",
+            f"{counted(len(purchases), 'purchase')} of {counted(len(self.expected), 'customer')}, {total:,f} in all",
         )
         worth = [purchase for purchase in purchases if purchase.amount]
         started, requests = perf_counter(), self._requests()
@@ -85,7 +86,7 @@ class Shop:
             "credits",
             f"{len(worth):,} begun and completed"
             + (f", {free:,} of 0.00 have nothing to credit" if free else ""),
-            f"{requests:,} requests, {requests / seconds:,.0f} a second",
+            f"{counted(requests, 'request')}, {requests / seconds:,.0f} a second",
         )
         held = await self._balances()
         wrong = [
@@ -93,9 +94,7 @@ class Shop:
             for contact, amount in self.expected.items()
             if held.get(contact) != amount
         ]
-        self._story.check(
-            f"{len(held):,} balances equal the sum of their purchases, {sum(held.values()):,f} in all", wrong
-        )
+        self._story.check(f"{_equal(held)} purchases, {sum(held.values()):,f} in all", wrong)
 
     async def spend(self) -> None:
         """Debit some contacts, each debit held until its block ends."""
@@ -106,13 +105,13 @@ class Shop:
         ]
         await self._each("spending", spenders, self._spend_one)
         spent = sum((amount for _, amount in spenders), Decimal())
-        self._story.step("debits", f"{len(spenders):,} contacts spent half, {spent:,f} in all")
+        self._story.step("debits", f"{counted(len(spenders), 'contact')} spent half, {spent:,f} in all")
 
     async def cancel(self) -> None:
         """Begin drafts and cancel them: no points move."""
         contacts = sorted(self.expected)[::_DOUBTER]
         await self._each("cancelling", contacts, self._cancel_one)
-        self._story.step("cancelled", f"{len(contacts):,} drafts begun and cancelled")
+        self._story.step("cancelled", f"{counted(len(contacts), 'draft')} begun and cancelled")
 
     async def reach_limit(self) -> None:
         """Give one contact its welcome gift twice; the limit allows one."""
@@ -155,8 +154,8 @@ class Shop:
         seconds, requests = perf_counter() - started, self._requests() - requests
         self._story.step(
             "walks",
-            f"{len(definitions)} definitions, {len(held):,} balances, {counts['rows']:,} history rows, "
-            f"{counts['lots']:,} active balances",
+            f"{counted(len(definitions), 'definition')}, {counted(len(held), 'balance')}, "
+            f"{counted(counts['rows'], 'history row')}, {counted(counts['lots'], 'active balance')}",
             f"{requests:,} requests, {requests / seconds:,.0f} a second",
         )
         wrong = [
@@ -165,7 +164,7 @@ class Shop:
             if not held.get(c) == booked.get(c) == lots.get(c) == amount
         ]
         self._story.check(
-            f"{len(held):,} balances equal the sum of their rows, of their active balances, and our own books",
+            f"{_equal(held)} rows, of {'its' if len(held) == 1 else 'their'} active balances, and our own books",
             wrong,
         )
 
@@ -206,6 +205,8 @@ class Shop:
 
     async def _each(self, description: str, items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> None:
         """Do ``work`` for every item, so many at a time; the first failure ends it."""
+        if not items:
+            return
         with self._story.bar(description, len(items)) as advance:
             await _concurrently(items, work, advance, self._concurrency)
 
@@ -226,6 +227,13 @@ async def _concurrently(
                 group.create_task(worker())
     except* (BalanceError, CommandError) as failures:
         raise failures.exceptions[0] from None
+
+
+def _equal(held: Mapping[int, Decimal]) -> str:
+    """The promise about these balances."""
+    if len(held) == 1:
+        return "1 balance equals the sum of its"
+    return f"{len(held):,} balances equal the sum of their"
 
 
 def _signed(amount: Decimal | None, kind: TransactionType | str | None) -> Decimal:

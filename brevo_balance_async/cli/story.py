@@ -20,6 +20,11 @@ _GENERAL_PLAN = 600
 """Requests that Brevo's general plan allows in an hour, all loyalty endpoints together."""
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 row``, ``1,200 rows``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 @define
 class Story:
     """Lines on stdout; control characters only on a terminal."""

@@ -3,7 +3,8 @@
 Wire names are the attributes' names in camel case, or what an attribute's ``wire`` metadata says. Reading is
 tolerant: fields may be null or absent, and what no attribute names goes to ``extra``. Each model is read by a
 function written out for it once, in one pass; only when that fails does cattrs go over the same answer, slowly, to
-say where and why. Both read each value by ``fields``.
+say where and why. Both read each value by ``fields``. A timestamp whose text cannot be read becomes ``None`` and its
+text goes to ``extra``: Brevo declares some of them as plain strings, and one must not spoil a page.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from uuid import UUID
 
 import attrs
 
-from brevo_balance_async.core.fields import Reader, reader
+from brevo_balance_async.core.fields import Reader, UnreadableError, reader
 from brevo_balance_async.errors import BODY_START, DecodeError, InvalidRequestError
 from brevo_balance_async.models import UNSET, SubscriptionBalances
 
@@ -79,20 +80,21 @@ def _reader_of(kind: Any) -> Callable[[Any], Any]:
     It is written out as text and compiled: a loop over the fields would take twice as long. The fields are set
     by the slots' own setters, which take half the time of a frozen class's ``__init__``.
     """
-    names: dict[str, Any] = {"kind": kind, "new": object.__new__}
+    names: dict[str, Any] = {"kind": kind, "new": object.__new__, "Unreadable": UnreadableError}
     known: list[str] = []
     lines = [
         "def read(value):",
         "  if type(value) is not dict: raise ValueError(f'expected an object, got {value!r:.80}')",
         "  get = value.get",
         "  self = new(kind)",
+        "  odd = None",
     ]
     annotations = get_type_hints(kind)
     for at, attribute in enumerate(attrs.fields(kind)):
         names[f"set{at}"] = getattr(kind, attribute.name).__set__
         if attribute.name == "extra":
             extra = "{} if known.issuperset(value) else {k: v for k, v in value.items() if k not in known}"
-            lines.append(f"  set{at}(self, {extra})")
+            lines += [f"  extra = {extra}", "  if odd: extra |= odd", f"  set{at}(self, extra)"]
             continue
         annotation = annotations[attribute.name]
         row = _row_of(annotation)
@@ -101,14 +103,19 @@ def _reader_of(kind: Any) -> Callable[[Any], Any]:
         tests = ["v is not None"] if how.null else []
         tests += [f"type(v) is not type{at}"] if how.as_it_is else []
         guard = f"if {' and '.join(tests)}: " if tests else ""
-        known_word = f"words{at}.get(v) or " if how.words else ""
-        names[f"words{at}"] = how.words
-        lines += [
-            f"  v = get({_wire_name(attribute)!r})",
-            f"  {guard}v = {known_word}read{at}(v)",
-            f"  set{at}(self, v)",
-        ]
-        known.append(_wire_name(attribute))
+        wire = _wire_name(attribute)
+        lines.append(f"  v = get({wire!r})")
+        if how.may_fail:
+            lines += [
+                f"  try: v = None if v is None else read{at}(v)",
+                f"  except Unreadable: odd, v = {{**(odd or {{}}), {wire!r}: v}}, None",
+            ]
+        else:
+            known_word = f"words{at}.get(v) or " if how.words else ""
+            names[f"words{at}"] = how.words
+            lines.append(f"  {guard}v = {known_word}read{at}(v)")
+        lines.append(f"  set{at}(self, v)")
+        known.append(wire)
     names["known"] = frozenset(known)
     lines.append("  return self")
     exec(compile("\n".join(lines), f"<reader of {kind.__name__}>", "exec"), names)  # noqa: S102  (names of ours only)
@@ -208,9 +215,17 @@ def _explaining(converter: Converter) -> Converter:
 
     def plain(annotation: Any) -> Callable[[Any, Any], Any]:
         read = reader(annotation).read
-        return lambda value, _: read(value)
+
+        def value_or_none(value: Any, _: Any) -> Any:
+            try:
+                return read(value)
+            except UnreadableError:
+                return None
+
+        return value_or_none
 
     converter.register_structure_hook_factory(_is_plain, plain)
+    converter.register_structure_hook(str, plain(str))  # cattrs asks no factory for it
     converter.register_structure_hook_factory(attrs.has, model)
     converter.register_structure_hook_factory(lambda kind: _row_of(kind) is not None, rows)
     return converter
@@ -246,9 +261,13 @@ def wire_time(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
+_MOST_DIGITS: Final = 400
+
+
 def _plain(value: Any) -> Any:
     """What ``json`` asks for when it meets a value of another kind, in a caller's ``meta`` say."""
-    if isinstance(value, Decimal) and value.is_finite():
+    # The bound on digits: to write out 1e999999999 would take for ever.
+    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < _MOST_DIGITS:
         number = _json_number(value)
         if Decimal(repr(number)) == value:
             return number
@@ -256,27 +275,26 @@ def _plain(value: Any) -> Any:
         return wire_time(value)
     if isinstance(value, UUID):
         return str(value)
-    raise TypeError(f"{value!r} cannot be written as JSON exactly")
+    raise TypeError(f"{value!r:.80} cannot be written as JSON exactly")
 
 
 _encoder: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
 
 
-def encode(value: Any) -> bytes:
-    """JSON text; a value JSON cannot carry is an ``InvalidRequestError``."""
+def encode(value: Any, argument: str = "json") -> bytes:
+    """JSON text; a value JSON cannot carry is an ``InvalidRequestError`` that names the argument it came by."""
     try:
         return _encoder.encode(value).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidRequestError("meta" if "meta" in value else "json", str(error)) from error
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidRequestError(argument, str(error)) from error
 
 
 def encode_body(fields: Mapping[str, Any]) -> bytes:
     """A request body by our names: what is ``UNSET`` is left out, ``None`` goes out as ``null``."""
     names = _BODY_NAMES
-    return encode(
-        {
-            names[name]: _json_number(value) if type(value) is Decimal else value
-            for name, value in fields.items()
-            if value is not UNSET
-        }
-    )
+    body = {
+        names[name]: _json_number(value) if type(value) is Decimal else value
+        for name, value in fields.items()
+        if value is not UNSET
+    }
+    return encode(body, "meta")  # everything else in a body was checked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from functools import lru_cache
@@ -12,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from attrs import Factory, define, evolve, field, frozen
 
-from brevo_balance_async.core import codec
+from brevo_balance_async.core import checks, codec
 from brevo_balance_async.errors import (
     BODY_START,
     BY_STATUS,
@@ -24,7 +25,7 @@ from brevo_balance_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
 T = TypeVar("T")
 
@@ -117,7 +118,11 @@ def build(
     """The request for one call; ids are quoted, names of query and body spelled as the wire wants them."""
     url = _url(base_url, endpoint.path, ids)
     if query and (pairs := _pairs(query)):
-        url = f"{url}?{urlencode(pairs)}"
+        try:
+            url = f"{url}?{urlencode(pairs)}"
+        except UnicodeEncodeError as error:
+            name = next(name for name, text in pairs if text == error.object)
+            raise InvalidRequestError(name, str(error)) from error
     return Request(endpoint.name, endpoint.method, url, None if body is None else codec.encode_body(body))
 
 
@@ -141,24 +146,32 @@ def build_free(
     base_url: str, method: str, path: str, params: Mapping[str, Any] | None, json_body: object
 ) -> Request:
     """The request for a route this package has no call for; the path stays below the base URL."""
-    method = method.upper()
+    method = checks.text("method", method).upper()
     if method not in {"GET", "POST", "PUT", "PATCH", "DELETE"}:
-        raise InvalidRequestError("method", f"must be GET, POST, PUT, PATCH or DELETE, not {method!r}")
+        raise InvalidRequestError("method", f"must be GET, POST, PUT, PATCH or DELETE, not {method!r:.80}")
+    checks.text("path", path)
     if not path.startswith("/") or path.startswith("//") or any(mark in path for mark in "?#\\"):
         raise InvalidRequestError(
-            "path", f"must begin with one slash and hold no ?, # or backslash, not {path!r}"
+            "path", f"must begin with one slash and hold no ?, # or backslash, not {path!r:.80}"
         )
     if any(part.replace("%2e", ".").replace("%2E", ".") in {".", ".."} for part in path.split("/")):
-        raise InvalidRequestError("path", f"must not climb out of the base URL with dot segments: {path!r}")
+        raise InvalidRequestError(
+            "path", f"must not climb out of the base URL with dot segments: {path!r:.80}"
+        )
     url = base_url + quote(path, safe="/%:@!$&'()*+,;=-._~")
+    if params is not None and not isinstance(params, Mapping):
+        raise InvalidRequestError("params", f"must be a mapping, not {checks.shown(params)}")
     if params:
-        pairs = [
-            (name, str(each).lower() if isinstance(each, bool) else str(each))
-            for name, value in params.items()
-            if value is not None
-            for each in (value if isinstance(value, (list, tuple)) else (value,))
-        ]
-        url = f"{url}?{urlencode(pairs)}"
+        try:
+            pairs = [
+                (name, str(each).lower() if isinstance(each, bool) else str(each))
+                for name, value in params.items()
+                if value is not None
+                for each in (value if isinstance(value, (list, tuple)) else (value,))
+            ]
+            url = f"{url}?{urlencode(pairs)}"
+        except ValueError as error:  # half a surrogate pair, or an int of more digits than Python writes out
+            raise InvalidRequestError("params", str(error)) from error
     return Request(f"{method} {path}", method, url, None if json_body is None else codec.encode(json_body))
 
 

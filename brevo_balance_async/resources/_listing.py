@@ -23,9 +23,9 @@ def listing_query(
     if limit is not None:
         checks.whole("limit", limit, least=1, most=500)
     checks.whole("offset", offset, least=0)
-    if sort_field is not None and sort_field not in sort_fields:
+    if sort_field is not None and (not isinstance(sort_field, str) or sort_field not in sort_fields):
         known = ", ".join(sorted(sort_fields))
-        raise InvalidRequestError("sort_field", f"must be one of {known}, not {sort_field!r}")
+        raise InvalidRequestError("sort_field", f"must be one of {known}, not {checks.shown(sort_field)}")
     return {"sort_field": sort_field, "sort": None if sort is None else checks.word("sort", sort, Sort)}
 
 

@@ -220,7 +220,8 @@ def _body(**given: Any) -> dict[str, Any]:
     checks.text("name", given["name"], most=128, least=1)
     given["unit"] = checks.word("unit", given["unit"], Unit)
     checked = {name: check(name, given[name]) for name, check in _CHECKS.items() if checks.given(given[name])}
-    if checks.given(given["balance_availability_duration_value"]) and given["balance_expiration_date"]:
+    duration = [value for name, value in given.items() if name.startswith("balance_availability_duration_")]
+    if given["balance_expiration_date"] and any(map(checks.given, duration)):
         raise InvalidRequestError(
             "balance_expiration_date",
             "cannot go together with a balance_availability_duration; give one of them",

@@ -146,7 +146,8 @@ class Transactions:
         Takes a ``Transaction`` or its id. The server lets a transaction be completed once, so an unclear
         attempt is asked for again. If it stays unclear and a ``Transaction`` with contact and definition was
         given, the history is read: completed is returned, any other end raises ``UnprocessableError``; else
-        ``OutcomeUnknownError``.
+        ``OutcomeUnknownError``. A ``status`` of ``rejected`` in the answer is the server's refusal by a rule, with
+        ``reject_reason``: look at it, no points have moved.
         """
         return await self._finish(COMPLETE, transaction, TransactionStatus.COMPLETED, timeout)
 

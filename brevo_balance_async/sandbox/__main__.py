@@ -9,6 +9,14 @@ from .app import Sandbox, serve
 from .switches import read_assignments
 
 
+def port(text: str) -> int:
+    """A port's number; argparse tells the name of this function for a text that is no number."""
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"a port is from 0 to 65535, not {number}")
+    return number
+
+
 def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(
@@ -16,7 +24,7 @@ def main() -> None:
         description="A local Brevo Loyalty Balance API that keeps state. It imitates Brevo and never talks to it.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
+    parser.add_argument("--port", type=port, default=0, help="port to listen on (default: a free one)")
     parser.add_argument(
         "--rph", type=int, help="hourly quota, told in x-sib-ratelimit-* headers (default: none)"
     )
@@ -43,7 +51,10 @@ def main() -> None:
         )
     except (TypeError, ValueError) as error:
         parser.error(str(error))
-    asyncio.run(serve(sandbox))
+    try:
+        asyncio.run(serve(sandbox))
+    except OSError as error:  # the port is taken, say
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

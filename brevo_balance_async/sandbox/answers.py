@@ -95,7 +95,7 @@ class Answers:
     def history_rows(self, page: Page) -> Json:
         """The rows of history, as text: no program, definition or contact, no ``updatedAt``, no ``balance``."""
         if page.text is None:
-            page.text = "[" + ",".join([self._history_row(row) for row in page.rows]) + "]"
+            page.text = "[" + ",".join(page.written(self._history_row)) + "]"
         return Json(page.text)
 
     def _history_row(self, row: Transaction) -> str:

@@ -206,8 +206,7 @@ class Sandbox:
         headers = {name.lower(): value for name, value in request.headers.items()}
         if path == TOKEN_PATH and request.method == "POST":
             return self._token(content, headers)
-        query = dict(request.rel_url.query) if request.rel_url.raw_query_string else {}
-        received = self._service.receive(request.method, path, query, headers, content)
+        received = self._service.receive(request.method, path, request.rel_url.query, headers, content)
         effect = None
         if len(self.faults):
             contact_id = self._service.contact_of(received)

@@ -144,7 +144,8 @@ def _expiration_day(text: str | None, switches: Switches) -> tuple[int, int] | N
     if form != "iso" and len(text) == 5 and text[2] == "/":
         day, month = text[:2], text[3:]
         if (
-            (day + month).isdigit()
+            (day + month).isascii()
+            and (day + month).isdigit()
             and 1 <= int(month) <= 12
             and 1 <= int(day) <= monthrange(2024, int(month))[1]
         ):

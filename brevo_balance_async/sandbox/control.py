@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .clock import SandboxClock
     from .faults import Fault, Faults
     from .ledger import Ledger
-    from .log import RequestLog
+    from .log import RequestLog, RequestRecord
     from .quota import ServerQuota
     from .switches import Switches
 
@@ -140,7 +140,13 @@ def _clear_faults(sandbox: Handles, _: dict[str, Any]) -> Any:
 
 
 def _requests(sandbox: Handles, _: dict[str, Any]) -> Any:
-    return {"requests": [asdict(record) for record in sandbox.requests]}
+    return {"requests": [asdict(record) | {"query": _query(record)} for record in sandbox.requests]}
+
+
+def _query(record: RequestRecord) -> dict[str, Any]:
+    """The query of a request, a list where a name was repeated."""
+    values = {name: record.query.getall(name) for name in record.query}
+    return {name: each[0] if len(each) == 1 else each for name, each in values.items()}
 
 
 def _read_switches(sandbox: Handles, _: dict[str, Any]) -> Any:

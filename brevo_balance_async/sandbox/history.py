@@ -13,8 +13,10 @@ from attrs.validators import ge, gt
 
 from .amounts import ZERO
 from .records import Transaction
+from .wire import rfc3339
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from decimal import Decimal
     from random import Random
@@ -42,9 +44,13 @@ class SeededRows:
         """A UUID that names the block and the row, see ``locate``."""
         return f"{self.block:08x}-5eed-4000-8000-{index:012x}"
 
+    def moment(self, index: int) -> datetime:
+        """When the row at ``index`` was created and completed."""
+        return self.last_at - (self.count - 1 - index) // self.ties * self.spacing
+
     def row(self, index: int) -> Transaction:
         """The row at ``index``, oldest first."""
-        moment = self.last_at - (self.count - 1 - index) // self.ties * self.spacing
+        moment = self.moment(index)
         return Transaction(
             id=self.row_id(index),
             program_id=self.program_id,
@@ -61,6 +67,21 @@ class SeededRows:
             updated_at=moment,
             completed_at=moment,
         )
+
+    def written(self, start: int, stop: int, write: Callable[[Transaction], str]) -> list[str]:
+        """``write(row)`` of the rows from ``start`` up to ``stop``, which is left out.
+
+        One row is written and is the pattern of the others, or a hundred thousand would take over a second.
+        """
+        one = self.row(start)
+        moment = rfc3339(one.created_at)
+        pattern = write(one).replace("%", "%%").replace(one.id, f"{one.id[:24]}%012x")
+        pattern = pattern.replace(f'{{"row":{start}}}', '{"row":%d}').replace(moment, "%s")
+        texts = []
+        for index in range(start, stop):
+            moment = rfc3339(self.moment(index))
+            texts.append(pattern % (index, index, moment, moment))
+        return texts
 
 
 def locate(transaction_id: str) -> tuple[int, int] | None:
@@ -92,6 +113,14 @@ class Rows:
         if self.seeded is None:
             return self.recorded[start:stop]
         return [self[index] for index in range(start, stop)]
+
+    def written(self, start: int, stop: int, write: Callable[[Transaction], str]) -> list[str]:
+        """``write(row)`` of the rows from ``start`` up to ``stop``, which is left out."""
+        seeded = self.seeded.count if self.seeded else 0
+        texts = [write(row) for row in self.recorded[max(0, start - seeded) : max(0, stop - seeded)]]
+        if self.seeded and start < seeded:
+            texts[:0] = self.seeded.written(start, min(stop, seeded), write)
+        return texts
 
 
 @frozen
@@ -131,6 +160,11 @@ class Page:
         """The rows in the order of the listing."""
         rows = self._rows.between(self._first, self._last)
         return rows[::-1] if self._descending else rows
+
+    def written(self, write: Callable[[Transaction], str]) -> list[str]:
+        """``write(row)`` of each of ``rows``."""
+        texts = self._rows.written(self._first, self._last, write)
+        return texts[::-1] if self._descending else texts
 
 
 class History:

@@ -95,12 +95,18 @@ class Lifecycle:
     def _run(self, account: Account, order: Order, when: datetime) -> None:
         """Complete an order's transaction at the moment it is due, or reject it."""
         when = max(when, order.created_at)
+        transaction = order.transaction
         try:
-            allowed = self.allowed(account, order.transaction, when)
+            if (
+                transaction.definition_id
+                not in self._catalogue.program(transaction.program_id).active.definitions
+            ):
+                raise Breach("the balance definition is deleted")
+            allowed = self.allowed(account, transaction, when)
         except Breach as breach:
-            self.reject(account, order.transaction, breach, when)
+            self.reject(account, transaction, breach, when)
         else:
-            self.complete(account, order.transaction, allowed, when)
+            self.complete(account, transaction, allowed, when)
 
     def _end(self, account: Account, transaction: Transaction, status: str, now: datetime) -> None:
         transaction.status = status

@@ -10,6 +10,8 @@ from attrs import evolve, frozen
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from multidict import MultiMapping
+
 
 @frozen(kw_only=True)
 class RequestRecord:
@@ -21,7 +23,8 @@ class RequestRecord:
     """As in ``transactions.begin``; None for a path that is no operation."""
     method: str
     path: str
-    query: Mapping[str, str]
+    query: MultiMapping[str]
+    """A mapping of names to values; ``getall`` gives every value of a name that was repeated."""
     headers: Mapping[str, str]
     """By lower-case name, the credentials among them."""
     body: Any

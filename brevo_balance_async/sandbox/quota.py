@@ -19,13 +19,24 @@ class ServerQuota:
     """
 
     def __init__(self, limit: int | None, clock: SandboxClock, switches: Switches) -> None:
-        if limit is not None and limit < 1:
-            raise ValueError("a quota allows at least one request")
         self.limit = limit
         self.switches = switches
         self._clock = clock
         self._spent: deque[float] = deque()
         self._opened = 0.0
+
+    @property
+    def limit(self) -> int | None:
+        """Requests in a window; None: no quota."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: int | None) -> None:
+        if limit is not None and (type(limit) is not int or limit < 1):
+            raise ValueError(
+                f"a quota is a whole number of requests, at least 1, or None (null), not {limit!r:.80}"
+            )
+        self._limit = limit
 
     def spend(self, requests: int = 1) -> bool:
         """Take ``requests`` off what is left, all or nothing, and say whether that was possible.

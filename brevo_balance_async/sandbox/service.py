@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from multidict import MultiMapping
+
     from .access import Access
     from .effects import TooMany
     from .ledger import Ledger
@@ -59,7 +61,12 @@ class Service:
         self._log = log
 
     def receive(
-        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], content: bytes
+        self,
+        method: str,
+        path: str,
+        query: MultiMapping[str],
+        headers: Mapping[str, str],
+        content: bytes,
     ) -> Received:
         """Enter a request into the log."""
         route = find_route(method, path)
@@ -153,7 +160,7 @@ class Service:
             elif record.operation.startswith("transactions."):
                 transaction = self._ledger.transaction(route.ids[0])
                 return transaction.contact_id if transaction else None
-        return int(named) if named.isdigit() else None
+        return int(named) if named.isascii() and named.isdigit() else None
 
     def _admit(self, received: Received) -> None:
         self._access.check(received.record.method, received.record.headers)

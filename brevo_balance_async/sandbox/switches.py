@@ -3,50 +3,73 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from attrs import Attribute, evolve, field, fields_dict, frozen
-from attrs.validators import ge, gt, in_, instance_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+
+_LONGEST_SECONDS = 10**9
+"""About 30 years: no sum of two such times leaves the calendar."""
+
+
+def _switch(default: Any, positions: str, has: Callable[[Any], bool]) -> Any:
+    """A switch; ``positions`` says what it can be set to, ``has`` decides."""
+
+    def check(_: object, attribute: Attribute[Any], value: object) -> None:
+        if not has(value):
+            raise ValueError(f"{attribute.name} must be {positions}, not {value!r:.80}")
+
+    return field(default=default, validator=check)
 
 
 def _word(default: str, *others: str) -> Any:
-    return field(default=default, validator=in_((default, *others)))
+    words = (default, *others)
+    return _switch(default, f"one of {', '.join(words)}", words.__contains__)
 
 
 def _flag(default: bool) -> Any:
-    return field(default=default, validator=instance_of(bool))
+    return _switch(default, "true or false", lambda value: isinstance(value, bool))
 
 
-def _whole(default: int, least: int | None = None) -> Any:
-    validators: list[Any] = [_not_a_flag, instance_of(int)]
-    if least is not None:
-        validators.append(ge(least))
-    return field(default=default, validator=validators)
+def _whole(default: int, least: int | None = None, most: int | None = None) -> Any:
+    bounds = [f"at least {least}"] * (least is not None) + [f"at most {most}"] * (most is not None)
+    return _switch(
+        default,
+        ", ".join(["a whole number", *bounds]),
+        lambda value: (
+            type(value) is int and (least is None or value >= least) and (most is None or value <= most)
+        ),
+    )
 
 
-def _seconds(default: float, least: Any) -> Any:
-    return field(default=default, validator=[_not_a_flag, instance_of((int, float)), least])
+def _seconds(default: float, *, zero: bool) -> Any:
+    return _switch(
+        default,
+        f"a number of seconds, {'0 or more' if zero else 'more than 0'}, at most {_LONGEST_SECONDS}",
+        lambda value: (
+            type(value) in {int, float} and (0 < value <= _LONGEST_SECONDS or (zero and value == 0))
+        ),
+    )
 
 
-def _not_a_flag(_: object, attribute: Attribute[Any], value: object) -> None:
-    if isinstance(value, bool):
-        raise TypeError(f"{attribute.name} is a number, not {value}")
-
-
-def _seconds_or_none(_: object, attribute: Attribute[Any], value: object) -> None:
-    if value is not None and (type(value) is not int or value < 1):
-        raise ValueError(f"{attribute.name} is a whole number of seconds or None, not {value!r}")
+def _lifetime(default: int) -> Any:
+    return _switch(
+        default,
+        f"a whole number of seconds from 1 to {_LONGEST_SECONDS}, or None (null)",
+        lambda value: value is None or (type(value) is int and 1 <= value <= _LONGEST_SECONDS),
+    )
 
 
 @frozen(kw_only=True)
 class Switches:
     """The sandbox's answers to the questions that Brevo's documents leave open; frozen and validated.
 
-    A client should be right whichever way a switch stands. Raises ``ValueError`` or ``TypeError`` for a value that a
-    switch does not have, ``TypeError`` for a name that is no switch.
+    A client should be right whichever way a switch stands. Raises ``ValueError`` for a value that a switch does not
+    have, ``TypeError`` for a name that is no switch.
     """
 
     # paging
@@ -72,7 +95,7 @@ class Switches:
     """Do listings that document ``count`` send it?"""
     count_error: int = _whole(0)
     """Added to every ``count`` (never below zero): a server that counts wrong."""
-    history_lag: float = _seconds(0, ge(0))
+    history_lag: float = _seconds(0, zero=True)
     """Seconds until a new transaction shows in history; the delay of the real one is unknown."""
     unstable_ties: bool = _flag(False)
     """Do history rows with the same ``createdAt`` change their order from request to request?"""
@@ -100,7 +123,7 @@ class Switches:
     # money
     rejection: str = _word("status", "422")
     """Does a breach of a rule come as 200 with ``status: rejected`` (and a row in history), or as 422?"""
-    rounding_places: int = _whole(2, least=0)
+    rounding_places: int = _whole(2, least=0, most=12)
     """Decimal places that a rounding option rounds to; a definition without the option does not round."""
     default_floor: str = _word("zero", "none")
     """May a balance without ``minAmount`` fall below zero?"""
@@ -108,7 +131,7 @@ class Switches:
     """Does a draft debit reserve its points, so that other debits cannot spend them?"""
     drafts_count_in_limits: bool = _flag(False)
     """Do drafts count in windowed limits, or completed transactions only?"""
-    draft_lifetime: int | None = field(default=3600, validator=_seconds_or_none)
+    draft_lifetime: int | None = _lifetime(3600)
     """Seconds that a draft without ``ttl`` lives; None: for ever."""
     orders_run_at_due: bool = _flag(True)
     """Does an order complete its transaction at ``dueAt`` by itself, or wait to be completed?"""
@@ -124,7 +147,7 @@ class Switches:
     # quota
     quota_window: str = _word("fixed", "sliding", "from_first")
     """Does the hourly window start on the hour, roll, or start with the first request?"""
-    quota_window_seconds: float = _seconds(3600, gt(0))
+    quota_window_seconds: float = _seconds(3600, zero=False)
     """Length of the quota window; an hour is documented for loyalty, other routes have shorter ones."""
     quota_headers_on_429: bool = _flag(True)
     """Does a 429 carry the quota headers? A proxy's would not."""
@@ -140,7 +163,8 @@ class Switches:
 def read_assignments(assignments: Iterable[str]) -> dict[str, Any]:
     """Switch settings from ``name=value`` texts of a command line.
 
-    A value reads as JSON for a switch whose default is no word (``7``, ``true``, ``null``), else as the word it is.
+    A value reads as JSON for a switch whose default is no word (``7``, ``true``, ``null``), else as the word it is,
+    and so does what is no JSON: the switch says what it takes.
     """
     changes: dict[str, Any] = {}
     for assignment in assignments:
@@ -148,5 +172,8 @@ def read_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         if not equals:
             raise ValueError(f"expected NAME=VALUE, not {assignment!r}")
         known = fields_dict(Switches).get(name)
-        changes[name] = value if known is None or isinstance(known.default, str) else json.loads(value)
+        changes[name] = value
+        if known is not None and not isinstance(known.default, str):
+            with suppress(ValueError):
+                changes[name] = json.loads(value)
     return changes

@@ -46,7 +46,7 @@ def server():
             assert line.startswith("listening on http://127.0.0.1:")
             base_url = line.split()[-1]
             assert base_url.endswith("/v3")
-            seed(base_url.removesuffix("/v3"))
+            seed(base_url)
             yield base_url
         finally:
             process.send_signal(signal.SIGINT)
@@ -55,7 +55,14 @@ def server():
     assert_clean(err)
 
 
-def seed(origin):
+def control(base_url, method, path, body=None):
+    url = f"{base_url.removesuffix('/v3')}/_sandbox/{path}"
+    content = None if body is None else json.dumps(body).encode()
+    with urlopen(Request(url, content, method=method)) as answer:
+        assert answer.status == 200
+
+
+def seed(base_url):
     body = {
         "program": PROGRAM,
         "definitions": [
@@ -67,8 +74,7 @@ def seed(origin):
             {"contactId": 8, "count": 1, "amount": EXACT, "balanceDefinitionId": POINTS},
         ],
     }
-    with urlopen(Request(origin + "/_sandbox/seed", json.dumps(body).encode(), method="POST")) as answer:
-        assert answer.status == 200
+    control(base_url, "POST", "seed", body)
 
 
 def assert_clean(err):

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from brevo_balance_async.cli import shop
+from brevo_balance_async.cli import shop, story
+from brevo_balance_async.cli.progress import progress
 from brevo_balance_async.cli.purchases import made_up_purchases
 
 from .conftest import COMMAND, assert_clean, environment, spawn
@@ -34,13 +35,24 @@ def test_a_small_demo_in_a_process_of_its_own():
     assert all(character.isprintable() or character == "\n" for character in done.stdout)
 
 
-def test_a_demo_of_a_csv(purchases):
-    done = spawn("demo", "--csv", str(purchases))
-    assert done.returncode == 0
+def test_a_demo_of_a_csv(cli, purchases):
+    done = cli("demo", "--csv", str(purchases))
+    assert (done.code, done.err) == (0, "")
     # 1.01 + 2.02 + ... + 8.08
-    assert "9 purchases of 4 customers, 36.36 in all" in done.stdout
-    assert "8 begun and completed, 1 of 0.00 have nothing to credit" in done.stdout
-    assert "4 balances equal the sum of their purchases, 36.36 in all" in done.stdout
+    assert "9 purchases of 4 customers, 36.36 in all" in done.out
+    assert "8 begun and completed, 1 of 0.00 have nothing to credit" in done.out
+    assert "4 balances equal the sum of their purchases, 36.36 in all" in done.out
+
+
+def test_one_is_told_as_one_and_nothing_not_at_all(cli, monkeypatch):
+    told = []
+    monkeypatch.setattr(story, "progress", lambda: told.append("a bar") or progress(enabled=False))
+    done = cli("demo", "--rows=1")
+    assert done.code == 0
+    assert "1 purchase of 1 customer, " in done.out
+    assert "1 balance equals the sum of its purchases" in done.out
+    assert "1 contact spent half" in done.out
+    assert len(told) == 4  # crediting, spending, cancelling, reading back; there is no balance to open
 
 
 def test_a_wrong_sum_fails_the_demo(cli, purchases, monkeypatch):
@@ -103,7 +115,7 @@ def test_purchases_made_up_are_the_same_every_time():
 
 def test_ctrl_c_ends_it_quietly():
     with subprocess.Popen(
-        [*COMMAND, "demo", "--rows", "100000"],
+        [*COMMAND, "demo", "--rows", "10000"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -6,10 +6,12 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tracemalloc
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -17,7 +19,9 @@ import pytest
 from brevo_balance_async import TransactionRecord
 from brevo_balance_async.cli.output import export
 
-from .conftest import COMMAND, EXACT, OTHER, POINTS, PROGRAM, ROWS, assert_clean, environment
+from .conftest import COMMAND, EXACT, OTHER, POINTS, PROGRAM, ROWS, assert_clean, control, environment
+
+UMLAUTS = "27aa1d7a-af67-4020-8a65-19d6b0f0a26f"
 
 
 def no_float(text):
@@ -109,6 +113,58 @@ def test_a_reader_that_leaves_is_no_failure_to_speak_of(api):
     assert process.returncode == 1
 
 
+def test_ctrl_c_says_how_much_was_written(api):
+    control(api, "POST", "faults", {"effect": "stall", "operation": "history.list", "nth": 2})
+    command = [*COMMAND, *listing(["history"], "--contact", "7", output="jsonl")]
+    try:
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+        ) as process:
+            lines = [process.stdout.readline()]  # the first page is being written, the second never comes
+            process.send_signal(signal.SIGINT)
+            lines += process.stdout.readlines()
+            err = process.stderr.read()
+    finally:
+        control(api, "DELETE", "faults")
+    assert process.returncode == 130
+    assert (
+        err == f"brevo-balance: interrupted: {len(lines)} rows were written, which is not the whole listing\n"
+    )
+    assert len(lines) == 500
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("arguments", [("history", "--contact", "7"), ("balances", "get", "7")])
+def test_output_that_cannot_be_written_is_one_line_and_code_1(api, arguments):
+    definition = ("--definition", POINTS) if arguments[0] == "history" else ()
+    command = [*COMMAND, *arguments, "--program", PROGRAM, *definition, "--output", "json"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+            env=dict(os.environ),
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("brevo-balance: the output could not be written: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("output", ["table", "json", "csv"])
+def test_output_that_its_encoding_cannot_carry_is_one_line_and_code_1(cli, api, monkeypatch, output):
+    control(api, "POST", "seed", {"program": UMLAUTS, "definitions": [{"name": "Pünkte", "unit": "POINTS"}]})
+    ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", ascii_only)
+    done = cli("definitions", "--program", UMLAUTS, "--output", output)
+    assert done.code == 1
+    assert done.err.startswith("brevo-balance: the output cannot be written in ascii ")
+    assert "PYTHONIOENCODING=utf-8" in done.err
+    assert done.err.count("\n") == 1
+
+
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
 def test_progress_is_on_stderr_and_only_on_a_terminal(api):
     terminal, its_end = os.openpty()
@@ -148,9 +204,9 @@ async def test_memory_does_not_grow_with_the_walk(monkeypatch, output):
     with open(os.devnull, "w") as nowhere:  # noqa: ASYNC230, PTH123  (a sink, not a file)
         monkeypatch.setattr(sys, "stdout", nowhere)
         peaks = []
-        for pages in (4, 20):
+        for pages in (2, 10):
             tracemalloc.start()
-            await export(LongWalk(pages, 250), TransactionRecord, ("id", "amount"), output)
+            await export(LongWalk(pages, 100), TransactionRecord, ("id", "amount"), output)
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
     assert peaks[1] < peaks[0] * 1.5

@@ -191,7 +191,7 @@ async def test_balances(program, points, sandbox):
     assert sandbox.requests[-1].query["limit"] == "500"
 
 
-async def test_history(program, points):
+async def test_history(program, points, sandbox):
     for amount in (1, 2, -1):
         await program.transactions.begin(
             balance_definition_id=points.id,
@@ -211,6 +211,12 @@ async def test_history(program, points):
         contact_id=3, balance_definition_id=points.id, status="completed", transaction_type="debit"
     )
     assert len(await done.collect()) == 1
+    by_member = program.history.list(
+        contact_id=3, balance_definition_id=points.id, loyalty_subscription_id="subscription-3"
+    )
+    assert len(await by_member.collect()) == 4
+    # Small in queries, capital in bodies.
+    assert sandbox.requests[-1].query["loyaltySubscriptionId"] == "subscription-3"
     with pytest.warns(DeprecationWarning, match="filters"):
         await program.history.list(contact_id=3, balance_definition_id=points.id, filters=["x"]).collect()
 

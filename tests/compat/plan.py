@@ -152,6 +152,19 @@ CALLS = [
         expect={"items": [{"id": "<points>", **READ_DEFINITION}]},
     ),
     Call("limits.create", LIMIT, path=("<points>",), gives="<limit>", expect={"id": "<limit>", **READ_LIMIT}),
+    Call(
+        "limits.create",
+        {**LIMIT, "constraint_type": "transaction", "sliding_schedule": False},
+        path=("<points>",),
+        variant="all arguments",
+        gives="<calendar limit>",
+        expect={
+            "id": "<calendar limit>",
+            **READ_LIMIT,
+            "constraintType": "transaction",
+            "slidingSchedule": False,
+        },
+    ),
     Call("limits.get", path=("<points>", "<limit>"), expect={"id": "<limit>", **READ_LIMIT}),
     Call(
         "limits.get",
@@ -344,6 +357,7 @@ CALLS = [
             "sort": "asc",
             "status": "cancelled",
             "transaction_type": "credit",
+            "loyalty_subscription_id": "subscription-42",
         },
         variant="all arguments",
         expect={

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import os
+import runpy
 import sys
 from collections import defaultdict
 from decimal import Decimal
@@ -86,13 +87,69 @@ async def test_every_row_is_credited_once(sandbox, tmp_path):
 
 
 async def test_a_refused_row_is_listed_and_stops_nobody(sandbox, tmp_path):
-    path = write(tmp_path / "rows.csv", ["1.50", "0.00", "-3.00", "x", "2.25"])
-    code, out = await run_example(sandbox, path, "--concurrency", "1")
+    sandbox.seed(
+        PROGRAM, definitions=[{"id": POINTS, "name": "Points", "unit": "POINTS", "maxCreditAmountLimit": 100}]
+    )
+    path = write(tmp_path / "rows.csv", ["1.50", "0.00", "-3.00", "x", "101.00", "1_0", "2.25"])
+    with path.open("a") as file:
+        file.write("short,1\n")
+        file.write("long,1,1997-01-01T12:00:00Z,1,1,50\n")  # 1,50 in a country of decimal commas
+        file.write("nobody,x,1997-01-01T12:00:00Z,1,1\n")
+        file.write("sometime,1,yesterday,1,1\n")
+        file.write('"two\nlines",1,1997-01-01T12:00:00Z,1,0.25\n')
+        file.write(",1,1997-01-01T12:00:00Z,1,1\n")
+        file.write("last,1,1997-01-01T12:00:00,1,1\n")
+    code, out = await run_example(sandbox, path, "--concurrency", "3")
     assert code == 1
-    assert "refused row-002: amount" in out
-    assert "refused row-003: insufficient balance" in out
-    assert "refused row-004: amount" in out
-    assert out.endswith("2 credited, 3 refused, 0 not tried\n")
+    *refused, counts = out.splitlines()
+    assert sorted(line.partition(": ")[0] for line in refused) == [
+        "refused  (line 15)",
+        "refused last (line 16)",
+        "refused long (line 10)",
+        "refused nobody (line 11)",
+        "refused row-002 (line 3)",
+        "refused row-003 (line 4)",
+        "refused row-004 (line 5)",
+        "refused row-005 (line 6)",
+        "refused row-006 (line 7)",
+        "refused short (line 9)",
+        "refused sometime (line 12)",
+    ]
+    assert sorted(counts.split(", ")) == ["0 not tried", "11 refused", "3 credited"]
+    assert sum((await held(sandbox)).values()) == Decimal("4.00")
+
+
+async def test_a_file_that_a_spreadsheet_wrote(sandbox, tmp_path):
+    path = write(tmp_path / "rows.csv", ["1.50"])
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert await run_example(sandbox, path) == (0, "1 credited, 0 not tried\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        ("", ()),
+        ("reference,contact_id,event_time,amount\n", ()),
+        ("reference,contact_id,event_time\nr,1,2026-01-01T00:00:00Z\n", ()),
+        ("reference,contact_id,event_time,amount\nr,1,2026-01-01T00:00:00Z,1\n", ("--concurrency", "0")),
+    ],
+)
+def test_what_cannot_be_a_run_is_refused_before_anything_is_sent(
+    tmp_path, monkeypatch, capsys, text, arguments
+):
+    path = tmp_path / "rows.csv"
+    path.write_text(text)
+    monkeypatch.setattr(
+        sys, "argv", ["", str(path), "--program", PROGRAM, "--definition", POINTS, *arguments]
+    )
+    monkeypatch.setenv("BREVO_API_KEY", "xkeysib-unit")
+    monkeypatch.setenv("BREVO_BASE_URL", "http://127.0.0.1:9/v3")  # where nobody listens
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(EXAMPLE), run_name="__main__")
+    assert end.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "error: it takes rows with amount, contact_id, event_time, reference, and a conc" in err
 
 
 async def test_an_unknown_outcome_is_listed_and_never_sent_again(sandbox, tmp_path):
@@ -101,8 +158,8 @@ async def test_an_unknown_outcome_is_listed_and_never_sent_again(sandbox, tmp_pa
     path = write(tmp_path / "rows.csv", ["1.00"] * 20)
     code, out = await run_example(sandbox, path, "--concurrency", "1")
     assert code == 1
-    assert "unknown row-004: " in out
-    assert "unknown row-008: " in out
+    assert "unknown row-004 (line 5): " in out
+    assert "unknown row-008 (line 9): " in out
     assert out.endswith("18 credited, 2 unknown, 0 not tried\n")
     assert sandbox.hits("transactions.begin") == 20
     # One of the two was applied, the other was not: that is what unknown means.

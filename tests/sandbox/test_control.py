@@ -135,6 +135,49 @@ async def test_switches_and_quota(api):
     assert (await api("GET", "balance-definitions")).headers["x-sib-ratelimit-limit"] == "5"
 
 
+@pytest.mark.parametrize("rph", [0, -1, "x", 1.5, True, [], {}])
+async def test_a_quota_that_cannot_be_is_refused_and_changes_nothing(api, rph):
+    await control(api, "POST", "quota", {"rph": 5})
+    refused = await api.control("POST", "quota", {"rph": rph})
+    assert refused.status == 422
+    assert "a quota is a whole number of requests" in refused.json["message"]
+    reply = await api("GET", "balance-definitions")
+    assert (reply.status, reply.headers["x-sib-ratelimit-limit"]) == (200, "5")
+    assert await control(api, "POST", "quota", {"rph": None}) == {"rph": None}
+
+
+@pytest.mark.parametrize(
+    ("switch", "value", "allowed"),
+    [
+        ("rounding_places", "abc", "a whole number, at least 0, at most 12"),
+        ("history_max_limit", 0, "a whole number, at least 1"),
+        ("count_error", 1.5, "a whole number"),
+        ("count", "maybe", "one of exact, absent"),
+        ("count", [], "one of exact, absent"),
+        ("drafts_reserve", 1, "true or false"),
+        ("history_lag", -1, "a number of seconds, 0 or more, at most 1000000000"),
+        ("history_lag", 1e300, "a number of seconds, 0 or more, at most 1000000000"),
+        ("history_lag", True, "a number of seconds, 0 or more, at most 1000000000"),
+        ("quota_window_seconds", 0, "a number of seconds, more than 0, at most 1000000000"),
+        ("draft_lifetime", 10**18, "a whole number of seconds from 1 to 1000000000, or None (null)"),
+    ],
+)
+async def test_a_position_that_a_switch_does_not_have_is_told_with_those_it_has(api, switch, value, allowed):
+    before = api.sandbox.switches
+    refused = await api.control("POST", "switches", {switch: value})
+    assert refused.status == 422
+    assert refused.json["message"] == f"ValueError: {switch} must be {allowed}, not {value!r}"
+    assert api.sandbox.switches == before
+
+
+async def test_a_name_repeated_in_a_query_is_logged_with_all_its_values(api):
+    await api.send("GET", f"{api.sandbox.base_url}/nothing?a=1&b=2&a=3")
+    (record,) = api.sandbox.requests
+    assert (record.query["a"], record.query.getall("a")) == ("1", ["1", "3"])
+    (seen,) = (await control(api, "GET", "requests"))["requests"]
+    assert seen["query"] == {"a": ["1", "3"], "b": "2"}
+
+
 async def test_publishing(serve):
     async with serve(strict=True) as api:
         api.sandbox.seed(api.program)

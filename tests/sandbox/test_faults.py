@@ -403,6 +403,7 @@ async def test_a_contact_is_found_in_body_query_path_and_transaction(api):
     await api("GET", "subscriptions/5/balances")
     await api("POST", f"transactions/{draft['id']}/complete")
     assert (fault.matched, fault.fired) == (4, 4)
+    assert (await api("GET", "transaction-history", **query, contactId="²")).status == 422
     await api("POST", "transactions", {**query, "contactId": 6, "amount": 1})
     await api("GET", "subscriptions/x/balances")
     await api("GET", "contact-balances", **query)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from brevo_balance_async.sandbox.answers import Answers
 from brevo_balance_async.sandbox.history import Wanted
 from brevo_balance_async.sandbox.refusals import Refusal
 
@@ -270,6 +271,24 @@ def test_an_order_runs_when_it_is_due(book):
     assert order.transaction.completed_at == due
 
 
+def test_an_order_whose_definition_is_deleted_is_rejected_when_it_is_due(book):
+    book = book()
+    order = book.ledger.create_order(
+        book.program,
+        definition_id=book.definition,
+        contact_id=1,
+        amount=Decimal(5),
+        due_at=book.clock.now() + timedelta(hours=1),
+        source="user",
+    )
+    book.ledger.catalogue.delete_definition(book.program, book.definition)
+    book.clock.advance(7200)
+    (transaction,) = book.ledger.transactions()
+    assert (transaction.status, transaction.rejected_at) == ("rejected", order.due_at)
+    assert transaction.reject_reason == "the balance definition is deleted"
+    assert book.balance() == 0
+
+
 def test_an_order_s_transaction_can_be_completed_or_cancelled_before(book):
     book = book()
     orders = [
@@ -441,6 +460,19 @@ def test_a_seeded_history_behaves_like_a_recorded_one(book):
     with pytest.raises(Refusal) as error:
         book.ledger.complete(book.program, "00000000-5eed-4000-8000-ffffffffffff")
     assert status_of(error) == 404
+
+
+@pytest.mark.parametrize("switches", [{}, {"amounts": "string", "status_words": "old"}])
+def test_seeded_rows_are_written_as_if_each_were_written_alone(book, switches):
+    book = book(switches)
+    book.ledger.seed_history(book.program, book.definition, 1, 300, amount=Decimal("1.50"), ties=3)
+    for amount in (2, -1):
+        book.move(amount, meta={"row": 7, "100%": "%s"})
+    write = Answers(book.ledger.switches)._history_row
+    for start, limit in ((0, 500), (0, 1), (1, 2), (10, 291), (299, 2), (300, 9), (305, 9)):
+        for descending in (False, True):
+            cut = page(book, start, limit, descending=descending)
+            assert cut.written(write) == [write(row) for row in cut.rows]
 
 
 def test_a_row_can_be_made_to_vanish(book):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import socket
 import sys
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ import aiohttp
 import pytest
 
 from brevo_balance_async.sandbox import Sandbox, serve
+from brevo_balance_async.sandbox.__main__ import main
 
 
 async def test_addresses_are_known_while_it_runs():
@@ -137,18 +139,35 @@ async def test_the_command_serves_until_a_signal(end):
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "reason"),
     [
-        ("--host", "0.0.0.0"),
-        ("--switch", "no_such=1"),
-        ("--switch", "history_offset=rows"),
-        ("--switch", "x"),
-        ("--rph", "0"),
-        ("--switch", "history_lag=soon"),
+        (("--host", "0.0.0.0"), "0.0.0.0 is not a loopback address"),
+        (("--port", "99999"), "a port is from 0 to 65535, not 99999"),
+        (("--port", "-1"), "a port is from 0 to 65535"),
+        (("--port", "http"), "invalid port value: 'http'"),
+        (("--port", "TAKEN"), "address already in use"),
+        (("--switch", "no_such=1"), "no such switch: no_such"),
+        (("--switch", "history_offset=rows"), "history_offset must be one of records, pages0, "),
+        (("--switch", "x"), "expected NAME=VALUE, not 'x'"),
+        (("--rph", "0"), "a quota is a whole number of requests, at least 1, or None (null), not 0"),
+        (("--switch", "history_lag=soon"), "history_lag must be a number of seconds, 0 or more, "),
+        (
+            ("--switch", "rounding_places=abc"),
+            "rounding_places must be a whole number, at least 0, at most 12, not 'abc'",
+        ),
     ],
 )
-async def test_the_command_refuses_what_makes_no_sense(arguments):
-    process = await command(*arguments)
-    out, err = await process.communicate()
-    assert (process.returncode, out) == (2, b"")
-    assert b"usage:" in err
+def test_the_command_refuses_what_makes_no_sense(arguments, reason, monkeypatch, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        taken_port = str(taken.getsockname()[1])
+        arguments = [taken_port if each == "TAKEN" else each for each in arguments]
+        monkeypatch.setattr(sys, "argv", ["sandbox", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+    out, err = capsys.readouterr()
+    assert (end.value.code, out) == (2, "")
+    usage, line = err.rstrip().rsplit("\n", 1)
+    assert usage.startswith("usage: ")
+    assert "error: " in line
+    assert reason in line
+    assert "<" not in line  # no dump of an object

@@ -233,7 +233,7 @@ async def test_subscription_balances(serve):
 )
 async def test_expiration_date_form(serve, form, taken):
     async with serve(expiration_date_form=form) as api:
-        for text in ("31/12", "2026-12-31", "31/02", "12/31", "2026-02-30", "soon"):
+        for text in ("31/12", "2026-12-31", "31/02", "12/31", "2026-02-30", "soon", "²1/01", "1\u0661/01"):
             body = {"name": "n", "unit": "POINTS", "balanceExpirationDate": text}
             reply = await api("POST", "balance-definitions", body)
             assert reply.status == (200 if text in taken else 422), text

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
 import brevo_balance_async
 
 
+@cache
 def loaded_by(statement):
     code = f"import sys, json; {statement}; print(json.dumps(sorted(sys.modules)))"
-    return set(
+    return frozenset(
         json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,9 @@ LEVELS = {
     "_version": 0,
 }
 WITHIN = {
+    ("core.checks", "core.fields"),
     ("core.codec", "core.fields"),
+    ("core.protocol", "core.checks"),
     ("core.protocol", "core.codec"),
     ("core.retry", "core.protocol"),
     ("core.call", "core.protocol"),
@@ -69,6 +72,7 @@ def modules() -> dict[str, Path]:
     }
 
 
+@cache
 def imports(name: str, path: Path) -> set[str]:
     """Absolute names of what a module imports, type-checking imports of our own included."""
     package = ["brevo_balance_async", *name.split(".")]
