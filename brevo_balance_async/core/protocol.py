@@ -166,15 +166,23 @@ def read(endpoint: Endpoint[T], response: Response) -> T:
     """The value of a successful answer; ``ResponseError`` or ``DecodeError`` otherwise."""
     if not 200 <= response.status < 300:
         raise refusal(response)
-    if endpoint.answer is type(None) or (endpoint.answer is codec.Json and not response.body):
+    if not response.body and endpoint.answer in (type(None), codec.Json):
         return None  # type: ignore[return-value]  # T is None here
     if endpoint.lists and not response.body:
         return codec.structure({endpoint.lists: []}, endpoint.answer, b"")
     try:
+        if endpoint.answer is type(None):
+            return _read_nothing(response.body)  # type: ignore[return-value]  # T is None here
         return codec.decode(response.body, endpoint.answer)
     except DecodeError as error:
         error.status, error.request_id = response.status, request_id(response)
         raise
+
+
+def _read_nothing(body: bytes) -> None:
+    """Take no notice of what Brevo may say to a deletion, which is an object; anything else is not Brevo's word."""
+    if not isinstance(codec.parse(body), dict):
+        raise DecodeError("the answer to a deletion is neither empty nor an object", body=body, garbled=True)
 
 
 def request_id(response: Response) -> str | None:

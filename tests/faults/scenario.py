@@ -125,7 +125,7 @@ class Fault:
     on_connect: Any = None
     says: str = ""
     deletes: bool = False
-    """A DELETE has no answer to read, so this one is a success to it."""
+    """An object or nothing is the answer to a DELETE, so this one is a success to it."""
 
     def __str__(self) -> str:
         return self.name
@@ -159,12 +159,13 @@ def _lost(name: str, effect: Any, **more: Any) -> Fault:
     return Fault(name, TransportError, UNCLEAR, effect, sent=True, **more)
 
 
-def _garbled(name: str, answer: bytes) -> Fault:
-    return Fault(name, DecodeError, UNCLEAR, raw(answer), deletes=True)
+def _garbled(name: str, answer: bytes, **more: Any) -> Fault:
+    return Fault(name, DecodeError, UNCLEAR, raw(answer), **more)
 
 
-def _misshapen(name: str, answer: bytes) -> Fault:
-    return Fault(name, DecodeError, BROKEN, raw(answer), deletes=True)
+def _misshapen(name: str, answer: bytes, **more: Any) -> Fault:
+    """JSON of another shape; to a DELETE that is no object it is as good as no JSON."""
+    return Fault(name, DecodeError, {**BROKEN, "delete": THREE}, raw(answer), **more)
 
 
 SHORT = {"timeout": 0.15, "clock": None}
@@ -269,14 +270,14 @@ FAULTS = [
         raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", then="fin"),
     ),
     _garbled("27 200 HTML", plain_200(b"<html>maintenance</html>", "content-type: text/html")),
-    _garbled("27b 200 without a body", plain_200(b"")),
+    _garbled("27b 200 without a body", plain_200(b""), deletes=True),
     _garbled("27c 200 cut JSON, whole body", plain_200(b'{"id": "01')),
     _garbled("27d 200 not UTF-8", plain_200(b'{"id": "\xff\xfe"}')),
     _garbled("27e 200 NaN", plain_200(b'{"id": NaN}')),
     _garbled("27f 200 nested without end", plain_200(b"[" * 100_000)),
     _misshapen("27g 200 null", plain_200(b"null")),
     _misshapen("27h 200 a list", plain_200(b"[]")),
-    _misshapen("27i 200 wrong types", plain_200(b'{"id": {}, "createdAt": 7, "meta": 1}')),
+    _misshapen("27i 200 wrong types", plain_200(b'{"id": {}, "createdAt": 7, "meta": 1}'), deletes=True),
     Fault("28 200 of somebody else", DecodeError, UNCLEAR, raw(_OTHER), deletes=True),
     Fault("33 302 elsewhere", ResponseError, BROKEN, status(302, headers={"location": "/v3/elsewhere"})),
     Fault("32 307 to itself", ResponseError, BROKEN, status(307, headers={"location": "/v3/again"})),
