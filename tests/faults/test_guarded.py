@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from clocks import AutoClock
 from hostile import (
@@ -12,19 +10,15 @@ from hostile import (
     TRANSACTION,
     Hostile,
     hang_up,
-    honest,
     quota,
     refuse,
-    stall,
     status,
-    truth,
 )
 from scenario import KEY, at_rest
 
 from brevo_balance_async import (
     BalanceClient,
     OutcomeUnknownError,
-    RateLimitedError,
     Transaction,
     UnprocessableError,
 )
@@ -191,154 +185,3 @@ async def test_the_answer_to_the_opposite_request_is_not_believed(server, transa
     server.then([cancelled] * 3)
     with pytest.raises(OutcomeUnknownError, match="status is"):
         await transactions.complete(TRANSACTION)
-
-
-# hold --------------------------------------------------------------------------------------------------------
-
-
-class BlockError(Exception):
-    """What goes wrong in the block."""
-
-
-async def test_hold_completes(server, transactions):
-    hold = transactions.hold(**HOLD)
-    async with hold as draft:
-        assert draft.status == "draft"
-        assert paths(server) == ["POST transactions"]
-    assert hold.result.status == "completed"
-    assert paths(server) == ["POST transactions", "POST complete"]
-
-
-async def test_hold_cancels_on_an_exception(server, transactions):
-    hold = transactions.hold(**HOLD)
-    with pytest.raises(BlockError) as caught:
-        async with hold:
-            raise BlockError
-    assert not hasattr(caught.value, "__notes__")
-    assert hold.result.status == "cancelled"
-    assert paths(server) == ["POST transactions", "POST cancel"]
-
-
-async def test_hold_is_not_entered_when_it_is_rejected(server, transactions):
-    async def rejected(exchange):
-        _, body = truth(exchange.request, exchange.server)
-        await exchange.answer(200, {**body, "status": "rejected", "rejectReason": "limit reached"})
-
-    server.then([rejected])
-    with pytest.raises(UnprocessableError, match="limit reached"):
-        async with transactions.hold(**HOLD):
-            pytest.fail("entered")
-    assert len(server.arrived) == 1
-
-
-async def test_a_rejected_begin_is_a_definite_answer(server, transactions, verdict):
-    async def rejected(exchange):
-        _, body = truth(exchange.request, exchange.server)
-        await exchange.answer(200, {**body, "status": "rejected", "rejectReason": "limit reached"})
-
-    server.then([rejected])
-    made = await transactions.begin(**HOLD)
-    assert (made.status, made.reject_reason) == ("rejected", "limit reached")
-    assert len(server.arrived) == 1
-    verdict("31 200 with status rejected", "unsafe", "yes", 0, "refused, not applied", "-")
-
-
-async def test_hold_is_not_entered_when_its_begin_is_unclear(server, transactions):
-    server.then([hang_up(commit=True)])
-    with pytest.raises(OutcomeUnknownError):
-        async with transactions.hold(**HOLD):
-            pytest.fail("entered")
-    assert len(server.arrived) == 1
-
-
-async def test_hold_completing_unclear_is_settled_by_history(server, transactions):
-    hold = transactions.hold(**HOLD)
-    async with hold as draft:
-        server.history = [record("completed", draft.id)]
-        server.then([hang_up(commit=True)] * 3)
-    assert hold.result.status == "completed"
-    assert server.writes == 2
-
-
-async def test_hold_completing_unclear_and_unsettled_is_unknown(server, transactions):
-    with pytest.raises(OutcomeUnknownError) as caught:
-        async with transactions.hold(**HOLD) as draft:
-            server.history = [record("draft", draft.id)]
-            server.then([hang_up(commit=True)] * 3)
-    assert caught.value.endpoint == "transactions.complete"
-    assert any("a draft still" in note for note in caught.value.__notes__)
-
-
-async def test_hold_rejected_on_completing(server, transactions):
-    async def rejected(exchange):
-        code, body = truth(exchange.request, exchange.server)
-        await exchange.answer(code, {**body, "status": "rejected", "rejectReason": "expired balance"})
-
-    with pytest.raises(UnprocessableError, match="on completing: expired balance"):
-        async with transactions.hold(**HOLD):
-            server.then([rejected])
-
-
-async def test_hold_cancelling_unclear_is_settled_by_history(server, transactions):
-    hold = transactions.hold(**HOLD)
-    with pytest.raises(BlockError) as caught:
-        async with hold as draft:
-            server.history = [record("cancelled", draft.id)]
-            server.then([hang_up(commit=True)] * 3)
-            raise BlockError
-    assert not hasattr(caught.value, "__notes__")
-    assert hold.result.status == "cancelled"
-
-
-@pytest.mark.parametrize(
-    "effects", [[hang_up(commit=True)] * 3, [refuse(422)], [refuse(404)]], ids=["FIN", "422", "404"]
-)
-async def test_hold_that_may_be_left_behind_says_so_on_the_blocks_exception(server, transactions, effects):
-    with pytest.raises(BlockError) as caught:
-        async with transactions.hold(**HOLD) as draft:
-            server.history = []
-            server.then(effects)
-            raise BlockError
-    (note,) = caught.value.__notes__
-    assert draft.id in note
-    assert "could not be cancelled" in note
-
-
-async def test_hold_cancelled_in_its_block_cancels_the_draft(server, transactions):
-    entered = asyncio.Event()
-
-    async def block():
-        async with transactions.hold(**HOLD):
-            entered.set()
-            await asyncio.Event().wait()
-
-    task = asyncio.ensure_future(block())
-    await entered.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert paths(server) == ["POST transactions", "POST cancel"]
-
-
-async def test_hold_cancelled_while_completing_is_seen_by_the_hook(server, transactions, events):
-    server.then([honest, stall()])
-
-    async def block():
-        async with transactions.hold(**HOLD):
-            pass
-
-    task = asyncio.ensure_future(block())
-    await server.until_arrived(2)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    (unknown,) = [event for event in events if isinstance(event, OutcomeUnknown)]
-    assert unknown.cancelled
-    assert unknown.endpoint == "transactions.complete"
-
-
-async def test_hold_refused_for_quota_on_completing_says_that(server, transactions):
-    with pytest.raises(RateLimitedError):
-        async with transactions.hold(**HOLD):
-            server.then([refuse(429, headers=quota(600, 0, 300))])
-    assert server.writes == 1
