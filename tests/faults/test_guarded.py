@@ -1,8 +1,14 @@
-"""complete, cancel and hold when their own answers are unclear: what is seen in history counts, else unknown."""
+"""complete and cancel when their own answers are unclear: what is seen in history counts, else unknown."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs
+
 import pytest
+from attrs import evolve
 from clocks import AutoClock
 from hostile import (
     DEFINITION,
@@ -12,6 +18,7 @@ from hostile import (
     hang_up,
     quota,
     refuse,
+    stall,
     status,
 )
 from scenario import KEY, at_rest
@@ -22,10 +29,10 @@ from brevo_balance_async import (
     Transaction,
     UnprocessableError,
 )
+from brevo_balance_async.core.retry import Backoff
 from brevo_balance_async.hooks import OutcomeUnknown
 
 DRAFT = Transaction(id=TRANSACTION, contact_id=42, balance_definition_id=DEFINITION, status="draft")
-HOLD = {"balance_definition_id": DEFINITION, "contact_id": 42, "amount": "12.50"}
 OTHER_ROW = {
     "id": "0197e3c2-0000-7000-8000-00000000b002",
     "status": "completed",
@@ -72,6 +79,10 @@ def transactions(client):
 @pytest.fixture(params=["complete", "cancel"])
 def verb(request):
     return request.param
+
+
+def unknown(events):
+    return [event for event in events if isinstance(event, OutcomeUnknown)]
 
 
 def paths(server):
@@ -185,3 +196,150 @@ async def test_the_answer_to_the_opposite_request_is_not_believed(server, transa
     server.then([cancelled] * 3)
     with pytest.raises(OutcomeUnknownError, match="status is"):
         await transactions.complete(TRANSACTION)
+
+
+# Within the call's time, and no further back than need be ----------------------------------------------------------
+
+
+async def test_the_calls_time_is_over_before_history_is_asked(server, events, verb):
+    server.otherwise = stall()
+    async with BalanceClient(KEY, base_url=server.base_url, hooks=[events.append]) as client:
+        transactions = client.program(PROGRAM).transactions
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await asyncio.wait_for(getattr(transactions, verb)(DRAFT, timeout=0.1), 10)
+        assert caught.value.__notes__ == ["there was no time left to settle it by reading the history"]
+        assert paths(server) == [f"POST {verb}"]
+        assert [event.cancelled for event in unknown(events)] == [False]
+        at_rest(client)
+
+
+async def test_the_calls_time_ends_a_history_that_is_stalled(server, events, verb):
+    server.then([hang_up(commit=True)] * 3)
+    server.otherwise = stall()
+    async with BalanceClient(KEY, base_url=server.base_url, hooks=[events.append]) as client:
+        client._requester.shared.backoff = Backoff(random=lambda: 0.0)
+        transactions = client.program(PROGRAM).transactions
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await asyncio.wait_for(getattr(transactions, verb)(DRAFT, timeout=0.5), 10)
+        assert caught.value.__notes__ == ["there was no time left to settle it by reading the history"]
+        assert paths(server) == [f"POST {verb}"] * 3 + ["GET transaction-history"]
+        assert len(unknown(events)) == 1
+        at_rest(client)
+
+
+async def test_and_a_history_whose_every_page_takes_a_while(server, events):
+    async def slow_page(exchange):
+        await asyncio.sleep(0.05)
+        await paged(exchange)
+
+    server.then([hang_up(commit=True)] * 3)
+    server.otherwise = slow_page
+    server.history = [row(number) for number in range(10_000)]
+    async with BalanceClient(KEY, base_url=server.base_url, hooks=[events.append]) as client:
+        client._requester.shared.backoff = Backoff(random=lambda: 0.0)
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await asyncio.wait_for(client.program(PROGRAM).transactions.complete(DRAFT, timeout=0.3), 10)
+        assert caught.value.__notes__ == ["there was no time left to settle it by reading the history"]
+        # Each page took 0.05 s of the 0.3 s; a wait of one's own for each would have gone on for ever.
+        assert len(server.arrived) - 3 <= 6
+        at_rest(client)
+
+
+NEWEST = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def row(number):
+    """Somebody else's, ``number`` minutes before the newest."""
+    created = NEWEST - timedelta(minutes=number)
+    return {
+        "id": f"0197e3c2-0000-7000-9000-{number:012x}",
+        "status": "completed",
+        "createdAt": created.isoformat().replace("+00:00", "Z"),
+    }
+
+
+async def paged(exchange):
+    """History in pages of records, newest first, as it was asked for."""
+    query = parse_qs(exchange.request.path.partition("?")[2])
+    assert query["sort"] == ["desc"]
+    start, size = int(query.get("offset", ["0"])[0]), int(query["limit"][0])
+    page = exchange.server.history[start : start + size]
+    await exchange.answer(200, {"count": len(exchange.server.history), "transactionHistory": page})
+
+
+@pytest.mark.parametrize("rows", [1_500, 20_000])
+async def test_history_is_read_no_further_back_than_the_draft(server, transactions, rows):
+    # The draft is as old as row 30, so its place is on the first page, however long the history is.
+    server.then([hang_up(commit=True)] * 3)
+    server.otherwise = paged
+    server.history = [row(number) for number in range(rows)]
+    draft = evolve(DRAFT, created_at=NEWEST - timedelta(minutes=30))
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await transactions.complete(draft)
+    assert "its end is not in the history yet" in caught.value.__notes__
+    assert len(server.arrived) == 3 + 1
+
+
+async def test_it_is_found_among_rows_of_its_own_age(server, transactions):
+    server.then([hang_up(commit=True)] * 3)
+    server.otherwise = paged
+    mine = {**row(31), "id": TRANSACTION}
+    server.history = (
+        [row(number) for number in range(32)] + [mine] + [row(number) for number in range(32, 2000)]
+    )
+    done = await transactions.complete(evolve(DRAFT, created_at=NEWEST - timedelta(minutes=30)))
+    assert done.status == "completed"
+    assert len(server.arrived) == 3 + 1
+
+
+async def test_without_its_age_the_search_goes_on(server, transactions):
+    server.then([hang_up(commit=True)] * 3)
+    server.otherwise = paged
+    server.history = [row(number) for number in range(1_200)] + [{**row(1_200), "id": TRANSACTION}]
+    assert (await transactions.complete(DRAFT)).status == "completed"
+    assert len(server.arrived) > 3 + 1
+
+
+# What is told ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["completed", "expired"])
+@pytest.mark.parametrize("effects", [[hang_up(commit=True)] * 3, [hang_up(commit=True), refuse(422)]])
+async def test_an_outcome_that_history_settles_is_not_told_as_unknown(
+    server, transactions, events, caplog, effects, word
+):
+    # An alarm for every gateway that hung up once would soon be heard by nobody.
+    server.history = [record(word)]
+    server.then(effects)
+    with caplog.at_level(logging.WARNING, "brevo_balance_async"):
+        if word == "completed":
+            await transactions.complete(DRAFT)
+        else:
+            with pytest.raises(UnprocessableError):
+                await transactions.complete(DRAFT)
+    assert unknown(events) == []
+    assert caplog.records == []
+
+
+async def test_one_that_history_does_not_settle_is_told_once(server, transactions, events, caplog):
+    server.history = [OTHER_ROW]
+    server.then([hang_up(commit=True)] * 3)
+    with (
+        caplog.at_level(logging.WARNING, "brevo_balance_async"),
+        pytest.raises(OutcomeUnknownError) as caught,
+    ):
+        await transactions.complete(DRAFT)
+    (told,) = unknown(events)
+    assert (told.endpoint, told.cancelled, told.attempt) == ("transactions.complete", False, 3)
+    assert told.error is caught.value.cause
+    assert len(caplog.records) == 1
+
+
+async def test_one_whose_caller_is_cancelled_while_history_is_read_is_told(server, transactions, events):
+    server.then([hang_up(commit=True)] * 3 + [stall()])
+    task = asyncio.ensure_future(transactions.complete(DRAFT))
+    await server.until_arrived(4)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [event.cancelled for event in unknown(events)] == [True]
