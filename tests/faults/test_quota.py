@@ -310,11 +310,15 @@ async def test_cancelled_at_the_moment_of_the_grant_the_next_one_goes(server):
 async def test_live_beside_bulk_that_has_drained_the_account(server, kind, verdict):
     clock = ManualClock()
     server.headers = quota(600, 0, 1800)
-    async with BalanceClient(KEY, base_url=server.base_url, max_wait=0.2, clock=clock) as live:
+    events = []
+    async with BalanceClient(
+        KEY, base_url=server.base_url, max_wait=0.2, clock=clock, hooks=[events.append]
+    ) as live:
         bulk = live.with_options(max_wait=None, reserve=0.2, timeout=None).program(PROGRAM)
         await begin(bulk, "drained")
         waiting = [asyncio.ensure_future(begin(bulk, f"bulk{number}")) for number in range(20)]
         await pause()
+        events.clear()
         for _ in range(5):
             with pytest.raises(QuotaWaitError) as caught:
                 await CALLS[kind](live.program(PROGRAM))
@@ -323,6 +327,7 @@ async def test_live_beside_bulk_that_has_drained_the_account(server, kind, verdi
             assert caught.value.attempts == 0
         assert clock.now == 1000  # at once: not a moment passed, and nothing was sent
         assert len(server.arrived) == 1
+        assert events == []  # it did not even begin to wait
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
