@@ -22,7 +22,7 @@ import asyncio
 import math
 import random
 from collections import deque
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any, cast
 
@@ -31,6 +31,7 @@ from virtual_time import run
 
 from brevo_balance_async import BalanceClient, BalanceError
 from brevo_balance_async.core.clock import LoopClock
+from brevo_balance_async.core.deadlines import Deadlines
 from brevo_balance_async.core.protocol import Progress, Request, Response
 from brevo_balance_async.core.quota import Gate
 from brevo_balance_async.core.retry import Backoff
@@ -234,12 +235,10 @@ class Network:
     dice: random.Random
     closed: bool = False
     in_flight: int = 0
+    deadlines: Deadlines = field(factory=Deadlines)
 
     def check_usable(self) -> None:
         pass
-
-    def timer(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
-        return asyncio.timeout(seconds)
 
     async def send(self, request: Request, _: object, timeout: float | None, progress: Progress) -> Response:
         del timeout  # no answer takes as long

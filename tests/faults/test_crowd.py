@@ -1,4 +1,4 @@
-"""Ten thousand calls at once on a hundred connections, with all but one of the options that ship; the server is another process."""
+"""Ten thousand calls at once on a hundred connections, with the options that ship; the server is another process."""
 
 from __future__ import annotations
 
