@@ -47,8 +47,9 @@ RETURNED, UNKNOWN, NOT_APPLIED = "returned", "unknown", "not applied"
 class Server:
     """Commits and misbehaves; standard library only, so that any interpreter runs it."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, trouble: float) -> None:
         self.random = random.Random(seed)
+        self.trouble = trouble
         self.credited: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()
 
@@ -70,7 +71,7 @@ class Server:
     ) -> None:
         reference = body["meta"]["reference"]
         self.requests[reference] += 1
-        fault = self.random.choice(FAULTS) if self.random.random() < TROUBLE else None
+        fault = self.random.choice(FAULTS) if self.random.random() < self.trouble else None
         if fault == "429":
             await _answer(writer, 429, {"message": "too many requests"}, "retry-after: 0\r\n")
             return
@@ -108,17 +109,17 @@ async def _answer(
         writer.close()
 
 
-async def serve_forever(seed: int) -> None:
+async def serve_forever(seed: int, trouble: float) -> None:
     """Serve on a free port, which is printed."""
-    server = await asyncio.start_server(Server(seed).serve, "127.0.0.1", 0, backlog=1_000)
+    server = await asyncio.start_server(Server(seed, trouble).serve, "127.0.0.1", 0, backlog=1_000)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 @contextmanager
-def running_server(seed: int = 20) -> Iterator[str]:
+def running_server(seed: int = 20, trouble: float = TROUBLE) -> Iterator[str]:
     """The server in a process of its own; gives its origin."""
-    command = [sys.executable, __file__, "--serve", str(seed)]
+    command = [sys.executable, __file__, "--serve", str(seed), "--trouble", str(trouble)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -265,10 +266,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help=f"{QUICK:,} calls")
     parser.add_argument("--serve", metavar="SEED", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--trouble", metavar="SHARE", type=float, default=TROUBLE, help=argparse.SUPPRESS)
     parser.add_argument("--official", nargs=2, metavar=("ORIGIN", "CALLS"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve is not None:
-        asyncio.run(serve_forever(given.serve))
+        asyncio.run(serve_forever(given.serve, given.trouble))
     elif given.official:
         json.dump(asyncio.run(official(given.official[0], int(given.official[1]))), sys.stdout)
     else:

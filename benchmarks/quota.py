@@ -5,6 +5,9 @@ calls in 10 s each hour, live calls wait 0.5 s at most. The processes know nothi
 package's own gate and sees the headers of its own answers. The account counts its hour by the clock (``fixed``),
 from the first request after the last hour ended (``first``), or as a sliding log (``sliding``).
 
+``simulate_client`` runs the same through whole clients, on a network that is made up: what the gate promises must
+hold with the request loop around it, which charges, gives permits back, and waits.
+
 "used" is what the account accepted of what it could have: whole hours for ``first`` and ``sliding``, and for
 ``fixed`` the windows that lie wholly in the run.
 
@@ -19,14 +22,20 @@ import asyncio
 import math
 import random
 from collections import deque
+from contextlib import suppress
 from itertools import pairwise
+from typing import Any, cast
 
 from attrs import define, field
 from virtual_time import run
 
+from brevo_balance_async import BalanceClient, BalanceError
 from brevo_balance_async.core.clock import LoopClock
+from brevo_balance_async.core.deadlines import Deadlines
+from brevo_balance_async.core.protocol import Progress, Request, Response
 from brevo_balance_async.core.quota import Gate
-from brevo_balance_async.errors import QuotaWaitError
+from brevo_balance_async.core.retry import Backoff
+from brevo_balance_async.errors import ConnectFailedError, QuotaWaitError, TransportError
 
 HOUR = 3600.0
 KINDS = ("fixed", "first", "sliding")
@@ -34,6 +43,7 @@ LIMITS = (600, 3600)
 RESERVE = 0.2
 LIVE_MAX_WAIT = 0.5
 WORKERS = 4
+CANCELLED = 0.2  # share of live calls with which, through whole clients, a bulk worker is cancelled
 
 
 @define
@@ -95,6 +105,10 @@ class Result:
     live_refused: int = 0
     bulk: int = 0
     bulk_429: int = 0
+    others: int = 0
+    """Requests to routes with a quota of their own."""
+    left_behind: int = 0
+    """Permits that were not given back, and requests still out."""
 
     @property
     def used(self) -> float:
@@ -197,6 +211,127 @@ def simulate(
     return run(_simulate(kind, limit, processes, hours, seed, peer))
 
 
+# The same through whole clients ------------------------------------------------------------------------------
+
+PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
+TRANSACTION = "0197e3c2-0000-7000-8000-00000000a001"
+LOST = 0.01  # share of requests that find no connection, and of answers that get lost on the way back
+ELSEWHERE = {
+    "x-sib-ratelimit-limit": "10",
+    "x-sib-ratelimit-remaining": "0",
+    "x-sib-ratelimit-reset": "3600",
+}  # of the contacts' quota: whoever takes it for the loyalty routes' stands still
+
+
+@define(eq=False)
+class Network:
+    """Stands for the transport of one client: every request arrives at the account.
+
+    What a client asks for tells who asks: live traffic reads, bulk completes, and neither asks for contacts, which
+    are another quota's business.
+    """
+
+    result: Result
+    dice: random.Random
+    closed: bool = False
+    in_flight: int = 0
+    deadlines: Deadlines = field(factory=Deadlines)
+
+    def check_usable(self) -> None:
+        pass
+
+    async def send(self, request: Request, _: object, timeout: float | None, progress: Progress) -> Response:
+        del timeout  # no answer takes as long
+        await asyncio.sleep(self.dice.uniform(0.001, 0.02))
+        if self.dice.random() < LOST:
+            raise ConnectFailedError("no connection")
+        progress.sent = True
+        if "/contacts" in request.url:
+            await asyncio.sleep(self.dice.uniform(0.05, 0.3))
+            self.result.others += 1
+            return Response(200, ELSEWHERE, b"{}")
+        self.in_flight += 1
+        try:
+            status, headers = await call(self.result.account, self.dice)
+        finally:
+            self.in_flight -= 1
+        live = request.method == "GET"
+        if live:
+            self.result.live_429 += status == 429
+        elif status == 200:
+            self.result.bulk += 1
+        else:
+            self.result.bulk_429 += 1
+        if self.dice.random() < LOST:
+            raise TransportError("the answer was lost", sent=True)
+        body = b"{}" if live else b'{"id": "%s", "status": "completed"}' % TRANSACTION.encode()
+        return Response(status, headers, body if status == 200 else b'{"message": "too many requests"}')
+
+
+async def _client_bulk(client: BalanceClient) -> None:
+    """Endless work, through a view that leaves a reserve and waits as long as it takes."""
+    transactions = client.program(PROGRAM).transactions
+    while True:
+        with suppress(BalanceError):
+            await transactions.complete(TRANSACTION)
+
+
+async def _client_live(client: BalanceClient, result: Result) -> None:
+    """One call of a web request, and one to another route, which costs nothing here."""
+    result.live += 1
+    try:
+        await client.request("GET", "/loyalty/elsewhere")
+    except QuotaWaitError:
+        result.live_refused += 1
+    except TransportError:  # three times lost, which is not the quota's doing
+        result.live_served += 1
+    else:
+        result.live_served += 1
+    with suppress(TransportError):
+        await client.request("GET", "/contacts")
+
+
+async def _simulate_client(kind: str, limit: int, processes: int, hours: int, seed: int) -> Result:
+    dice = random.Random(seed)
+    result = Result(Account(kind, limit, phase=dice.uniform(0, HOUR)), hours)
+    clients = [BalanceClient("xkeysib-simulation", max_wait=LIVE_MAX_WAIT) for _ in range(processes)]
+    networks = []
+    for client in clients:
+        network = Network(result, random.Random(dice.random()))
+        shared = client._requester.shared  # noqa: SLF001  (the one seam there is)
+        shared.transport = cast("Any", network)
+        shared.gate = Gate(shared.clock, random=dice.random)
+        shared.backoff = Backoff(random=dice.random)
+        networks.append(network)
+    moments = live_moments(hours, dice, 60)
+    async with asyncio.TaskGroup() as tasks:
+        workers = [
+            tasks.create_task(_client_bulk(client.with_options(reserve=RESERVE, max_wait=None)))
+            for client in clients
+            for _ in range(WORKERS)
+        ]
+        for before, moment in pairwise([0.0, *moments]):
+            await asyncio.sleep(moment - before)
+            tasks.create_task(_client_live(dice.choice(clients), result))
+            if dice.random() < CANCELLED:  # a worker is cancelled anywhere, and another one takes its place
+                at = dice.randrange(len(workers))
+                workers[at].cancel()
+                client = clients[at // WORKERS].with_options(reserve=RESERVE, max_wait=None)
+                workers[at] = tasks.create_task(_client_bulk(client))
+        await asyncio.sleep(hours * HOUR - moments[-1])
+        for worker in workers:
+            worker.cancel()
+    for client, network in zip(clients, networks, strict=True):
+        gate = client._requester.shared.gate  # noqa: SLF001  (what must be back at nothing)
+        result.left_behind += gate.in_flight + network.in_flight
+    return result
+
+
+def simulate_client(kind: str, limit: int, processes: int = 1, *, hours: int = 6, seed: int = 1) -> Result:
+    """One cell, with the request loop of whole clients around the gate."""
+    return run(_simulate_client(kind, limit, processes, hours, seed))
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(
@@ -214,6 +349,10 @@ def main() -> None:
                     print(
                         "  ", simulate(kind, limit, processes, seed=seed).line(), f"seed {seed}", flush=True
                     )
+    print("whole clients, 1 process and 4, 6 hours, 1 % of the answers lost, workers cancelled now and then")
+    for kind in KINDS:
+        for processes in (1, 4):
+            print("  ", simulate_client(kind, 600, processes).line(), flush=True)
     print("peer policy (429: sleep 1 s, 2 s, give up), 4 processes")
     for kind in KINDS:
         for limit in LIMITS[:1] if quick else LIMITS:

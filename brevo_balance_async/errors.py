@@ -182,13 +182,18 @@ class QuotaWaitError(BalanceError):
     """The quota asks for a wait longer than the one allowed; nothing was sent.
 
     ``wait`` is the wait the quota asks for, ``max_wait`` the one allowed, both in seconds. Raise ``max_wait``
-    (``None`` waits as long as it takes), or come back after ``wait``.
+    (``None`` waits as long as it takes), or come back after ``wait``. Where no answer has yet told how much of the
+    quota is left, ``wait`` is the time already spent waiting for one.
     """
 
-    def __init__(self, wait: float, max_wait: float) -> None:
+    def __init__(self, wait: float, max_wait: float, *, known: bool = True) -> None:
         super().__init__(
             f"the account's quota asks for a wait of {wait:.1f} s, {max_wait:.1f} s are allowed; nothing was sent. "
             f"Try again after {wait:.1f} s, or allow a longer max_wait"
+            if known
+            else "no answer has yet told how much of the account's quota is left, and those on their way did not "
+            f"come within the {max_wait:.1f} s that were allowed; nothing was sent. Try again, or allow a longer "
+            "max_wait"
         )
         self.wait = wait
         self.max_wait = max_wait

@@ -1,8 +1,10 @@
 """A hostile server: does to each request what a script says, and keeps its own ledger of what it did.
 
-``arrived`` has every request that was read whole, ``applied`` counts by reference what was committed (a write
-without a reference counts under its method and path). Effects are coroutines that get an ``Exchange``; the script
-is consumed one effect for each request, in the order of arrival, and ``otherwise`` serves what comes after.
+``arrived`` has every request that was read whole, ``asked`` counts by reference the writes that reached the business
+code, ``applied`` those that it committed (a write without a reference counts under its method and path; complete and
+cancel are committed once at most, so only ``asked`` can show that one was sent too often). Effects are coroutines
+that get an ``Exchange``; the script is consumed one effect for each request, in the order of arrival, and
+``otherwise`` serves what comes after.
 """
 
 from __future__ import annotations
@@ -64,6 +66,8 @@ class Exchange:
     def commit(self) -> bool:
         """Apply it; complete and cancel are applied once by nature, False says that they were before."""
         key = self.request.reference
+        if self.request.method != "GET":
+            self.server.asked[key] += 1
         if key.endswith(("/complete", "/cancel")):
             if self.server.applied[key]:
                 return False
@@ -148,8 +152,11 @@ class Hostile:
     on_connect: Any = None
     """An effect on the connection itself, before anything is read; returns True to go on."""
     arrived: list[Arrived] = field(factory=list)
+    asked: Counter[str] = field(factory=Counter)
     applied: Counter[str] = field(factory=Counter)
     ended: dict[str, str] = field(factory=dict)
+    said: asyncio.Event = field(factory=asyncio.Event)
+    """For an effect to tell that it has done something."""
     history: list[dict[str, Any]] = field(factory=list)
     made: int = 0
     connections: int = 0
@@ -310,6 +317,32 @@ def stall(*, commit: bool = True, after: bytes = b"") -> Any:
         exchange.fin()
 
     return effect
+
+
+def drip(pause: float = 0.01) -> Any:
+    """Commit, then write an answer byte by byte that never ends: no silence is ever long."""
+
+    async def effect(exchange: Exchange) -> None:
+        exchange.commit()
+        await exchange.raw(cut_body(10**6))
+        while not exchange.writer.is_closing() and not exchange.reader.at_eof():
+            await exchange.raw(b" ")
+            await asyncio.sleep(pause)
+        exchange.fin()
+
+    return effect
+
+
+def again(effect: Any, after: float = 0.02) -> Any:
+    """Be honest, and then, a moment later, give the same request a second answer that nobody asked for."""
+
+    async def twice(exchange: Exchange) -> None:
+        await honest(exchange)
+        await asyncio.sleep(after)
+        await effect(exchange)
+        exchange.server.said.set()
+
+    return twice
 
 
 def cut_body(length: int = 500) -> bytes:

@@ -56,6 +56,8 @@ def contact_id(value: int) -> int:
 
 def number(argument: str, value: Decimal | float | str) -> Decimal:
     """A finite amount that survives the wire: JSON numbers are read as doubles by most servers."""
+    if type(value) is float and -math.inf < value < math.inf:
+        return Decimal(repr(value))  # the shortest text of a double is what it carries
     if isinstance(value, bool) or not isinstance(value, (Decimal, int, float, str)):
         raise InvalidRequestError(
             argument, f"must be a Decimal, int, float or numeric text, not {shown(value)}"

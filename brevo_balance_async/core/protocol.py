@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from functools import lru_cache
@@ -179,12 +180,18 @@ def read(endpoint: Endpoint[T], response: Response) -> T:
     """The value of a successful answer; ``ResponseError`` or ``DecodeError`` otherwise."""
     if not 200 <= response.status < 300:
         raise refusal(response)
-    if endpoint.answer is type(None) or (endpoint.answer is codec.Json and not response.body):
+    if not response.body and endpoint.answer in (type(None), codec.Json):
         return None  # type: ignore[return-value]  # T is None here
     if endpoint.lists and not response.body:
         return codec.structure({endpoint.lists: []}, endpoint.answer, b"")
     try:
-        return codec.decode(response.body, endpoint.answer)
+        if endpoint.answer is not type(None):
+            return codec.decode(response.body, endpoint.answer)
+        if not isinstance(codec.parse(response.body), dict):
+            raise DecodeError(
+                "the answer to a deletion is neither empty nor an object", body=response.body, garbled=True
+            )
+        return None
     except DecodeError as error:
         error.status, error.request_id = response.status, request_id(response)
         raise
@@ -318,14 +325,25 @@ def _meta_mismatch(got: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | N
     # What the server added is fine.
     for name, value in codec.parse(codec.encode(wanted)).items():
         if name not in got:
-            return f"meta has no {name!r}"
-        if got[name] != value and _text(got[name]) != _text(value):
+            if value is not None:
+                return f"meta has no {name!r}"
+        elif not _same(got[name], value):
             return f"meta has another {name!r}"
     return None
 
 
-def _text(value: object) -> str:
-    """A scalar as text: the server may give a number back as text, or text as a number."""
-    if isinstance(value, str):
-        return value
-    return codec.encode(value).decode()
+def _same(got: object, sent: object) -> bool:
+    """Whether it came back, at any depth: a number may come back as text and text as a number, None not at all."""
+    if isinstance(got, dict) and isinstance(sent, dict):
+        return all(_same(got.get(name), value) for name, value in sent.items())
+    if isinstance(got, list) and isinstance(sent, list):
+        return len(got) == len(sent) and all(map(_same, got, sent))
+    if isinstance(got, str) == isinstance(sent, str):
+        return got == sent
+    text, other = (got, sent) if isinstance(got, str) else (str(sent), got)
+    try:
+        if isinstance(other, int | Decimal) and not isinstance(other, bool):
+            return Decimal(text) == other
+        return codec.encode(other).decode() == text
+    except (InvalidOperation, InvalidRequestError):
+        return False

@@ -148,8 +148,9 @@ class Gate:
         if self._closed:
             raise ClientStateError("the client was closed during a wait for quota")
         now = self._clock.time()
+        known = waiter.wait > 0 or self._window.wait(now, lane) < UNTIL_ANSWER
         wait = max(waiter.wait, now - waiter.asked_at + self._expected_wait(now, lane, 0))
-        raise QuotaWaitError(wait, waiter.max_wait)
+        raise QuotaWaitError(wait, waiter.max_wait, known=known)
 
     def leave(self, permit: Permit, *, status: int | None, headers: Mapping[str, str] | None) -> bool:
         """Return a permit after its request, exactly once.

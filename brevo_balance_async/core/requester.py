@@ -280,9 +280,11 @@ class Requester:
         try:
             value = protocol.read(call.endpoint, response)
             if expect and (reason := protocol.mismatch(value, expect)) is not None:
-                raise DecodeError(
+                stray = DecodeError(
                     f"the answer does not belong to this request: {reason}", body=response.body, garbled=True
                 )
+                stray.status, stray.request_id = response.status, protocol.request_id(response)
+                raise stray
         except BalanceError as error:
             if judge(call.endpoint, error) in {Verdict.UNCLEAR, Verdict.BROKEN}:
                 response.discard()  # what comes next on this connection may be anybody's too

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import zlib
+from contextlib import suppress
 
 import aiohttp
 import brotli
@@ -16,6 +17,7 @@ from hostile import (
     PROGRAM,
     TRANSACTION,
     Hostile,
+    again,
     hang_up,
     honest,
     plain_200,
@@ -23,7 +25,7 @@ from hostile import (
     status,
     truth,
 )
-from scenario import CALLS, KEY, at_rest, begin
+from scenario import CALLS, KEY, UNSAFE, at_rest, begin
 
 from brevo_balance_async import (
     BalanceClient,
@@ -107,6 +109,96 @@ async def test_a_stray_answer_is_never_believed_and_its_connection_is_closed(con
         assert set(server.applied.values()) <= {1}
         at_rest(client)
         verdict(f"{stray} on a pooled connection", kind, "no", server.writes, "another connection", "-")
+
+
+@pytest.mark.parametrize("stray", STRAYS)
+@pytest.mark.parametrize("operation", [*UNSAFE, "client.request"])
+async def test_nothing_that_happens_twice_leaves_where_a_stray_answer_waits(connect, operation, stray):
+    # Were it believed, a 408, 425, 429 (and a 401, with keys that renew) would send the write a second time.
+    async with Hostile() as server:
+        client = await connect(server)
+        program = client.program(PROGRAM)
+        await CALLS["read"](program)
+        await server.whisper(STRAYS[stray])
+        if operation == "client.request":
+            made = await client.request("POST", "/elsewhere", json={"meta": {"reference": "free"}})
+            assert made["meta"] == {"reference": "free"}
+        else:
+            assert (await UNSAFE[operation](program)).id != STRANGER["id"]
+        assert (len(server.arrived), server.connections) == (2, 2)
+        assert set(server.asked.values()) == {1}
+        at_rest(client)
+
+
+@pytest.mark.parametrize("stray", STRAYS)
+@pytest.mark.parametrize("end", ["complete", "cancel"])
+async def test_a_hold_between_stray_answers_is_one_draft_with_one_end(connect, end, stray):
+    async with Hostile() as server:
+        client = await connect(server)
+        await CALLS["read"](client.program(PROGRAM))
+        await server.whisper(STRAYS[stray])
+        hold = client.program(PROGRAM).transactions.hold(
+            balance_definition_id=DEFINITION, contact_id=42, amount=1, meta={"reference": "held"}
+        )
+        with suppress(LookupError):
+            async with hold as draft:
+                await server.whisper(STRAYS[stray])
+                if end == "cancel":
+                    raise LookupError
+        assert hold.result.id == draft.id != STRANGER["id"]
+        assert [request.path.rpartition("/")[2] for request in server.arrived[1:]] == ["transactions", end]
+        assert set(server.asked.values()) == {1}
+        assert server.connections == 3
+
+
+class Renewing:
+    """Credentials that ask to be tried once more after a 401, with other headers."""
+
+    def __init__(self):
+        self.age = 0
+
+    async def headers(self):
+        return {"api-key": f"key-number-{self.age}"}
+
+    async def renew(self):
+        self.age += 1
+
+
+async def test_a_stray_401_does_not_renew_keys_and_send_again():
+    async with Hostile() as server:
+        mine = Renewing()
+        async with BalanceClient(credentials=mine, base_url=server.base_url, max_connections=1) as client:
+            await CALLS["read"](client.program(PROGRAM))
+            await server.whisper(told(401))
+            await begin(client.program(PROGRAM))
+        assert mine.age == 0
+        assert server.asked == {"r1": 1}
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        status(200, STRANGER, commit=False),
+        refuse(429, headers={"retry-after": "0"}),
+        refuse(425),
+        refuse(401),
+        status(408, commit=False),
+    ],
+    ids=["200", "429", "425", "401", "408"],
+)
+async def test_a_server_that_answers_one_begin_twice(connect, second):
+    async with Hostile([again(second)]) as server:
+        client = await connect(server)
+        program = client.program(PROGRAM)
+        first = await begin(program, "r0")
+        await server.said.wait()
+        await asyncio.sleep(0.02)  # it has to travel to the client
+        next_one = await begin(program, "r1")
+        assert first.id != next_one.id
+        assert next_one.meta == {"reference": "r1"}
+        assert [request.reference for request in server.arrived] == ["r0", "r1"]
+        assert server.connections == 2
+        at_rest(client)
 
 
 async def test_strays_by_the_hundred_credit_nobody_twice(connect):

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 
 import pytest
-from clocks import ManualClock
+from clocks import FastClock, ManualClock
 from hostile import (
+    DEFINITION,
     PROGRAM,
     Hostile,
     cut_body,
     hang_up,
     honest,
-    plain_200,
     quota,
+    raw,
     refuse,
     stall,
     status,
+    truth,
 )
 from scenario import CALLS, KEY, at_rest, begin, deaf_port, no_tasks_but
 
 from brevo_balance_async import BalanceClient, BalanceError
-from brevo_balance_async.core.retry import Backoff
 from brevo_balance_async.hooks import OutcomeUnknown, QuotaWait, RetryScheduled
 
 WRITES_ONCE = {"unsafe", "guarded"}
@@ -211,55 +213,111 @@ async def test_a_task_group_ends_its_other_calls(events):
             at_rest(client)
 
 
-async def test_a_thousand_random_cancellations_leave_nothing_behind(verdict):
-    rng = random.Random(20261123)
-    answers = [
-        *[honest] * 12,
-        status(500, commit=True),
-        hang_up(commit=True),
-        hang_up(commit=False, reset=True),
-        refuse(429, headers={"retry-after": "0"}),
-        plain_200(cut_body()),
-        refuse(422),
-    ]
+class Metered:
+    """Counts requests in windows of ``seconds`` of its clock, refuses what is too many, and fails now and then."""
 
-    async def mixed(exchange):
-        for _ in range(rng.randrange(4)):
+    def __init__(self, dice, clock, limit, seconds):
+        self.dice, self.clock, self.limit, self.seconds = dice, clock, limit, seconds
+        self.begun, self.used, self.refused = clock.time(), 0, 0
+
+    async def __call__(self, exchange):
+        dice = self.dice
+        for _ in range(dice.randrange(4)):
             await asyncio.sleep(0)
-        if rng.random() < 0.2:
-            await asyncio.sleep(rng.random() * 0.005)
-        effect = rng.choice(answers)
-        if isinstance(effect, bytes):
-            exchange.commit()
-            await exchange.raw(effect)
-            exchange.fin()
-        else:
+        if dice.random() < 0.1:
+            await asyncio.sleep(dice.random() * 0.003)
+        now = self.clock.time()
+        if now >= self.begun + self.seconds:
+            self.begun, self.used = now, 0
+        self.used += 1
+        left = max(0, self.limit - self.used)
+        told = quota(self.limit, left, int(self.begun + self.seconds - now))
+        if self.used > self.limit:
+            self.refused += 1
+            await refuse(429, headers=told)(exchange)
+            return
+        effect = dice.choice(
+            [
+                *[None] * 12,
+                status(500, headers=told),
+                hang_up(commit=True),
+                hang_up(commit=False, reset=True),
+                raw(cut_body(), then="fin"),
+                refuse(422, headers=told),
+                refuse(429, headers={"retry-after": "0"}),
+            ]
+        )
+        if effect is not None:
             await effect(exchange)
+        elif exchange.commit():
+            await exchange.answer(*truth(exchange.request, exchange.server), told)
+        else:
+            await refuse(422, headers=told)(exchange)
 
+
+def gate_at_rest(client):
+    """Nobody is in flight or in a queue, and no timer waits for anybody."""
+    gate = client._requester.shared.gate
+    assert (gate.in_flight, gate._window.bulk_in_flight) == (0, 0)
+    assert not any(lane.waiters for lane in gate._lanes.values())
+    assert gate._timer is None
+
+
+async def test_a_thousand_random_cancellations_leave_nothing_behind(verdict):
+    dice, clock = random.Random(20261123), FastClock()
     before = asyncio.all_tasks()
     events = []
-    async with Hostile(otherwise=mixed) as server:
+    async with Hostile(otherwise=Metered(dice, clock, limit=60, seconds=15)) as server:
         async with BalanceClient(
-            KEY, base_url=server.base_url, max_connections=8, hooks=[events.append]
+            KEY,
+            base_url=server.base_url,
+            max_connections=8,
+            hooks=[events.append],
+            clock=clock,
+            timeout=None,
+            max_wait=12,
         ) as client:
-            client._requester.shared.backoff = Backoff(first=0.001, longest=0.002)
-            program = client.program(PROGRAM)
-            cancelled = started = 0
+            views = [
+                client,
+                client.with_options(reserve=0.2, max_wait=None),
+                client.with_options(reserve=0.5),
+            ]
+            gate = client._requester.shared.gate
+            cancelled = started = queued = 0
+            results = Counter()
             running: dict[asyncio.Task, int] = {}
-            while cancelled < 1_000:
-                while len(running) < 24:
-                    kind = rng.choice(list(CALLS))
-                    call = begin(program, f"r{started}") if kind == "unsafe" else CALLS[kind](program)
-                    running[asyncio.ensure_future(call)] = started
-                    started += 1
-                for _ in range(rng.randrange(6)):
+
+            async def held(program, reference):
+                async with program.transactions.hold(
+                    balance_definition_id=DEFINITION, contact_id=42, amount=1, meta={"reference": reference}
+                ):
                     await asyncio.sleep(0)
-                victims = rng.sample(list(running), rng.randrange(4))
+
+            def start(number):
+                view = dice.choice(views)
+                program = view.program(PROGRAM)
+                kind = dice.choice([*CALLS, "hold", "elsewhere"])
+                if kind == "hold":
+                    return held(program, f"r{number}")
+                if kind == "elsewhere":
+                    return view.request("GET", "/contacts")
+                return begin(program, f"r{number}") if kind == "unsafe" else CALLS[kind](program)
+
+            while cancelled < 1_000:
+                while len(running) < 40:
+                    running[asyncio.ensure_future(start(started))] = started
+                    started += 1
+                for _ in range(dice.randrange(6)):
+                    await asyncio.sleep(0)
+                victims = dice.sample(list(running), dice.randrange(4))
+                waiting = sum(len(lane.waiters) for lane in gate._lanes.values())
                 for task in victims:
                     task.cancel()
+                await asyncio.sleep(0)
+                queued += waiting - sum(len(lane.waiters) for lane in gate._lanes.values()) > 0
                 done = [task for task in running if task.done() or task in victims]
-                results = await asyncio.gather(*done, return_exceptions=True)
-                for result in results:
+                for result in await asyncio.gather(*done, return_exceptions=True):
+                    results[type(result).__name__] += 1
                     cancelled += isinstance(result, asyncio.CancelledError)
                     known = isinstance(result, (asyncio.CancelledError, BalanceError))
                     assert known or not isinstance(result, BaseException), result
@@ -269,14 +327,21 @@ async def test_a_thousand_random_cancellations_leave_nothing_behind(verdict):
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
             at_rest(client)
-            server.otherwise = honest
-            for number in range(20):
-                await begin(program, f"after{number}")
+            gate_at_rest(client)
+            # The gate was there: calls queued for it, were cancelled in its queue, and some were turned away.
+            assert sum(isinstance(event, QuotaWait) for event in events) > 100
+            assert queued > 50
+            assert results["QuotaWaitError"] + results["RateLimitedError"] > 0
+            print(dict(results), "429s", server.otherwise.refused, "of", len(server.arrived))
+            server.otherwise, server.headers = honest, quota(600, 500, 3000)
+            for view in views:
+                for number in range(5):
+                    await begin(view.with_options(max_wait=None).program(PROGRAM), f"after{number}")
             assert max(count for key, count in server.applied.items() if key.startswith("r")) == 1
             assert unknown(events)
-            assert all(
-                event.endpoint in {"transactions.begin", "transactions.complete"} for event in unknown(events)
-            )
+            assert all(event.endpoint.startswith("transactions.") for event in unknown(events))
+            at_rest(client)
+            gate_at_rest(client)
             verdict("1,000 random cancellations", "all", "-", "once", "nothing leaks", "CancelledError")
         await server.until_closed()
     await no_tasks_but(before)

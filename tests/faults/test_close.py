@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import aiohttp
 import pytest
 from clocks import ManualClock
-from hostile import DEFINITION, PROGRAM, Hostile, cut_body, hang_up, quota, stall
+from hostile import DEFINITION, PROGRAM, Hostile, cut_body, hang_up, honest, quota, stall
 from scenario import CALLS, KEY, deaf_port, no_tasks_but
 
 from brevo_balance_async import (
@@ -59,6 +60,60 @@ async def test_another_event_loop():
         with pytest.raises(ClientStateError, match="another event loop"):
             await asyncio.to_thread(elsewhere)
         assert server.arrived == []
+
+
+def on_another_loop(coroutine_function):
+    """Run it on a loop of its own in another thread, and leave that loop open."""
+    loop = asyncio.new_event_loop()
+    return loop, loop.run_until_complete(coroutine_function())
+
+
+async def _session():
+    return aiohttp.ClientSession()
+
+
+async def _connector():
+    return aiohttp.TCPConnector()
+
+
+@pytest.mark.parametrize(("what", "make"), [("session", _session), ("connector", _connector)])
+async def test_what_belongs_to_another_loop_cannot_be_lent(what, make):
+    async with Hostile() as server:
+        loop, lent = await asyncio.to_thread(on_another_loop, make)
+        try:
+            client = BalanceClient(KEY, base_url=server.base_url, **{what: lent})
+            with pytest.raises(ClientStateError, match=r"another event loop|different loop"):
+                async with client:
+                    await CALLS["unsafe"](client.program(PROGRAM))
+            await client.close()
+        finally:
+            await asyncio.to_thread(loop.run_until_complete, lent.close())
+            loop.close()
+        assert server.arrived == []
+
+
+@pytest.mark.parametrize("lent", [False, True], ids=["own session", "borrowed session"])
+async def test_closing_from_another_loop_is_refused_and_disturbs_no_call(lent):
+    go = asyncio.Event()
+
+    async def slow(exchange):
+        await go.wait()
+        await honest(exchange)
+
+    async with Hostile([slow]) as server, aiohttp.ClientSession() as session:
+        async with BalanceClient(KEY, base_url=server.base_url, session=session if lent else None) as client:
+            call = asyncio.ensure_future(CALLS["unsafe"](client.program(PROGRAM)))
+            await server.until_arrived(1)
+
+            def elsewhere():
+                asyncio.run(client.close())
+
+            with pytest.raises(ClientStateError, match="another event loop"):
+                await asyncio.to_thread(elsewhere)
+            go.set()
+            assert (await call).id
+            await CALLS["read"](client.program(PROGRAM))
+    assert (len(server.arrived), server.writes) == (2, 1)
 
 
 def _expected(kind, sent):

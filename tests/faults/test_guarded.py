@@ -1,10 +1,14 @@
-"""complete, cancel and hold when their own answers are unclear: what is seen in history counts, else unknown."""
+"""complete and cancel when their own answers are unclear: what is seen in history counts, else unknown."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs
 
 import pytest
+from attrs import evolve
 from clocks import AutoClock
 from hostile import (
     DEFINITION,
@@ -12,26 +16,23 @@ from hostile import (
     TRANSACTION,
     Hostile,
     hang_up,
-    honest,
     quota,
     refuse,
     stall,
     status,
-    truth,
 )
 from scenario import KEY, at_rest
 
 from brevo_balance_async import (
     BalanceClient,
     OutcomeUnknownError,
-    RateLimitedError,
     Transaction,
     UnprocessableError,
 )
+from brevo_balance_async.core.retry import Backoff
 from brevo_balance_async.hooks import OutcomeUnknown
 
 DRAFT = Transaction(id=TRANSACTION, contact_id=42, balance_definition_id=DEFINITION, status="draft")
-HOLD = {"balance_definition_id": DEFINITION, "contact_id": 42, "amount": "12.50"}
 OTHER_ROW = {
     "id": "0197e3c2-0000-7000-8000-00000000b002",
     "status": "completed",
@@ -78,6 +79,10 @@ def transactions(client):
 @pytest.fixture(params=["complete", "cancel"])
 def verb(request):
     return request.param
+
+
+def unknown(events):
+    return [event for event in events if isinstance(event, OutcomeUnknown)]
 
 
 def paths(server):
@@ -193,152 +198,148 @@ async def test_the_answer_to_the_opposite_request_is_not_believed(server, transa
         await transactions.complete(TRANSACTION)
 
 
-# hold --------------------------------------------------------------------------------------------------------
+# Within the call's time, and no further back than need be ----------------------------------------------------------
 
 
-class BlockError(Exception):
-    """What goes wrong in the block."""
+async def test_the_calls_time_is_over_before_history_is_asked(server, events, verb):
+    server.otherwise = stall()
+    async with BalanceClient(KEY, base_url=server.base_url, hooks=[events.append]) as client:
+        transactions = client.program(PROGRAM).transactions
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await asyncio.wait_for(getattr(transactions, verb)(DRAFT, timeout=0.1), 10)
+        assert caught.value.__notes__ == ["there was no time left to settle it by reading the history"]
+        assert paths(server) == [f"POST {verb}"]
+        assert [event.cancelled for event in unknown(events)] == [False]
+        at_rest(client)
 
 
-async def test_hold_completes(server, transactions):
-    hold = transactions.hold(**HOLD)
-    async with hold as draft:
-        assert draft.status == "draft"
-        assert paths(server) == ["POST transactions"]
-    assert hold.result.status == "completed"
-    assert paths(server) == ["POST transactions", "POST complete"]
+async def test_the_calls_time_ends_a_history_that_is_stalled(server, events, verb):
+    server.then([hang_up(commit=True)] * 3)
+    server.otherwise = stall()
+    async with BalanceClient(KEY, base_url=server.base_url, hooks=[events.append]) as client:
+        client._requester.shared.backoff = Backoff(random=lambda: 0.0)
+        transactions = client.program(PROGRAM).transactions
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await asyncio.wait_for(getattr(transactions, verb)(DRAFT, timeout=0.5), 10)
+        assert caught.value.__notes__ == ["there was no time left to settle it by reading the history"]
+        assert paths(server) == [f"POST {verb}"] * 3 + ["GET transaction-history"]
+        assert len(unknown(events)) == 1
+        at_rest(client)
 
 
-async def test_hold_cancels_on_an_exception(server, transactions):
-    hold = transactions.hold(**HOLD)
-    with pytest.raises(BlockError) as caught:
-        async with hold:
-            raise BlockError
-    assert not hasattr(caught.value, "__notes__")
-    assert hold.result.status == "cancelled"
-    assert paths(server) == ["POST transactions", "POST cancel"]
+async def test_and_a_history_whose_every_page_takes_a_while(server, events):
+    async def slow_page(exchange):
+        await asyncio.sleep(0.05)
+        await paged(exchange)
+
+    server.then([hang_up(commit=True)] * 3)
+    server.otherwise = slow_page
+    server.history = [row(number) for number in range(10_000)]
+    async with BalanceClient(KEY, base_url=server.base_url, hooks=[events.append]) as client:
+        client._requester.shared.backoff = Backoff(random=lambda: 0.0)
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await asyncio.wait_for(client.program(PROGRAM).transactions.complete(DRAFT, timeout=0.3), 10)
+        assert caught.value.__notes__ == ["there was no time left to settle it by reading the history"]
+        # Each page took 0.05 s of the 0.3 s; a wait of one's own for each would have gone on for ever.
+        assert len(server.arrived) - 3 <= 6
+        at_rest(client)
 
 
-async def test_hold_is_not_entered_when_it_is_rejected(server, transactions):
-    async def rejected(exchange):
-        _, body = truth(exchange.request, exchange.server)
-        await exchange.answer(200, {**body, "status": "rejected", "rejectReason": "limit reached"})
-
-    server.then([rejected])
-    with pytest.raises(UnprocessableError, match="limit reached"):
-        async with transactions.hold(**HOLD):
-            pytest.fail("entered")
-    assert len(server.arrived) == 1
+NEWEST = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-async def test_a_rejected_begin_is_a_definite_answer(server, transactions, verdict):
-    async def rejected(exchange):
-        _, body = truth(exchange.request, exchange.server)
-        await exchange.answer(200, {**body, "status": "rejected", "rejectReason": "limit reached"})
-
-    server.then([rejected])
-    made = await transactions.begin(**HOLD)
-    assert (made.status, made.reject_reason) == ("rejected", "limit reached")
-    assert len(server.arrived) == 1
-    verdict("31 200 with status rejected", "unsafe", "yes", 0, "refused, not applied", "-")
+def row(number):
+    """Somebody else's, ``number`` minutes before the newest."""
+    created = NEWEST - timedelta(minutes=number)
+    return {
+        "id": f"0197e3c2-0000-7000-9000-{number:012x}",
+        "status": "completed",
+        "createdAt": created.isoformat().replace("+00:00", "Z"),
+    }
 
 
-async def test_hold_is_not_entered_when_its_begin_is_unclear(server, transactions):
-    server.then([hang_up(commit=True)])
-    with pytest.raises(OutcomeUnknownError):
-        async with transactions.hold(**HOLD):
-            pytest.fail("entered")
-    assert len(server.arrived) == 1
+async def paged(exchange):
+    """History in pages of records, newest first, as it was asked for."""
+    query = parse_qs(exchange.request.path.partition("?")[2])
+    assert query["sort"] == ["desc"]
+    start, size = int(query.get("offset", ["0"])[0]), int(query["limit"][0])
+    page = exchange.server.history[start : start + size]
+    await exchange.answer(200, {"count": len(exchange.server.history), "transactionHistory": page})
 
 
-async def test_hold_completing_unclear_is_settled_by_history(server, transactions):
-    hold = transactions.hold(**HOLD)
-    async with hold as draft:
-        server.history = [record("completed", draft.id)]
-        server.then([hang_up(commit=True)] * 3)
-    assert hold.result.status == "completed"
-    assert server.writes == 2
-
-
-async def test_hold_completing_unclear_and_unsettled_is_unknown(server, transactions):
+@pytest.mark.parametrize("rows", [1_500, 20_000])
+async def test_history_is_read_no_further_back_than_the_draft(server, transactions, rows):
+    # The draft is as old as row 30, so its place is on the first page, however long the history is.
+    server.then([hang_up(commit=True)] * 3)
+    server.otherwise = paged
+    server.history = [row(number) for number in range(rows)]
+    draft = evolve(DRAFT, created_at=NEWEST - timedelta(minutes=30))
     with pytest.raises(OutcomeUnknownError) as caught:
-        async with transactions.hold(**HOLD) as draft:
-            server.history = [record("draft", draft.id)]
-            server.then([hang_up(commit=True)] * 3)
-    assert caught.value.endpoint == "transactions.complete"
-    assert any("a draft still" in note for note in caught.value.__notes__)
+        await transactions.complete(draft)
+    assert "its end is not in the history yet" in caught.value.__notes__
+    assert len(server.arrived) == 3 + 1
 
 
-async def test_hold_rejected_on_completing(server, transactions):
-    async def rejected(exchange):
-        code, body = truth(exchange.request, exchange.server)
-        await exchange.answer(code, {**body, "status": "rejected", "rejectReason": "expired balance"})
-
-    with pytest.raises(UnprocessableError, match="on completing: expired balance"):
-        async with transactions.hold(**HOLD):
-            server.then([rejected])
-
-
-async def test_hold_cancelling_unclear_is_settled_by_history(server, transactions):
-    hold = transactions.hold(**HOLD)
-    with pytest.raises(BlockError) as caught:
-        async with hold as draft:
-            server.history = [record("cancelled", draft.id)]
-            server.then([hang_up(commit=True)] * 3)
-            raise BlockError
-    assert not hasattr(caught.value, "__notes__")
-    assert hold.result.status == "cancelled"
+async def test_it_is_found_among_rows_of_its_own_age(server, transactions):
+    server.then([hang_up(commit=True)] * 3)
+    server.otherwise = paged
+    mine = {**row(31), "id": TRANSACTION}
+    server.history = (
+        [row(number) for number in range(32)] + [mine] + [row(number) for number in range(32, 2000)]
+    )
+    done = await transactions.complete(evolve(DRAFT, created_at=NEWEST - timedelta(minutes=30)))
+    assert done.status == "completed"
+    assert len(server.arrived) == 3 + 1
 
 
-@pytest.mark.parametrize(
-    "effects", [[hang_up(commit=True)] * 3, [refuse(422)], [refuse(404)]], ids=["FIN", "422", "404"]
-)
-async def test_hold_that_may_be_left_behind_says_so_on_the_blocks_exception(server, transactions, effects):
-    with pytest.raises(BlockError) as caught:
-        async with transactions.hold(**HOLD) as draft:
-            server.history = []
-            server.then(effects)
-            raise BlockError
-    (note,) = caught.value.__notes__
-    assert draft.id in note
-    assert "could not be cancelled" in note
+async def test_without_its_age_the_search_goes_on(server, transactions):
+    server.then([hang_up(commit=True)] * 3)
+    server.otherwise = paged
+    server.history = [row(number) for number in range(1_200)] + [{**row(1_200), "id": TRANSACTION}]
+    assert (await transactions.complete(DRAFT)).status == "completed"
+    assert len(server.arrived) > 3 + 1
 
 
-async def test_hold_cancelled_in_its_block_cancels_the_draft(server, transactions):
-    entered = asyncio.Event()
+# What is told ------------------------------------------------------------------------------------------------------
 
-    async def block():
-        async with transactions.hold(**HOLD):
-            entered.set()
-            await asyncio.Event().wait()
 
-    task = asyncio.ensure_future(block())
-    await entered.wait()
+@pytest.mark.parametrize("word", ["completed", "expired"])
+@pytest.mark.parametrize("effects", [[hang_up(commit=True)] * 3, [hang_up(commit=True), refuse(422)]])
+async def test_an_outcome_that_history_settles_is_not_told_as_unknown(
+    server, transactions, events, caplog, effects, word
+):
+    # An alarm for every gateway that hung up once would soon be heard by nobody.
+    server.history = [record(word)]
+    server.then(effects)
+    with caplog.at_level(logging.WARNING, "brevo_balance_async"):
+        if word == "completed":
+            await transactions.complete(DRAFT)
+        else:
+            with pytest.raises(UnprocessableError):
+                await transactions.complete(DRAFT)
+    assert unknown(events) == []
+    assert caplog.records == []
+
+
+async def test_one_that_history_does_not_settle_is_told_once(server, transactions, events, caplog):
+    server.history = [OTHER_ROW]
+    server.then([hang_up(commit=True)] * 3)
+    with (
+        caplog.at_level(logging.WARNING, "brevo_balance_async"),
+        pytest.raises(OutcomeUnknownError) as caught,
+    ):
+        await transactions.complete(DRAFT)
+    (told,) = unknown(events)
+    assert (told.endpoint, told.cancelled, told.attempt) == ("transactions.complete", False, 3)
+    assert told.error is caught.value.cause
+    assert len(caplog.records) == 1
+
+
+async def test_one_whose_caller_is_cancelled_while_history_is_read_is_told(server, transactions, events):
+    server.then([hang_up(commit=True)] * 3 + [stall()])
+    task = asyncio.ensure_future(transactions.complete(DRAFT))
+    await server.until_arrived(4)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert paths(server) == ["POST transactions", "POST cancel"]
-
-
-async def test_hold_cancelled_while_completing_is_seen_by_the_hook(server, transactions, events):
-    server.then([honest, stall()])
-
-    async def block():
-        async with transactions.hold(**HOLD):
-            pass
-
-    task = asyncio.ensure_future(block())
-    await server.until_arrived(2)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    (unknown,) = [event for event in events if isinstance(event, OutcomeUnknown)]
-    assert unknown.cancelled
-    assert unknown.endpoint == "transactions.complete"
-
-
-async def test_hold_refused_for_quota_on_completing_says_that(server, transactions):
-    with pytest.raises(RateLimitedError):
-        async with transactions.hold(**HOLD):
-            server.then([refuse(429, headers=quota(600, 0, 300))])
-    assert server.writes == 1
+    assert [event.cancelled for event in unknown(events)] == [True]

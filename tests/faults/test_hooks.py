@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
 from clocks import AutoClock
-from hostile import DEFINITION, PROGRAM, TRANSACTION, Hostile, hang_up, quota, refuse, status
+from hostile import DEFINITION, PROGRAM, TRANSACTION, Hostile, hang_up, quota, refuse, stall, status
 from scenario import CALLS, KEY, at_rest, begin, free_port
 
 from brevo_balance_async import BalanceClient, OutcomeUnknownError
@@ -145,3 +146,60 @@ async def test_the_log_tells_every_step_at_debug(server, caplog):
         "attempt 2",
     ]
     assert caplog.records[2].getMessage().startswith("definitions.get: again in")
+
+
+EVENTS = [AttemptStarted, AttemptFinished, AttemptFailed, RetryScheduled, QuotaWait, OutcomeUnknown]
+
+
+@pytest.mark.parametrize("raised", [asyncio.CancelledError, TimeoutError, StopIteration])
+@pytest.mark.parametrize("at", EVENTS)
+@pytest.mark.parametrize("kind", CALLS)
+async def test_one_that_raises_what_asyncio_understands_does_not_disturb_the_call(server, kind, at, raised):
+    # A CancelledError let through would end a call whose write may have been applied, and nobody would be told.
+    seen = []
+
+    def hook(event):
+        seen.append(event)
+        if isinstance(event, at):
+            raise raised
+
+    limited = refuse(429, headers=quota(600, 0, 5))
+    async with BalanceClient(
+        KEY, base_url=server.base_url, clock=AutoClock(), hooks=[hook], max_attempts=4
+    ) as client:
+        server.then([limited, hang_up(commit=True), *([] if kind == "unsafe" else [hang_up(commit=True)])])
+        if kind == "unsafe":
+            with pytest.raises(OutcomeUnknownError):
+                await begin(client.program(PROGRAM))
+        elif kind == "guarded":  # the id was committed at first, so the last asking is refused
+            with pytest.raises(OutcomeUnknownError):
+                await CALLS[kind](client.program(PROGRAM))
+        else:
+            await CALLS[kind](client.program(PROGRAM))
+        at_rest(client)
+    expected = set(EVENTS) - ({RetryScheduled} if kind == "unsafe" else set())
+    expected -= {OutcomeUnknown} if kind in {"read", "put", "delete"} else set()
+    assert {type(event) for event in seen} == expected
+    if kind in {"unsafe", "guarded"}:
+        (told,) = [event for event in seen if isinstance(event, OutcomeUnknown)]
+        assert not told.cancelled
+    task = asyncio.current_task()
+    assert not task.cancelling()
+
+
+async def test_one_that_raises_during_a_cancellation_hides_neither(server):
+    seen = []
+
+    def hook(event):
+        seen.append(event)
+        raise asyncio.CancelledError("mine")
+
+    server.then([stall()])
+    async with BalanceClient(KEY, base_url=server.base_url, hooks=[hook]) as client:
+        task = asyncio.ensure_future(begin(client.program(PROGRAM)))
+        await server.until_arrived(1)
+        task.cancel("theirs")
+        with pytest.raises(asyncio.CancelledError, match="theirs"):
+            await task
+        assert [event.cancelled for event in seen if isinstance(event, OutcomeUnknown)] == [True]
+        at_rest(client)

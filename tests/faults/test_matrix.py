@@ -2,58 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from clocks import AutoClock
-from hostile import DEFINITION, PROGRAM, TRANSACTION, Hostile, hang_up, refuse, status
-from scenario import CALLS, FAULTS, KEY, at_rest, begin, play
+from hostile import PROGRAM, Hostile, hang_up, refuse, status
+from scenario import CALLS, FAULTS, GUARDED, HARMLESS, KEY, UNSAFE, at_rest, play
 
 from brevo_balance_async import BalanceClient, FailedDependencyError, OutcomeUnknownError, TransportError
-
-LIMIT = {
-    "constraint_type": "transaction",
-    "transaction_type": "credit",
-    "duration_unit": "day",
-    "duration_value": 1,
-    "value": 5,
-}
-UNSAFE = {
-    "transactions.begin": begin,
-    "transactions.create_order": lambda program: program.transactions.create_order(
-        balance_definition_id=DEFINITION,
-        contact_id=42,
-        amount=1,
-        due_at=datetime.now(UTC) + timedelta(days=1),
-        source="user",
-    ),
-    "definitions.create": lambda program: program.definitions.create(name="Points", unit="POINTS"),
-    "limits.create": lambda program: program.limits.create(DEFINITION, **LIMIT),
-    "balances.create": lambda program: program.balances.create(42, balance_definition_id=DEFINITION),
-}
-HARMLESS = {
-    "definitions.update": lambda program: program.definitions.update(
-        DEFINITION, name="Points", unit="POINTS"
-    ),
-    "definitions.delete": lambda program: program.definitions.delete(DEFINITION),
-    "limits.update": lambda program: program.limits.update(DEFINITION, TRANSACTION, **LIMIT),
-    "limits.delete": lambda program: program.limits.delete(DEFINITION, TRANSACTION),
-    "definitions.get": lambda program: program.definitions.get(DEFINITION),
-    "limits.get": lambda program: program.limits.get(DEFINITION, TRANSACTION),
-    "definitions.list": lambda program: program.definitions.list().collect(),
-    "balances.get": lambda program: program.balances.get(42),
-    "balances.list": lambda program: program.balances.list(DEFINITION).collect(),
-    "balances.list_active": lambda program: program.balances.list_active(
-        contact_id=42, balance_definition_id=DEFINITION
-    ).collect(),
-    "history.list": lambda program: program.history.list(
-        contact_id=42, balance_definition_id=DEFINITION
-    ).collect(),
-}
-GUARDED = {
-    "transactions.complete": lambda program: program.transactions.complete(TRANSACTION),
-    "transactions.cancel": lambda program: program.transactions.cancel(TRANSACTION),
-}
 
 
 @pytest.mark.parametrize("kind", CALLS)

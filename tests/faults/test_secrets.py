@@ -10,14 +10,15 @@ import traceback
 
 import aiohttp
 import pytest
-from clocks import AutoClock
-from hostile import PROGRAM, Hostile, plain_200, refuse, status
+from clocks import AutoClock, ManualClock
+from hostile import PROGRAM, Hostile, cut_body, plain_200, quota, refuse, stall, status
 from scenario import CALLS, FAULTS, no_tasks_but, stage
 from test_oauth import OAuth
 
 from brevo_balance_async import (
     ApiKey,
     BalanceClient,
+    BalanceError,
     ClientCredentials,
     ConnectFailedError,
     InvalidRequestError,
@@ -176,6 +177,60 @@ async def test_cancelled_calls_do_not_show_it(evidence, own):
                 except asyncio.CancelledError as error:
                     evidence.error(error)
     await no_tasks_but(before)
+
+
+@pytest.mark.parametrize("answer", [stall(), stall(after=cut_body())], ids=["headers", "body"])
+@pytest.mark.parametrize("own", [True, False], ids=["own session", "borrowed session"])
+async def test_closing_with_calls_in_flight_does_not_show_it(evidence, own, answer):
+    before = asyncio.all_tasks()
+    async with Hostile(otherwise=answer) as server, aiohttp.ClientSession() as session:
+        async with BalanceClient(
+            credentials=PartnerKey(PARTNER_KEY, API_KEY),
+            base_url=server.base_url,
+            session=None if own else session,
+            max_connections=len(CALLS),
+            hooks=[evidence.event],
+        ) as client:
+            client._requester.shared.gate._window.silent = True  # or the fifth would wait for an answer
+            # Two of each: on its own session one of them waits for a connection.
+            calls = [asyncio.ensure_future(kind(client.program(PROGRAM))) for kind in [*CALLS.values()] * 2]
+            await server.until_arrived(len(CALLS) * (1 if own else 2))
+            evidence.texts += [repr(task) for task in calls]
+        for call in calls:
+            with pytest.raises(BalanceError, match="closed") as caught:
+                await call
+            evidence.error(caught.value)
+        assert server.arrived[0].headers["api-key"] == API_KEY
+    await no_tasks_but(before)
+
+
+@pytest.mark.parametrize("place", ["headers", "renewal", "quota", "backoff"])
+async def test_closing_with_calls_that_wait_does_not_show_it(evidence, place):
+    class Slow:
+        async def headers(self):
+            if place == "headers":
+                await asyncio.Event().wait()
+            return {"api-key": API_KEY}
+
+        async def renew(self):
+            await asyncio.Event().wait()
+
+    effects = {
+        "headers": [],
+        "renewal": [refuse(401)],
+        "quota": [refuse(429, headers=quota(600, 0, 5))],
+        "backoff": [status(500)],
+    }
+    async with Hostile(effects[place]) as server:
+        async with BalanceClient(
+            credentials=Slow(), base_url=server.base_url, clock=ManualClock(), hooks=[evidence.event]
+        ) as client:
+            call = asyncio.ensure_future(CALLS["guarded"](client.program(PROGRAM)))
+            await asyncio.sleep(0.05)
+            evidence.texts.append(repr(call))
+        with pytest.raises(BalanceError) as caught:
+            await call
+        evidence.error(caught.value)
 
 
 async def test_a_connection_that_dies_under_a_write_does_not_show_it(evidence):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from clocks import AutoClock, ManualClock
@@ -11,6 +13,8 @@ from scenario import CALLS, KEY, at_rest, begin
 
 from brevo_balance_async import (
     BalanceClient,
+    BalanceError,
+    InvalidRequestError,
     OutcomeUnknownError,
     QuotaWaitError,
     RateLimitedError,
@@ -364,3 +368,249 @@ async def test_only_what_may_have_left_is_charged_to_the_quota(server):
             await begin(program, "r2")
         assert client.quota.remaining == 498
         at_rest(client)
+
+
+# What the budget is spent on -----------------------------------------------------------------------------------------
+
+
+async def _beyond_max_wait(server, client):
+    server.otherwise = status(503, headers={"retry-after": "60"})
+    await CALLS["read"](client.program(PROGRAM))
+
+
+async def _no_attempt_left(server, client):
+    server.otherwise = status(500)
+    await CALLS["read"](client.with_options(max_attempts=1).program(PROGRAM))
+
+
+async def _no_time_left(server, client):
+    server.otherwise = status(500)
+    client._requester.shared.backoff = Backoff(random=lambda: 1.0)
+    await client.program(PROGRAM).definitions.get(DEFINITION, timeout=0.4)
+
+
+async def _never_twice(server, client):
+    server.otherwise = status(500)
+    await begin(client.program(PROGRAM))
+
+
+async def _refused(server, client):
+    server.otherwise = refuse(422)
+    await CALLS["guarded"](client.program(PROGRAM))
+
+
+async def _quota(server, client):
+    server.otherwise = refuse(429, headers={"retry-after": "60"})
+    await CALLS["read"](client.program(PROGRAM))
+
+
+@pytest.mark.parametrize(
+    "ends", [_beyond_max_wait, _no_attempt_left, _no_time_left, _never_twice, _refused, _quota]
+)
+async def test_the_budget_is_not_spent_on_a_retry_that_does_not_happen(server, ends):
+    async with BalanceClient(KEY, base_url=server.base_url, clock=AutoClock()) as client:
+        for number in range(30):
+            with pytest.raises(BalanceError) as caught:
+                await ends(server, client)
+            assert (caught.value.attempts, len(server.arrived)) == (1, number + 1)
+        server.otherwise = status(500)
+        attempts = []
+        for _ in range(6):
+            with pytest.raises(ServerError) as caught:
+                await client.program(PROGRAM).definitions.get(DEFINITION, timeout=100)
+            attempts.append(caught.value.attempts)
+        assert attempts == [3, 3, 3, 3, 3, 1]  # all ten retries were still there
+
+
+async def test_closing_spends_nothing_either(server):
+    server.otherwise = stall()
+    async with BalanceClient(KEY, base_url=server.base_url, clock=ManualClock()) as client:
+        calls = [asyncio.ensure_future(CALLS["read"](client.program(PROGRAM))) for _ in range(4)]
+        await server.until_arrived(4)
+        budget = client._requester.shared.budget
+    await asyncio.gather(*calls, return_exceptions=True)
+    assert budget._spent == 0
+
+
+# Time limits ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", CALLS)
+async def test_a_timeout_of_more_than_five_seconds_is_not_rounded(server, kind, monkeypatch):
+    # aiohttp's own timers end at whole seconds from there on, up to a second late.
+    loop, ends = asyncio.get_running_loop(), []
+    call_at = loop.call_at
+
+    def watched(when, *args, **more):
+        ends.append(when)
+        return call_at(when, *args, **more)
+
+    monkeypatch.setattr(loop, "call_at", watched)
+    server.then([stall()])
+    async with BalanceClient(KEY, base_url=server.base_url) as client:
+        before = loop.time()
+        task = asyncio.ensure_future(CALLS[kind](client.with_options(timeout=7.3).program(PROGRAM)))
+        await server.until_arrived(1)
+        after = loop.time()
+        timers = [when for when in ends if before + 7.0 < when < after + 9.0]
+        assert timers
+        assert all(before + 7.3 <= when <= after + 7.3 for when in timers), (before, timers)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+HUGE = 10**400
+
+
+@pytest.mark.parametrize(
+    "value", [HUGE, -HUGE, -1, float("nan"), float("inf"), True, "5"], ids=lambda value: repr(value)[:5]
+)
+async def test_a_time_that_no_clock_can_count_is_refused(server, value):
+    for name in ("timeout", "max_wait"):
+        with pytest.raises(InvalidRequestError, match=f"^{name}"):
+            BalanceClient(KEY, base_url=server.base_url, **{name: value})
+    async with BalanceClient(KEY, base_url=server.base_url) as client:
+        for name in ("timeout", "max_wait"):
+            with pytest.raises(InvalidRequestError, match=f"^{name}"):
+                client.with_options(**{name: value})
+        for call in (
+            client.program(PROGRAM).definitions.get(DEFINITION, timeout=value),
+            client.program(PROGRAM).transactions.complete(TRANSACTION, timeout=value),
+            begin(client.program(PROGRAM), timeout=value),
+            client.request("GET", "/contacts", timeout=value),
+        ):
+            with pytest.raises(InvalidRequestError, match="timeout"):
+                await call
+    assert server.arrived == []
+
+
+@pytest.mark.parametrize("value", [1e300, 10**300, 1.7e308], ids=["1e300", "10**300", "1.7e308"])
+async def test_a_very_long_one_is_as_good_as_none(server, value):
+    async with BalanceClient(
+        KEY, base_url=server.base_url, timeout=value, max_wait=value, clock=AutoClock()
+    ) as client:
+        server.then([hang_up(commit=False)])
+        await CALLS["read"](client.program(PROGRAM))
+    assert len(server.arrived) == 2
+
+
+# Retry-After as a date -----------------------------------------------------------------------------------------------
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def date(seconds):
+    return format_datetime(NOON + timedelta(seconds=seconds), usegmt=True)
+
+
+@pytest.mark.parametrize("code", [429, 503])
+@pytest.mark.parametrize("skew", [0, 3 * 3600, -3 * 3600], ids=["clocks agree", "+3 h", "-3 h"])
+@pytest.mark.parametrize("path", ["/loyalty/elsewhere", "/contacts"])
+async def test_a_date_is_waited_for_by_the_servers_own_clock(server, code, skew, path):
+    headers = {"date": date(skew), "retry-after": date(skew + 7)}
+    server.then([refuse(code, headers=headers)])
+    clock = AutoClock()
+    async with BalanceClient(KEY, base_url=server.base_url, clock=clock) as client:
+        await client.request("GET", path)
+        assert 7 <= clock.now - 1000 <= 7.5
+    assert len(server.arrived) == 2
+
+
+@pytest.mark.parametrize("code", [429, 503])
+@pytest.mark.parametrize("path", ["/loyalty/elsewhere", "/contacts"])
+async def test_a_date_beyond_max_wait_is_refused_at_once(server, code, path):
+    server.otherwise = refuse(code, headers={"date": date(0), "retry-after": date(60)})
+    clock = AutoClock()
+    async with BalanceClient(KEY, base_url=server.base_url, clock=clock) as client:
+        with pytest.raises((RateLimitedError, ServerError)) as caught:
+            await client.request("GET", path)
+        assert caught.value.attempts == 1
+        if code == 429:
+            assert caught.value.retry_after == 60
+    assert (len(server.arrived), clock.now) == (1, 1000)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"date": date(0), "retry-after": date(-60)},
+        {"retry-after": date(60)},
+        {"date": "yesterday", "retry-after": date(60)},
+        {"date": date(0), "retry-after": "Tue, 24 Nov 2026 25:61:00 GMT"},
+        {"date": "Tue, 24 Nov 2026 12:00:00", "retry-after": date(60)},
+    ],
+    ids=["past", "no Date", "bad Date", "bad date", "Date without a zone"],
+)
+async def test_a_date_that_means_nothing_is_backed_off_from(server, headers):
+    server.then([refuse(429, headers=headers)])
+    clock = AutoClock()
+    async with BalanceClient(KEY, base_url=server.base_url, clock=clock) as client:
+        client._requester.shared.backoff = Backoff(random=lambda: 1.0)
+        await begin(client.program(PROGRAM))
+    assert clock.now - 1000 == 0.5
+
+
+# 429s that come late -------------------------------------------------------------------------------------------------
+
+
+async def _until_scheduled(events):
+    await until(lambda: any(isinstance(event, RetryScheduled) for event in events))
+
+
+@pytest.mark.parametrize("max_wait", [60, None])
+async def test_a_429_older_than_the_newest_answer_is_backed_off_from(server, max_wait):
+    # The gate knows better than it; its attempt still must not come back at once.
+    release, clock, events = asyncio.Event(), ManualClock(), []
+
+    async def late(exchange):
+        await release.wait()
+        await exchange.answer(429, {"message": "slow down"}, quota(600, 0, 5))
+
+    server.then([late, status(200, {"id": DEFINITION}, headers=quota(600, 500, 3000))])
+    async with BalanceClient(
+        KEY, base_url=server.base_url, max_wait=max_wait, timeout=None, clock=clock, hooks=[events.append]
+    ) as client:
+        straggler = asyncio.ensure_future(CALLS["read"](client.program(PROGRAM)))
+        await server.until_arrived(1)
+        await CALLS["read"](client.program(PROGRAM))
+        release.set()
+        await _until_scheduled(events)
+        await asyncio.sleep(0.02)
+        assert len(server.arrived) == 2
+        assert client.quota.remaining == 499  # what it says of another window is not believed
+        clock.advance(4.9)
+        await asyncio.sleep(0.02)
+        assert len(server.arrived) == 2
+        server.headers = quota(600, 400, 2000)
+        clock.advance(3600)
+        await straggler
+        assert len(server.arrived) == 3
+        at_rest(client)
+
+
+async def test_a_429_into_a_window_that_is_over_is_backed_off_from(server):
+    release, clock, events = asyncio.Event(), ManualClock(), []
+
+    async def late(exchange):
+        await release.wait()
+        await exchange.answer(429, {"message": "slow down"}, quota(600, 0, 30))
+
+    server.then([status(200, {"id": DEFINITION}, headers=quota(600, 2, 2)), late])
+    async with BalanceClient(
+        KEY, base_url=server.base_url, max_wait=60, timeout=None, clock=clock, hooks=[events.append]
+    ) as client:
+        await CALLS["read"](client.program(PROGRAM))
+        straggler = asyncio.ensure_future(CALLS["read"](client.program(PROGRAM)))
+        await server.until_arrived(2)
+        clock.advance(5)
+        assert client._requester.shared.gate.try_enter(0.0) is not None  # somebody sees that it is over
+        release.set()
+        await _until_scheduled(events)
+        await asyncio.sleep(0.02)
+        assert len(server.arrived) == 2
+        clock.advance(29.9)
+        await asyncio.sleep(0.02)
+        assert len(server.arrived) == 2
+        clock.advance(1)
+        await straggler
+        assert len(server.arrived) == 3

@@ -88,4 +88,4 @@ class Machine(RuleBasedStateMachine):
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestMachine.settings = settings(max_examples=75, stateful_step_count=30, deadline=None)

@@ -1,0 +1,459 @@
+"""``hold``: begin on entering, complete or cancel on leaving; the block's own exception always goes through."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from clocks import AutoClock
+from hostile import DEFINITION, PROGRAM, Hostile, hang_up, honest, quota, refuse, stall, status, truth
+from scenario import KEY, at_rest
+
+from brevo_balance_async import (
+    BalanceClient,
+    ClientStateError,
+    InvalidRequestError,
+    NotFoundError,
+    OutcomeUnknownError,
+    QuotaWaitError,
+    RateLimitedError,
+    UnprocessableError,
+)
+from brevo_balance_async.hooks import OutcomeUnknown
+
+HOLD = {"balance_definition_id": DEFINITION, "contact_id": 42, "amount": "12.50"}
+
+
+def record(status_word, transaction):
+    return {
+        "id": transaction,
+        "status": status_word,
+        "amount": 12.5,
+        "contactId": 42,
+        "createdAt": "2026-11-20T10:00:00Z",
+        "completedAt": "2026-11-20T10:01:00Z" if status_word.startswith("complete") else None,
+    }
+
+
+@pytest.fixture
+async def server():
+    async with Hostile() as server:
+        yield server
+
+
+@pytest.fixture
+def events():
+    return []
+
+
+class Vault:
+    """Credentials that can be broken."""
+
+    broken = None
+
+    async def headers(self):
+        if self.broken is not None:
+            raise self.broken
+        return {"api-key": KEY}
+
+
+@pytest.fixture
+def vault():
+    return Vault()
+
+
+@pytest.fixture
+async def client(server, events, vault):
+    async with BalanceClient(
+        credentials=vault,
+        base_url=server.base_url,
+        max_connections=1,
+        clock=AutoClock(),
+        hooks=[events.append],
+    ) as client:
+        yield client
+        at_rest(client)
+
+
+@pytest.fixture
+def transactions(client):
+    return client.program(PROGRAM).transactions
+
+
+def paths(server):
+    return [f"{request.method} {request.path.split('?')[0].rsplit('/', 1)[1]}" for request in server.arrived]
+
+
+class BlockError(Exception):
+    """What goes wrong in the block."""
+
+
+async def test_hold_completes(server, transactions):
+    hold = transactions.hold(**HOLD)
+    async with hold as draft:
+        assert draft.status == "draft"
+        assert paths(server) == ["POST transactions"]
+    assert hold.result.status == "completed"
+    assert paths(server) == ["POST transactions", "POST complete"]
+
+
+async def test_hold_cancels_on_an_exception(server, transactions):
+    hold = transactions.hold(**HOLD)
+    with pytest.raises(BlockError) as caught:
+        async with hold:
+            raise BlockError
+    assert not hasattr(caught.value, "__notes__")
+    assert hold.result.status == "cancelled"
+    assert paths(server) == ["POST transactions", "POST cancel"]
+
+
+async def test_hold_is_not_entered_when_it_is_rejected(server, transactions):
+    async def rejected(exchange):
+        _, body = truth(exchange.request, exchange.server)
+        await exchange.answer(200, {**body, "status": "rejected", "rejectReason": "limit reached"})
+
+    server.then([rejected])
+    with pytest.raises(UnprocessableError, match="limit reached"):
+        async with transactions.hold(**HOLD):
+            pytest.fail("entered")
+    assert len(server.arrived) == 1
+
+
+async def test_a_rejected_begin_is_a_definite_answer(server, transactions, verdict):
+    async def rejected(exchange):
+        _, body = truth(exchange.request, exchange.server)
+        await exchange.answer(200, {**body, "status": "rejected", "rejectReason": "limit reached"})
+
+    server.then([rejected])
+    made = await transactions.begin(**HOLD)
+    assert (made.status, made.reject_reason) == ("rejected", "limit reached")
+    assert len(server.arrived) == 1
+    verdict("31 200 with status rejected", "unsafe", "yes", 0, "refused, not applied", "-")
+
+
+async def test_hold_is_not_entered_when_its_begin_is_unclear(server, transactions):
+    server.then([hang_up(commit=True)])
+    with pytest.raises(OutcomeUnknownError):
+        async with transactions.hold(**HOLD):
+            pytest.fail("entered")
+    assert len(server.arrived) == 1
+
+
+async def test_hold_completing_unclear_is_settled_by_history(server, transactions):
+    hold = transactions.hold(**HOLD)
+    async with hold as draft:
+        server.history = [record("completed", draft.id)]
+        server.then([hang_up(commit=True)] * 3)
+    assert hold.result.status == "completed"
+    assert server.writes == 2
+
+
+async def test_hold_completing_unclear_and_unsettled_is_unknown(server, transactions):
+    with pytest.raises(OutcomeUnknownError) as caught:
+        async with transactions.hold(**HOLD) as draft:
+            server.history = [record("draft", draft.id)]
+            server.then([hang_up(commit=True)] * 3)
+    assert caught.value.endpoint == "transactions.complete"
+    assert any("a draft still" in note for note in caught.value.__notes__)
+
+
+async def test_hold_rejected_on_completing(server, transactions):
+    async def rejected(exchange):
+        code, body = truth(exchange.request, exchange.server)
+        await exchange.answer(code, {**body, "status": "rejected", "rejectReason": "expired balance"})
+
+    with pytest.raises(UnprocessableError, match="on completing: expired balance"):
+        async with transactions.hold(**HOLD):
+            server.then([rejected])
+
+
+async def test_hold_cancelling_unclear_is_settled_by_history(server, transactions):
+    hold = transactions.hold(**HOLD)
+    with pytest.raises(BlockError) as caught:
+        async with hold as draft:
+            server.history = [record("cancelled", draft.id)]
+            server.then([hang_up(commit=True)] * 3)
+            raise BlockError
+    assert not hasattr(caught.value, "__notes__")
+    assert hold.result.status == "cancelled"
+
+
+@pytest.mark.parametrize(
+    "effects", [[hang_up(commit=True)] * 3, [refuse(422)], [refuse(404)]], ids=["FIN", "422", "404"]
+)
+async def test_hold_that_may_be_left_behind_says_so_on_the_blocks_exception(server, transactions, effects):
+    with pytest.raises(BlockError) as caught:
+        async with transactions.hold(**HOLD) as draft:
+            server.history = []
+            server.then(effects)
+            raise BlockError
+    (note,) = caught.value.__notes__
+    assert draft.id in note
+    assert "could not be cancelled" in note
+
+
+async def test_hold_cancelled_in_its_block_cancels_the_draft(server, transactions):
+    entered = asyncio.Event()
+
+    async def block():
+        async with transactions.hold(**HOLD):
+            entered.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(block())
+    await entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert paths(server) == ["POST transactions", "POST cancel"]
+
+
+async def test_hold_cancelled_while_completing_is_seen_by_the_hook(server, transactions, events):
+    server.then([honest, stall()])
+
+    async def block():
+        async with transactions.hold(**HOLD):
+            pass
+
+    task = asyncio.ensure_future(block())
+    await server.until_arrived(2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (unknown,) = [event for event in events if isinstance(event, OutcomeUnknown)]
+    assert unknown.cancelled
+    assert unknown.endpoint == "transactions.complete"
+
+
+async def test_hold_refused_for_quota_on_completing_says_that(server, transactions):
+    with pytest.raises(RateLimitedError):
+        async with transactions.hold(**HOLD):
+            server.then([refuse(429, headers=quota(600, 0, 300))])
+    assert server.writes == 1
+
+
+# What goes through, and what is said of the draft ------------------------------------------------------------------
+
+LEFT = "if it is a draft still, it expires"
+
+
+@pytest.mark.parametrize(
+    "effects",
+    [
+        [hang_up(commit=True)] * 3,
+        [refuse(401)],
+        [refuse(403)],
+        [refuse(404)],
+        [refuse(422)],
+        [refuse(429, headers=quota(600, 0, 300))],
+        [status(200, [])] * 3,
+        [status(500)] * 3,
+    ],
+    ids=["FIN", "401", "403", "404", "422", "429", "a list", "500"],
+)
+async def test_the_blocks_exception_goes_through_whatever_becomes_of_the_cancelling(
+    server, transactions, effects
+):
+    mine = BlockError("mine")
+    hold = transactions.hold(**HOLD)
+    with pytest.raises(BlockError) as caught:
+        async with hold as draft:
+            server.then(effects)
+            raise mine
+    assert caught.value is mine
+    (note,) = mine.__notes__
+    assert f"the hold {draft.id} could not be cancelled" in note
+    assert (LEFT in note) is ("another end" not in note)
+    assert hold.result is None
+    assert not server.script
+
+
+async def test_even_when_the_cancelling_fails_with_an_exception_that_is_not_ours(server, transactions, vault):
+    mine = BlockError("mine")
+    with pytest.raises(BlockError) as caught:
+        async with transactions.hold(**HOLD) as draft:
+            vault.broken = LookupError("vault is sealed")
+            raise mine
+    assert caught.value is mine
+    (note,) = mine.__notes__
+    assert draft.id in note
+    assert "vault is sealed" in note
+    assert LEFT in note
+    assert paths(server) == ["POST transactions"]
+
+
+async def test_an_exception_of_the_interpreter_goes_through_too(server, transactions):
+    # asyncio lets SystemExit out of the loop at once, so a base exception of our own stands for it.
+    class Stop(BaseException):
+        pass
+
+    with pytest.raises(Stop) as caught:
+        async with transactions.hold(**HOLD) as draft:
+            server.then([refuse(403)])
+            raise Stop
+    assert draft.id in caught.value.__notes__[0]
+
+
+async def test_a_closed_client_leaves_the_draft_and_says_so(server, transactions, client):
+    with pytest.raises(BlockError) as caught:
+        async with transactions.hold(**HOLD) as draft:
+            await client.close()
+            raise BlockError
+    (note,) = caught.value.__notes__
+    assert draft.id in note
+    assert "closed" in note
+    assert LEFT in note
+    with pytest.raises(ClientStateError):
+        async with transactions.hold(**HOLD):
+            pytest.fail("entered")
+    assert paths(server) == ["POST transactions"]
+
+
+@pytest.mark.parametrize("settled", [False, True], ids=["422", "history"])
+async def test_cancelling_what_was_completed_meanwhile_says_so(server, transactions, settled):
+    with pytest.raises(BlockError) as caught:
+        async with transactions.hold(**HOLD) as draft:
+            server.history = [record("completed", draft.id)]
+            server.then([hang_up(commit=True)] * 3 if settled else [refuse(422, "already completed")])
+            raise BlockError
+    (note,) = caught.value.__notes__
+    assert draft.id in note
+    assert ("is completed, as its history shows" if settled else "already completed") in note
+    assert "it has come to another end" in note
+    assert LEFT not in note
+
+
+FAILURES = {
+    "401": (refuse(401), Exception),
+    "403": (refuse(403), Exception),
+    "404": (refuse(404), NotFoundError),
+    "422": (refuse(422), UnprocessableError),
+    "429": (refuse(429, headers=quota(600, 0, 300)), RateLimitedError),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+async def test_a_completing_that_certainly_failed_names_the_draft(server, transactions, failure):
+    effect, kind = FAILURES[failure]
+    hold = transactions.hold(**HOLD)
+    with pytest.raises(kind) as caught:
+        async with hold as draft:
+            server.then([effect])
+    assert not isinstance(caught.value, OutcomeUnknownError)
+    assert caught.value.endpoint == "transactions.complete"
+    (note,) = caught.value.__notes__
+    assert f"the hold {draft.id} was to be completed" in note
+    assert ("another end" if failure in {"404", "422"} else LEFT) in note
+    assert hold.result is None
+    assert paths(server) == ["POST transactions", "POST complete"]
+
+
+async def test_a_completing_that_waits_too_long_for_quota_names_the_draft(server, transactions):
+    server.headers = quota(600, 0, 300)
+    with pytest.raises(QuotaWaitError) as caught:
+        async with transactions.hold(**HOLD) as draft:
+            pass
+    assert draft.id in caught.value.__notes__[0]
+    assert paths(server) == ["POST transactions"]
+
+
+@pytest.mark.parametrize("broken", [LookupError("sealed"), None], ids=["foreign", "None"])
+async def test_a_completing_that_fails_in_the_credentials_names_the_draft(
+    server, transactions, vault, broken
+):
+    class NoHeaders:
+        async def headers(self):
+            return None
+
+    with pytest.raises(LookupError if broken else InvalidRequestError) as caught:
+        async with transactions.hold(**HOLD) as draft:
+            vault.broken = broken
+            if broken is None:
+                vault.headers = NoHeaders().headers
+    assert draft.id in caught.value.__notes__[0]
+    assert paths(server) == ["POST transactions"]
+
+
+async def test_a_draft_tells_when_it_ends(server, transactions):
+    async def dated(exchange):
+        exchange.commit()
+        code, body = truth(exchange.request, exchange.server)
+        await exchange.answer(code, {**body, "expirationDate": "2026-11-24T12:30:00Z"})
+
+    server.then([dated, refuse(403)])
+    with pytest.raises(BlockError) as caught:
+        async with transactions.hold(**HOLD):
+            raise BlockError
+    assert "expires at 2026-11-24T12:30:00+00:00" in caught.value.__notes__[0]
+
+
+# One block each ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_second_entry_is_refused_and_sends_nothing(server, transactions):
+    hold = transactions.hold(**HOLD)
+    async with hold as draft:
+        with pytest.raises(ClientStateError, match="one block"):
+            async with hold:
+                pytest.fail("entered")
+    assert hold.result.id == draft.id
+    with pytest.raises(ClientStateError, match="one block"):
+        async with hold:
+            pytest.fail("entered")
+    assert paths(server) == ["POST transactions", "POST complete"]
+
+
+async def test_two_tasks_cannot_enter_one_hold(server, transactions):
+    hold = transactions.hold(**HOLD)
+
+    async def enter():
+        async with hold:
+            pass
+
+    results = await asyncio.gather(*[enter() for _ in range(5)], return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["ClientStateError"] * 4 + ["NoneType"]
+    assert paths(server) == ["POST transactions", "POST complete"]
+
+
+@pytest.mark.parametrize("effect", [refuse(422), status(500, commit=True)], ids=["422", "500"])
+async def test_one_whose_begin_failed_is_not_entered_again(server, transactions, effect):
+    hold = transactions.hold(**HOLD)
+    server.then([effect])
+    with pytest.raises((UnprocessableError, OutcomeUnknownError)):
+        async with hold:
+            pytest.fail("entered")
+    with pytest.raises(ClientStateError):
+        async with hold:
+            pytest.fail("entered")
+    assert len(server.arrived) == 1
+
+
+async def test_cancelled_twice_the_second_time_while_it_cancels(server, transactions, events):
+    entered = asyncio.Event()
+
+    async def block():
+        async with transactions.hold(**HOLD):
+            entered.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(block())
+    await entered.wait()
+    server.then([stall()])
+    task.cancel()
+    await server.until_arrived(2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (told,) = [event for event in events if isinstance(event, OutcomeUnknown)]
+    assert (told.endpoint, told.cancelled) == ("transactions.cancel", True)
+
+
+async def test_a_generator_that_is_closed_cancels_its_hold(server, transactions):
+    async def rows():
+        async with transactions.hold(**HOLD):
+            yield 1
+
+    generator = rows()
+    await anext(generator)
+    await generator.aclose()
+    assert paths(server) == ["POST transactions", "POST cancel"]
