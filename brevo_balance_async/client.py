@@ -24,7 +24,6 @@ from brevo_balance_async.core.clock import Clock, LoopClock
 from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.core.quota import Gate
 from brevo_balance_async.core.requester import Requester, Shared
-from brevo_balance_async.core.transport import Transport
 from brevo_balance_async.errors import InvalidRequestError
 from brevo_balance_async.models import UNSET, Unset
 from brevo_balance_async.pagination import WalkMemory
@@ -108,6 +107,9 @@ class BalanceClient:
         if base_url is None:
             base_url = os.environ.get("BREVO_BASE_URL") or BASE_URL
         base = checked_base_url(base_url, allow_http=allow_http)
+        # aiohttp is most of what importing this package would cost; who makes no client does without.
+        from brevo_balance_async.core.transport import Transport  # noqa: PLC0415
+
         clock = clock or LoopClock()
         transport = Transport(
             session=session,

@@ -21,7 +21,8 @@ def loaded_by(statement):
 
 
 @pytest.mark.parametrize(
-    "heavy", ["aiohttp.web", "sqlalchemy", "rich", "cyclopts", "brevo_balance_async.sandbox"]
+    "heavy",
+    ["aiohttp", "aiohttp.web", "cattrs", "sqlalchemy", "rich", "cyclopts", "brevo_balance_async.sandbox"],
 )
 def test_the_door_does_not_load(heavy):
     assert heavy not in loaded_by("import brevo_balance_async")
