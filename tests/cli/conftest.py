@@ -21,6 +21,8 @@ from brevo_balance_async.cli import main
 main()
 """
 COMMAND = [sys.executable, "-W", "error", "-X", "dev", "-c", MAIN]
+# Without asyncio's debug mode, which tells on stderr of every step that a busy machine makes slow.
+PLAIN_COMMAND = [sys.executable, "-W", "error", "-c", MAIN]
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
 POINTS = "7c1f0f0e-52a1-4c2e-9a55-0d3b7c9f1a10"
 OTHER = "7c1f0f0e-52a1-4c2e-9a55-0d3b7c9f1a11"

@@ -19,7 +19,18 @@ import pytest
 from brevo_balance_async import TransactionRecord
 from brevo_balance_async.cli.output import export
 
-from .conftest import COMMAND, EXACT, OTHER, POINTS, PROGRAM, ROWS, assert_clean, control, environment
+from .conftest import (
+    COMMAND,
+    EXACT,
+    OTHER,
+    PLAIN_COMMAND,
+    POINTS,
+    PROGRAM,
+    ROWS,
+    assert_clean,
+    control,
+    environment,
+)
 
 UMLAUTS = "27aa1d7a-af67-4020-8a65-19d6b0f0a26f"
 
@@ -102,7 +113,7 @@ def test_a_name_cannot_steer_the_terminal(cli, api):
 
 
 def test_a_reader_that_leaves_is_no_failure_to_speak_of(api):
-    command = [*COMMAND, *listing(["history"], "--contact", "7", output="jsonl")]
+    command = [*PLAIN_COMMAND, *listing(["history"], "--contact", "7", output="jsonl")]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
     ) as process:
@@ -115,7 +126,7 @@ def test_a_reader_that_leaves_is_no_failure_to_speak_of(api):
 
 def test_ctrl_c_says_how_much_was_written(api):
     control(api, "POST", "faults", {"effect": "stall", "operation": "history.list", "nth": 2})
-    command = [*COMMAND, *listing(["history"], "--contact", "7", output="jsonl")]
+    command = [*PLAIN_COMMAND, *listing(["history"], "--contact", "7", output="jsonl")]
     try:
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
@@ -137,7 +148,7 @@ def test_ctrl_c_says_how_much_was_written(api):
 @pytest.mark.parametrize("arguments", [("history", "--contact", "7"), ("balances", "get", "7")])
 def test_output_that_cannot_be_written_is_one_line_and_code_1(api, arguments):
     definition = ("--definition", POINTS) if arguments[0] == "history" else ()
-    command = [*COMMAND, *arguments, "--program", PROGRAM, *definition, "--output", "json"]
+    command = [*PLAIN_COMMAND, *arguments, "--program", PROGRAM, *definition, "--output", "json"]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             command,
