@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from brevo_balance_async.core import checks
 from brevo_balance_async.core.protocol import Endpoint, Replay
+from brevo_balance_async.errors import InvalidRequestError
 from brevo_balance_async.models import (
     UNSET,
     Sort,
@@ -76,6 +77,8 @@ class History:
 
         The walk gives every row that exists throughout exactly once, or raises ``PaginationError``.
         """
+        if isinstance(filters, str):
+            raise InvalidRequestError("filters", "must be a list of texts, not one text")
         if filters is not None:
             warnings.warn(
                 "filters is ignored by today's API: use status, transaction_type or loyalty_subscription_id",
