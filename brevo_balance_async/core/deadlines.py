@@ -9,56 +9,48 @@ from __future__ import annotations
 
 import asyncio
 import math
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from types import TracebackType
 
 
 class Deadlines:
-    """Ends what takes too long, by ``asyncio.Timeout``: the block raises ``TimeoutError``."""
+    """Ends what takes too long."""
 
     def __init__(self) -> None:
-        self._ends: dict[asyncio.Timeout, float] = {}
+        self._ends: dict[Limit, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
 
     def __len__(self) -> int:
         return len(self._ends)
 
-    def add(self, block: asyncio.Timeout, seconds: float | None) -> None:
-        """End ``block``, which was entered without a time limit, after ``seconds`` (None: when all are ended)."""
-        if seconds is None:
-            self._ends[block] = math.inf
-            return
-        loop = asyncio.get_running_loop()
-        end = self._ends[block] = loop.time() + seconds
-        if end < self._rings_at:
-            self._set(loop, end)
-
-    def remove(self, block: asyncio.Timeout) -> None:
-        """Forget ``block``; harmless if it was ended."""
-        self._ends.pop(block, None)
-
-    @asynccontextmanager
-    async def within(self, seconds: float | None) -> AsyncIterator[None]:
-        """``asyncio.timeout(seconds)`` that ``end_all`` ends too; more comfortable than ``add``, and slower."""
-        async with asyncio.timeout(None) as block:
-            self.add(block, seconds)
-            try:
-                yield
-            finally:
-                self.remove(block)
+    def within(self, seconds: float | None) -> Limit:
+        """A block (``with``) that raises ``TimeoutError`` after ``seconds`` (None: only when all are ended)."""
+        return Limit(self, seconds)
 
     def end_all(self) -> None:
         """End every block now."""
-        ends, self._ends = self._ends, {}
-        for block in ends:
-            block.reschedule(asyncio.get_running_loop().time())
+        for limit in self._ends:
+            limit.end()
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self._rings_at = None, math.inf
+
+    def add(self, limit: Limit, seconds: float | None) -> None:
+        """End ``limit`` after ``seconds``."""
+        if seconds is None:
+            self._ends[limit] = math.inf
+            return
+        loop = asyncio.get_running_loop()
+        end = self._ends[limit] = loop.time() + seconds
+        if end < self._rings_at:
+            self._set(loop, end)
+
+    def remove(self, limit: Limit) -> None:
+        """Forget ``limit``."""
+        del self._ends[limit]
 
     def _set(self, loop: asyncio.AbstractEventLoop, end: float) -> None:
         if self._timer is not None:
@@ -67,10 +59,45 @@ class Deadlines:
 
     def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
         now = self._rings_at  # the loop may ring a little early, by the resolution of its clock
-        for block in [block for block, end in self._ends.items() if end <= now]:
-            del self._ends[block]
-            block.reschedule(now)
+        earliest = math.inf
+        for limit, end in self._ends.items():
+            if end <= now:
+                limit.end()
+            elif end < earliest:
+                earliest = end
         self._timer, self._rings_at = None, math.inf
-        earliest = min(self._ends.values(), default=math.inf)
         if earliest < math.inf:
             self._set(loop, earliest)
+
+
+class Limit:
+    """The time limit of one block: ``asyncio.timeout`` with its timer elsewhere, and no coroutines of its own."""
+
+    __slots__ = ("_cancelling", "_deadlines", "_ended", "_seconds", "_task")
+
+    def __init__(self, deadlines: Deadlines, seconds: float | None) -> None:
+        self._deadlines = deadlines
+        self._seconds = seconds
+        self._ended = False
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a call has to be made inside of a task")
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._deadlines.add(self, self._seconds)
+
+    def end(self) -> None:
+        """Cancel the block's task, once."""
+        if not self._ended:
+            self._ended = True
+            self._task.cancel()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._deadlines.remove(self)
+        # If others want the task cancelled as well, that is what goes through.
+        if self._ended and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise TimeoutError from error

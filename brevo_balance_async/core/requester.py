@@ -185,7 +185,7 @@ class Requester:
         shared = self.shared
         try:
             if settle is not None:
-                async with shared.transport.deadlines.within(call.left(shared.clock.time())):
+                with shared.transport.deadlines.within(call.left(shared.clock.time())):
                     return await settle(unknown)
         except (TimeoutError, RequestTimeoutError):
             unknown.add_note("there was no time left to settle it by reading the history")
@@ -252,7 +252,7 @@ class Requester:
         """The auth headers, within the call's time. Whatever fails here, nothing of this attempt was sent."""
         shared, source = self.shared, self.shared.credentials
         try:
-            async with shared.transport.deadlines.within(call.left(shared.clock.time())):
+            with shared.transport.deadlines.within(call.left(shared.clock.time())):
                 headers = await source.headers()
                 if headers == call.stale:  # else another call has renewed them since
                     await source.renew()

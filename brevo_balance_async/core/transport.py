@@ -228,8 +228,7 @@ class Transport:
         progress.sent = self._borrowed is not None
         _progress.set(progress)
         try:
-            async with asyncio.timeout(None) as block:
-                self.deadlines.add(block, timeout)
+            with self.deadlines.within(timeout):
                 self._in_flight += 1
                 stale = 0
                 try:
@@ -242,7 +241,6 @@ class Transport:
                                 raise
                 finally:
                     self._in_flight -= 1
-                    self.deadlines.remove(block)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if session.closed and (task is None or not task.cancelling()):

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import time
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from attrs import Factory, define, field
 
@@ -47,16 +47,8 @@ class Refill(Enum):
     GRADUAL = "gradual"  # one by one, as old requests leave a sliding window
 
 
-class Reading(NamedTuple):
-    """The quota headers of one answer: requests, requests, seconds."""
-
-    limit: int
-    remaining: int
-    reset: float
-
-
-def read_headers(headers: Mapping[str, str]) -> Reading | None:
-    """Read the quota headers: ``None`` if there are none, ``ValueError`` if they make no sense."""
+def read_headers(headers: Mapping[str, str]) -> tuple[int, int, float] | None:
+    """Limit, remaining requests and seconds left; ``None`` if there are none, ``ValueError`` if they make no sense."""
     get = headers.get
     limits, remainings, resets = get(HEADERS[0]), get(HEADERS[1]), get(HEADERS[2])
     if limits is None and remainings is None and resets is None:
@@ -64,7 +56,7 @@ def read_headers(headers: Mapping[str, str]) -> Reading | None:
     limit, remaining, reset = float(limits or "nan"), float(remainings or "nan"), float(resets or "nan")
     if not (1 <= limit < math.inf and abs(remaining) < math.inf and 0 <= reset <= LONGEST_RESET):
         raise ValueError(limits, remainings, resets)
-    return Reading(int(limit), max(0, int(remaining)), reset)
+    return int(limit), max(0, int(remaining)), reset
 
 
 @define(eq=False, repr=False)
@@ -205,7 +197,7 @@ class Window:
         else:
             silent = reading is None
         if reading is not None:
-            return self._learn(now, permit, reading, refused=status == 429)
+            return self._learn(now, permit, *reading, refused=status == 429)
         if status == 429 and self.limit is not None:
             self._refuse(now, permit, FIRST_GAP)
         elif silent and 200 <= status < 300 and self.over and now >= self.ends_at:
@@ -213,9 +205,12 @@ class Window:
             self.silent = True
         return False
 
-    def _learn(self, now: float, permit: Permit, reading: Reading, *, refused: bool) -> bool:
-        ends_at = now + reading.reset
-        remaining = 0 if refused else reading.remaining
+    def _learn(
+        self, now: float, permit: Permit, limit: int, remaining: int, reset: float, *, refused: bool
+    ) -> bool:
+        ends_at = now + reset
+        if refused:
+            remaining = 0
         if self.limit is not None:
             if self.over and permit.sent_at < self.opens_at:
                 return False  # sent into the window that is over: says nothing about the next one
@@ -225,16 +220,16 @@ class Window:
                     self.left = min(self.left, remaining - self.in_flight)
                 return False
             if later and now >= self.ends_at - SLACK and not refused:
-                back = remaining >= reading.limit / 2 and reading.reset > self.length / 2
+                back = remaining >= limit / 2 and reset > self.length / 2
                 self.refill = Refill.WHOLE if back else Refill.GRADUAL
         if refused:
-            self._refuse(now, permit, reading.reset)
+            self._refuse(now, permit, reset)
         else:
             self.left = remaining - self.in_flight
             self.opens_at = ends_at + GRACE + JITTER * self.random()
             self.strikes = 0
-        self.length = max(self.length, reading.reset) if reading.limit == self.limit else reading.reset
-        self.limit, self.ends_at, self.newest = reading.limit, ends_at, permit.number
+        self.length = max(self.length, reset) if limit == self.limit else reset
+        self.limit, self.ends_at, self.newest = limit, ends_at, permit.number
         self.silent = self.over = False
         self.heard_at, self.heard_wall = now, time.time()
         return refused

@@ -18,7 +18,7 @@ def now():
 async def block(deadlines, seconds, lasts, ended):
     """Work of ``lasts`` seconds that may take ``seconds``; notes when it ended, and how."""
     try:
-        async with deadlines.within(seconds):
+        with deadlines.within(seconds):
             await asyncio.sleep(lasts)
     except TimeoutError:
         ended.append((now(), "ended"))
