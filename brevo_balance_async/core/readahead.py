@@ -51,9 +51,10 @@ class ReadAhead(Generic[T]):
         walk, queue = self._walk, self._queue
         bridging = False  # the head of the queue does not join yet; those behind it join it
         while not walk.done:
-            if not walk.knows_offsets or (queue and queue[0][0].at >= walk.position):
+            apart = bool(queue) and queue[0][0].at >= walk.position
+            if not walk.knows_offsets or (apart and walk.shortened):
                 await self._stop()  # what was fetched ahead does not follow any more
-            ahead = bool(queue) and not bridging
+            ahead = bool(queue) and not bridging and not apart
             window = queue[0][0] if ahead else walk.next()
             try:
                 batch = await (queue[0][1] if ahead else self._fetch(window.limit, window.offset))
