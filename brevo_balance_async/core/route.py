@@ -188,7 +188,7 @@ class Route:
             self._memory.offset_counts[self._name] = self.meaning
 
     def shortened(self, asked: Window, length: int, *, before: bool) -> None:
-        """Take note of the length of a page with new rows that is not the last; ``before``: the one before was short."""
+        """Take note of the length of a page that is not the last; ``before``: and nor was the short one before."""
         if length > self.short > 0:
             self.cut, self.short, self.capped = True, 0, False
         elif before and not self.short:

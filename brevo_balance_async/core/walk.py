@@ -214,7 +214,8 @@ class Walk(Generic[T]):
             else:
                 self._finish()
             return None
-        if asked.at > 0 and not (end > self._floor and route.stands(asked, len(rows))):
+        beyond = self.count is not None and end > self.count  # so it does not stand where it was thought to
+        if asked.at > 0 and (end <= self._floor or beyond or not route.stands(asked, len(rows))):
             if self.count is not None and self.count <= self._floor and (not rows or self.count == end):
                 self._finish()
                 return None
@@ -251,6 +252,7 @@ class Walk(Generic[T]):
         short = length < asked.limit
         ends = batch.count == behind and exact
         ends &= length > asked.limit or (short and (begun or asked.at == 0 or self._uncapped(length)))
+        ends = ends and (begun or self._begun_right)
         if not ends and (fresh or not end):
             route.shortened(asked, length, before=bool(fresh) and self._turn is not None)
         route.least = self._frontier.overlap
@@ -274,6 +276,11 @@ class Walk(Generic[T]):
             self._tick()
         return Step([rows[index] for index in fresh], [base + index + 1 for index in fresh])
 
+    @property
+    def _begun_right(self) -> bool:
+        """Whether the walk began at its floor: at row 0, or where a later page proved offset to point to."""
+        return self._believed is None or self._route.proved
+
     def _uncapped(self, length: int) -> bool:
         """Whether no silent cap can have made a page that ends with the final row as short as this."""
         return length != self._ended and (length < self._route.longest or 0 < self._ended < length)
@@ -287,9 +294,15 @@ class Walk(Generic[T]):
             proofs.add(length)
         elif asked.at == 0 and NOTHING in proofs:
             proofs.add(AGAIN)
-        sure = not route.cut and not self._moved and (batch.count is None or batch.count <= route.position)
+        sure = (
+            self._begun_right
+            and not route.cut
+            and not self._moved
+            and (batch.count is None or batch.count <= route.position)
+        )
         overlapping = len(proofs - {NOTHING, AGAIN})
-        if overlapping >= (1 if sure else PROOFS) or (sure and proofs >= {NOTHING, AGAIN}):
+        enough = overlapping >= (1 if sure else PROOFS) or (sure and proofs >= {NOTHING, AGAIN})
+        if enough and self._begun_right:
             self._finish()
         else:
             self._turn = (self._turn or 0) + 1
