@@ -205,8 +205,8 @@ class ById(Generic[T]):
         for index, row in enumerate(rows):
             fingerprint, bucket = self._bucket(row)
             if fingerprint not in bucket:
+                bucket.append(fingerprint)
                 if not early:
-                    bucket.append(fingerprint)
                     fresh.append(index)
                 continue
             early = False
@@ -218,7 +218,8 @@ class ById(Generic[T]):
     def ends(self, rows: Sequence[T], final: T | None) -> bool:
         """Whether all rows were seen, and ``final`` is the last."""
         same = final is not None and self._identity(rows[-1]) == self._identity(final)
-        return same and all(self._has(row) for row in rows)
+        unseen = sum(not self._has(row) for row in rows) if same else 0
+        return same and (unseen == 0 or (self._floor > 0 and self._has(rows[unseen])))
 
     def complaint(self, total: int | None, given: int, signs: Signs) -> str:
         """The number of rows has to be the total, which must not have dropped."""

@@ -71,6 +71,7 @@ class Walk(Generic[T]):
         self._listing = listing
         self._memory = memory
         self._floor = offset
+        self._first: Sequence[T] = ()  # the row at the floor, if the walk began there
         self._edge = 0  # the position of the first row that was not seen
         self._skip = 0  # rows before the floor that are still to come
         self._leaps = offset > 0  # the walk may begin at the floor, without the rows before it
@@ -175,12 +176,14 @@ class Walk(Generic[T]):
                 self._tick()
                 return None
             asked = placed
+        if asked.at == 0 and self._first and rows[self._floor : self._floor + 1] == self._first:
+            self._believed = None
         try:
             if self._frontier is None:
                 return self._begin(asked, batch)
             known = max(0, self.position - asked.at)
-            if not route.stands(asked, len(rows)):  # a silent cap may have moved it
-                known = len(rows)
+            if not route.stands(asked, len(rows)) or self.position != self._edge:
+                known = len(rows)  # where it stands is a guess
             if rows:
                 end = len(rows) < asked.limit and self._frontier.ends(rows, self._final)
             else:
@@ -227,9 +230,12 @@ class Walk(Generic[T]):
                 route.forget(0)
             return None
         late = asked.at > 0
+        if late:
+            route.short, route.capped = 0, False
         self._leaps = self._leaps and not late
         self._believed = route.meaning if late else None
         self._skip = self._floor - asked.at
+        self._first = rows[self._skip : self._skip + 1]
         ordered = self._listing.name not in self._memory.unordered
         self._frontier = choose(self._listing, rows, ordered=ordered, floor=self._floor if late else 0)
         return self._take(asked, batch, self._frontier.take(rows, 0), end=False, begun=True)
@@ -263,7 +269,9 @@ class Walk(Generic[T]):
         base = route.position - length
         if first is not None or end:
             self._edge = route.position
-        if first is not None or (rows and short and not end and route.stands(asked, length)):
+        last = rows and self._mark(rows[-1])
+        other = self._final is None or last != self._mark(self._final)
+        if first is not None or (rows and short and not end and other and route.stands(asked, length)):
             self._final, self._ended, self._moved = rows[-1], length if short else 0, first is None
         if ends:
             self._finish()
