@@ -53,6 +53,10 @@ PROOFS = 3
 """Pages that must show the end where the total contradicts it, or where pages were cut short."""
 
 
+TAIL = 8
+"""Short pages in a row, each with new rows, at which a walk without a total stops following rows that are added."""
+
+
 @frozen
 class Step(Generic[T]):
     """The new rows of one page, and for each the position to resume from once it was used."""
@@ -84,6 +88,7 @@ class Walk(Generic[T]):
         self._heard: tuple[int, int] | None = None
         self._turn: int | None = None  # pages asked for to make sure of the end, if it may have been reached
         self._proofs: set[int] = set()  # their lengths
+        self._tail = 0  # short pages with new rows, in a row
         self._final: T | None = None  # the row that may be the last
         self._ended = 0  # length of the page that ended with it, if that was short
         self._moved = False  # whether that page had no new rows: what came last before may have gone away
@@ -258,6 +263,8 @@ class Walk(Generic[T]):
         short = length < asked.limit
         ends = batch.count == behind and exact
         ends &= length > asked.limit or (short and (begun or asked.at == 0 or self._uncapped(length)))
+        self._tail = self._tail + 1 if fresh and short and length < route.longest else 0
+        ends = ends or (batch.count is None and self._tail >= TAIL)
         ends = ends and (begun or self._begun_right)
         if not ends and (fresh or not end):
             route.shortened(asked, length, before=bool(fresh) and self._turn is not None)

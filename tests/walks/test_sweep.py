@@ -17,7 +17,7 @@ from brevo_balance_async.core.walk import PATIENCE, Walk
 from brevo_balance_async.errors import PaginationError, UnprocessableError
 from brevo_balance_async.pagination import Paginator
 
-SEEDS = range(1500)
+SEEDS = range(4000)
 NAME = "simulated.list"
 HONEST = {"true": lambda total, _page: total, "absent": lambda _total, _page: None}
 
@@ -26,7 +26,7 @@ def drawn(seed):
     """A server, the limit and offset of a walk, what is known of offset, by key or not, quiet or not."""
     draw = random.Random(seed)
     quiet = draw.random() < 0.5
-    rows = draw.choice([0, 1, 2, 3, draw.randrange(4, 60), draw.randrange(60, 500)])
+    rows = draw.choice([0, 1, 2, 3, draw.randrange(4, 60), draw.randrange(60, 300)])
     meaning = draw.choice(MEANINGS)
     cap = draw.choice([None, None, None, 20, 30, 100])
     count = draw.choice(["true", "true", "absent"])
@@ -45,7 +45,10 @@ def drawn(seed):
         count=HONEST[count],
         **changes,
     )
-    limit = draw.choice([None, 1, 2, 3, draw.randrange(4, 30), draw.randrange(30, 200)])
+    small = (
+        [1, 2, 3, draw.randrange(4, 12)] if quiet else []
+    )  # or rows could be added faster than they are walked
+    limit = draw.choice([None, *small, draw.randrange(12, 30), draw.randrange(30, 200)])
     offset = draw.choice([0, 0, 0, 1, 3, draw.randrange(rows + 20)]) if quiet else 0
     memory = WalkMemory(draw.choice([{}, {NAME: meaning}]))
     return server, limit, offset, memory, draw.random() < 0.7, quiet
