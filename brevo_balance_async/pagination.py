@@ -9,6 +9,11 @@ be inserted and deleted meanwhile. How firm the promise is depends on the listin
   ``collect_checked`` promises more;
 - rows without an id: walked by position, provided that nothing moves.
 
+What no walk can tell from the end of a listing: a server that sends fewer rows than asked at once and states their
+number as the total; and, where no total is stated, a first answer that is empty, or a page that was cut short and
+followed by one cut at the same row. A silent cap of fewer than about 20 rows can leave no page that overlaps, if
+offset counts pages; that raises.
+
 The reasoning is in ``core.frontier`` and ``core.walk``; here is the part that waits for answers. Brevo counts
 requests by the hour, so a walk asks for the largest page there is unless told otherwise, and fetches ahead only
 when asked to, and only pages that are known to exist.
@@ -16,6 +21,8 @@ when asked to, and only pages that are known to exist.
 
 from __future__ import annotations
 
+import asyncio
+import weakref
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -72,18 +79,24 @@ class Page(Generic[T]):
     has_more: bool
     _fetch: Fetch[T] = field(repr=False)
     _walk: Walk[T] = field(repr=False)
+    _reader: weakref.ref[ReadAhead[T]] = field(repr=False)  # weak: a page that is kept keeps nothing running
     _given: int = field(repr=False)
     _following: Page[T] | None = field(default=None, init=False, repr=False)
+    _asking: asyncio.Lock = field(factory=asyncio.Lock, init=False, repr=False)
 
     async def next(self) -> Page[T]:
         """The page after this one; after the last page, an empty one.
 
         Raises ``PaginationError`` if the walk cannot be whole, or has gone on past this page by other means.
         """
-        if self._following is None:
-            if self._walk.given != self._given:
-                raise PaginationError("the walk has gone on past this page", seen=self._given)
-            self._following = await PageIterator(self._fetch, self._walk, 0, _Cursor(0)).page()
+        async with self._asking:
+            if self._following is None:
+                if self._walk.given != self._given:
+                    raise PaginationError("the walk has gone on past this page", seen=self._given)
+                reader = self._reader()
+                if reader is None or reader.closed:
+                    reader = ReadAhead(self._fetch, self._walk, 0)
+                self._following = await PageIterator(reader, _Cursor(0)).page()
         return self._following
 
 
@@ -91,14 +104,13 @@ class _WalkIterator(Generic[T]):
     """What both iterators share: one walk, and its end.
 
     Requests under way are cancelled when the walk ends, fails or is closed (``aclose``, ``async with``), and when
-    the iterator is dropped, which is what ``break`` does. After an error the walk can be continued with the next
-    ``anext``: the failed request is made again.
+    the iterator is dropped, which is what ``break`` does. After an error of a request the walk can be continued
+    with the next ``anext``: the failed request is made again. An iterator serves one task at a time: a second one
+    that waits for the next row gets ``ClientStateError``.
     """
 
-    def __init__(self, fetch: Fetch[T], walk: Walk[T], ahead: int, cursor: _Cursor) -> None:
-        self._fetch = fetch
-        self._walk = walk
-        self._reader = ReadAhead(fetch, walk, ahead)
+    def __init__(self, reader: ReadAhead[T], cursor: _Cursor) -> None:
+        self._reader = reader
         self._cursor = cursor
 
     async def aclose(self) -> None:
@@ -128,13 +140,16 @@ class PageIterator(_WalkIterator[T]):
 
     async def page(self) -> Page[T]:
         """The next page; an empty one at the end."""
-        step = await self._reader.step()
-        walk = self._walk
+        reader = self._reader
+        step, walk = await reader.step(), reader.walk
+        rows: Sequence[T] = () if step is None else step.rows
         if step is None:
-            return Page((), walk.count, walk.position, walk.limit, False, self._fetch, walk, walk.given)
-        self._cursor.position = step.positions[-1]
+            offset, more = walk.position, False
+        else:
+            offset, more = step.positions[0] - 1, walk.more
+            self._cursor.position = step.positions[-1]
         return Page(
-            step.rows, walk.count, step.positions[0] - 1, walk.limit, walk.more, self._fetch, walk, walk.given
+            rows, walk.count, offset, walk.limit, more, reader.fetch, walk, weakref.ref(reader), walk.given
         )
 
 
@@ -202,14 +217,15 @@ class Paginator(Generic[T]):
 
     def pages(self) -> PageIterator[T]:
         """A walk, page by page."""
-        return PageIterator(self._fetch, self._walk(), self._ahead, self._cursor)
+        return PageIterator(self._reader(), self._cursor)
 
     def __aiter__(self) -> RowIterator[T]:
-        return RowIterator(self._fetch, self._walk(), self._ahead, self._cursor)
+        return RowIterator(self._reader(), self._cursor)
 
-    def _walk(self) -> Walk[T]:
+    def _reader(self, most: int | None = None) -> ReadAhead[T]:
         self._cursor = _Cursor(self._offset)
-        return Walk(self._listing, self._memory, self._limit, self._offset)
+        walk = Walk(self._listing, self._memory, self._limit, self._offset)
+        return ReadAhead(self._fetch, walk, self._ahead, None if most is None else self._offset + most)
 
     def __await__(self) -> Generator[Any, None, Page[T]]:
         return self._first().__await__()
@@ -223,7 +239,7 @@ class Paginator(Generic[T]):
     async def collect(self, max_items: int | None = None) -> list[T]:
         """All rows, or the first ``max_items``, in a list; asks for no page beyond them."""
         rows: list[T] = []
-        async with aiter(self) as walk:
+        async with RowIterator(self._reader(max_items), self._cursor) as walk:
             while max_items is None or len(rows) < max_items:
                 try:
                     rows.append(await anext(walk))
@@ -236,8 +252,11 @@ class Paginator(Generic[T]):
 
         For listings whose sort key changes (``updatedAt``, ``value``), where a single walk can be misled if
         several rows move between two requests. Gives the rows of the later walk; raises ``PaginationError`` if
-        no two of ``max_walks`` walks agree. A walk that raised it agrees with none.
+        no two of ``max_walks`` walks agree. A walk that raised it agrees with none. Raises
+        ``InvalidRequestError`` if ``max_walks`` is less than 2.
         """
+        if max_walks < 2:  # one walk has none to agree with
+            raise InvalidRequestError("max_walks", "must be at least 2")
         earlier: list[T] | None = None
         failure: PaginationError | None = None
         for _ in range(max_walks):

@@ -49,11 +49,19 @@ class Signs:
 
 
 class DisorderError(Exception):
-    """The rows of an answer contradict what the frontier rests on."""
+    """The rows of an answer contradict what the frontier rests on; ``lasting`` if the next walk will meet that too."""
+
+    def __init__(self, reason: str, *, lasting: bool = False) -> None:
+        super().__init__(reason)
+        self.lasting = lasting
 
 
 class Frontier(Protocol[T_contra]):
-    """What a walk asks about a page. ``known`` counts the page's leading rows that lie at known positions."""
+    """What a walk asks about a page. ``known`` counts the page's leading rows that lie at known positions.
+
+    Where the walk began in the middle of the listing, an unseen row that stands before every seen one of its page
+    is too early, not new.
+    """
 
     @property
     def overlap(self) -> int:
@@ -68,6 +76,10 @@ class Frontier(Protocol[T_contra]):
         """Take a page that joins; the indexes of its new rows."""
         ...
 
+    def ends(self, rows: Sequence[T_contra], final: T_contra | None) -> bool:
+        """Whether the page has none but known rows, and ends with ``final``."""
+        ...
+
     def complaint(self, total: int | None, given: int, signs: Signs) -> str:
         """Why ``given`` rows in all cannot be promised to be whole, or an empty string."""
         ...
@@ -76,10 +88,13 @@ class Frontier(Protocol[T_contra]):
 class ByKey(Generic[T]):
     """The anchored walk over an immutable sort key."""
 
-    def __init__(self, identity: Callable[[T], Hashable | None], key: Callable[[T], Any]) -> None:
+    def __init__(
+        self, identity: Callable[[T], Hashable | None], key: Callable[[T], Any], *, floor: int
+    ) -> None:
         self._identity = identity
         self._key = key
-        self._before: Callable[[Any, Any], bool] | None = None  # known from the first two different keys
+        self._late = floor > 0  # and no key after the first one has come
+        self._before: Callable[[Any, Any], bool] | None = None  # known from the first page with two keys
         self._last: Any = None
         self._ties: set[Hashable] = set()
 
@@ -91,42 +106,60 @@ class ByKey(Generic[T]):
     def joins(self, rows: Sequence[T], at: int, known: int) -> bool:
         """Whether the first key lies strictly before the furthest one."""
         del known
-        if at == 0:
-            return True
-        try:
-            return bool(rows) and self._before is not None and self._before(self._key(rows[0]), self._last)
-        except TypeError:
-            raise DisorderError("a sort key cannot be compared with the ones before") from None
+        if not rows:
+            return at == 0
+        keys = self._keys(rows)
+        if (
+            self._before is None
+        ):  # all rows so far share one key: a row with another may lie before it or after
+            return at == 0 and keys[-1] == self._last
+        return at == 0 or self._before(keys[0], self._last)
 
     def take(self, rows: Sequence[T], known: int) -> list[int]:
         """The rows after the furthest key, or with that key and an id not seen with it."""
         del known
-        try:
-            return self._take(rows)
-        except TypeError:
-            raise DisorderError("a sort key cannot be compared with the ones before") from None
-
-    def _take(self, rows: Sequence[T]) -> list[int]:
-        fresh: list[int] = []
-        previous = None
-        for index, row in enumerate(rows):
-            key, ident = self._key(row), self._identity(row)
-            if key is None or ident is None:
-                raise DisorderError("a row came without a sort key or without an id")
-            if self._before is None and self._ties and key != self._last:
-                self._before = operator.lt if self._last < key else operator.gt
-            if self._before is not None:
-                if previous is not None and self._before(key, previous):
-                    raise DisorderError("the rows are not in the order of their sort key")
-                previous = key
-                if self._before(key, self._last):
-                    continue
+        keys, fresh = self._keys(rows), []
+        idents = [self._identity(row) for row in rows]
+        early = self._late and not self._ties.isdisjoint(idents)
+        for index, (key, ident) in enumerate(zip(keys, idents, strict=True)):
+            if ident is None:
+                raise DisorderError("a row came without an id, after rows with one", lasting=True)
+            early = early and ident not in self._ties
+            if self._before is not None and self._ties and self._before(key, self._last):
+                continue
             if key != self._last:
+                self._late = self._late and not self._ties
                 self._last, self._ties = key, set()
             if ident not in self._ties:
                 self._ties.add(ident)
-                fresh.append(index)
+                if not early:
+                    fresh.append(index)
         return fresh
+
+    def _keys(self, rows: Sequence[T]) -> list[Any]:
+        keys = [self._key(row) for row in rows]
+        if not _in_order(keys):
+            raise DisorderError("the rows are not in the order of their sort key", lasting=True)
+        try:
+            if self._before is None and keys and keys[0] != keys[-1]:
+                self._before = operator.lt if keys[0] < keys[-1] else operator.gt
+            if self._before is not None and keys and self._before(keys[-1], keys[0]):
+                raise DisorderError("the rows are in the opposite order of the ones before")
+            if self._ties and keys:
+                operator.lt(keys[0], self._last)
+        except TypeError:
+            raise DisorderError("a sort key cannot be compared with the ones before", lasting=True) from None
+        return keys
+
+    def ends(self, rows: Sequence[T], final: T | None) -> bool:
+        """Whether it ends with ``final``, or holds all rows with the furthest key, and nothing new."""
+        idents = [self._identity(row) for row in rows]
+        last = None if final is None else self._identity(final)
+        if not (idents[-1] == last or self._ties.issubset(idents)):
+            return False
+        before = self._before or operator.ne
+        keyed = zip(self._keys(rows), idents, strict=True)
+        return all(ident in self._ties or before(key, self._last) for key, ident in keyed)
 
     def complaint(self, total: int | None, given: int, signs: Signs) -> str:
         """Nothing: the proof needs no total."""
@@ -139,8 +172,9 @@ class ById(Generic[T]):
 
     overlap = 1
 
-    def __init__(self, identity: Callable[[T], Hashable | None]) -> None:
+    def __init__(self, identity: Callable[[T], Hashable | None], *, floor: int) -> None:
         self._identity = identity
+        self._floor = floor
         self._seen: defaultdict[int, array[int]] = defaultdict(partial(array, "q"))
         self._last: int | None = None  # the last row of the last page
         self._pushed = False  # rows came in before it
@@ -149,32 +183,43 @@ class ById(Generic[T]):
         ident = self._identity(row)
         if ident is None:
             raise DisorderError("a row came without an id, after rows with one")
-        fingerprint = hash(ident)
+        fingerprint = hash((ident,))  # of a tuple: the hash of a number is the number, and fills few buckets
         return fingerprint, self._seen[fingerprint & 0x3FFF]
 
-    def joins(self, rows: Sequence[T], at: int, known: int) -> bool:
-        """Whether the first row was seen."""
-        del known
-        if at == 0:
-            return True
-        if not rows:
-            return False
-        fingerprint, bucket = self._bucket(rows[0])
+    def _has(self, row: T) -> bool:
+        fingerprint, bucket = self._bucket(row)
         return fingerprint in bucket
+
+    def joins(self, rows: Sequence[T], at: int, known: int) -> bool:
+        """Whether the first row was seen, or any row if the page starts before the walk began."""
+        del known
+        if at < self._floor:
+            return any(self._has(row) for row in rows)
+        return at == 0 or (bool(rows) and self._has(rows[0]))
 
     def take(self, rows: Sequence[T], known: int) -> list[int]:
         """The rows whose id was not seen."""
         fresh: list[int] = []
+        early = self._floor > 0 and bool(self._seen)
         fingerprint = self._last
         for index, row in enumerate(rows):
             fingerprint, bucket = self._bucket(row)
             if fingerprint not in bucket:
                 bucket.append(fingerprint)
-                fresh.append(index)
-            elif fingerprint == self._last and index >= known:
+                if not early:
+                    fresh.append(index)
+                continue
+            early = False
+            if fingerprint == self._last and index >= known:
                 self._pushed = True
         self._last = fingerprint
         return fresh
+
+    def ends(self, rows: Sequence[T], final: T | None) -> bool:
+        """Whether all rows were seen, and ``final`` is the last."""
+        same = final is not None and self._identity(rows[-1]) == self._identity(final)
+        unseen = sum(not self._has(row) for row in rows) if same else 0
+        return same and (unseen == 0 or (self._floor > 0 and self._has(rows[unseen])))
 
     def complaint(self, total: int | None, given: int, signs: Signs) -> str:
         """The number of rows has to be the total, which must not have dropped."""
@@ -198,13 +243,17 @@ class ByPosition(Generic[T]):
         del at
         if known and rows and (len(rows) < known or rows[known - 1] != self._last):
             raise DisorderError("rows without an id moved while they were walked")
-        return bool(rows) or known == 0
+        return bool(rows) and known > 0
 
     def take(self, rows: Sequence[T], known: int) -> list[int]:
         """The rows at unknown positions."""
         if rows:
             self._last = rows[-1]
         return list(range(known, len(rows)))
+
+    def ends(self, rows: Sequence[T], final: T | None) -> bool:
+        """Whether the last row equals ``final``."""
+        return rows[-1] == final
 
     def complaint(self, total: int | None, given: int, signs: Signs) -> str:
         """The total has to stay what it is, and to be the number of rows."""
@@ -213,13 +262,16 @@ class ByPosition(Generic[T]):
         return "" if total in (None, given) else f"{given} rows came, and the total says {total}"
 
 
-def choose(listing: Listing[T], rows: Sequence[T], *, ordered: bool) -> Frontier[T]:
-    """The strongest frontier that the first page allows; ``ordered`` False rules the sort key out."""
+def choose(listing: Listing[T], rows: Sequence[T], *, ordered: bool, floor: int) -> Frontier[T]:
+    """The strongest frontier that the first page allows; ``ordered`` False rules the sort key out.
+
+    ``floor`` is where the walk begins, or 0 if that is a row of a page which starts at 0.
+    """
     if any(listing.identity(row) is None for row in rows):
         return ByPosition()
     if ordered and listing.sort_key is not None and _in_order([listing.sort_key(row) for row in rows]):
-        return ByKey(listing.identity, listing.sort_key)
-    return ById(listing.identity)
+        return ByKey(listing.identity, listing.sort_key, floor=floor)
+    return ById(listing.identity, floor=floor)
 
 
 def _in_order(keys: list[Any]) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from brevo_balance_async.errors import UnprocessableError
+from brevo_balance_async.errors import ClientStateError, UnprocessableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,42 +21,60 @@ T = TypeVar("T")
 class ReadAhead(Generic[T]):
     """The driver of one walk. Up to ``ahead`` requests, for pages known to exist, run before they are wanted.
 
+    None is made ahead for rows from position ``stop`` on, which nobody will want.
+
     A request that is due is awaited by the consumer itself; only those made ahead are tasks. The tasks do not
     refer to this object, so it dies with its last user (what ``break`` does to an iterator) and cancels them.
     After an error the walk can go on: the failed request is made again.
     """
 
-    def __init__(self, fetch: Callable[[int, int], Awaitable[Batch[T]]], walk: Walk[T], ahead: int) -> None:
-        self._fetch = fetch
-        self._walk = walk
+    def __init__(
+        self,
+        fetch: Callable[[int, int], Awaitable[Batch[T]]],
+        walk: Walk[T],
+        ahead: int,
+        stop: int | None = None,
+    ) -> None:
+        self.fetch = fetch
+        self.walk = walk
+        self.closed = False
         self._ahead = ahead
+        self._stop_at = stop
+        self._busy = False
         self._queue: deque[tuple[Window, asyncio.Task[Batch[T]]]] = deque()
-        self._closed = False
 
     async def step(self) -> Step[T] | None:
-        """The next new rows, or None at the end."""
-        if self._closed:
+        """The next new rows, or None at the end. Raises ``ClientStateError`` while another task waits for them."""
+        if self.closed:
             return None
+        if self._busy:  # two answers taken at once would each be right, and together lose rows
+            raise ClientStateError(
+                "another task is waiting for the next page of this walk: give each task its own"
+            )
+        self._busy = True
         try:
             step = await self._advance()
         except (Exception, asyncio.CancelledError):
             await self._stop()
             raise
+        finally:
+            self._busy = False
         if step is None:
             await self._stop()
-            self._walk.verify()
+            self.walk.verify()
         return step
 
     async def _advance(self) -> Step[T] | None:
-        walk, queue = self._walk, self._queue
+        walk, queue = self.walk, self._queue
         bridging = False  # the head of the queue does not join yet; those behind it join it
         while not walk.done:
-            if not walk.knows_offsets or (queue and queue[0][0].at >= walk.position):
+            apart = bool(queue) and queue[0][0].at >= walk.position
+            if not walk.knows_offsets or (apart and walk.shortened):
                 await self._stop()  # what was fetched ahead does not follow any more
-            ahead = bool(queue) and not bridging
+            ahead = bool(queue) and not bridging and not apart
             window = queue[0][0] if ahead else walk.next()
             try:
-                batch = await (queue[0][1] if ahead else self._fetch(window.limit, window.offset))
+                batch = await (queue[0][1] if ahead else self.fetch(window.limit, window.offset))
             except UnprocessableError:
                 if not walk.refused(window):
                     raise
@@ -73,10 +91,10 @@ class ReadAhead(Generic[T]):
 
     def _fill(self) -> None:
         while len(self._queue) < self._ahead:
-            window = self._walk.after(self._queue[-1][0] if self._queue else None)
+            window = self.walk.after(self._queue[-1][0] if self._queue else None, self._stop_at)
             if window is None:
                 break
-            task = asyncio.get_running_loop().create_task(_answer(self._fetch, window))
+            task = asyncio.get_running_loop().create_task(_answer(self.fetch, self.walk, window))
             task.add_done_callback(_heed)
             self._queue.append((window, task))
 
@@ -90,7 +108,7 @@ class ReadAhead(Generic[T]):
 
     async def aclose(self) -> None:
         """Cancel what is under way, and wait until it is gone; the walk gives nothing more."""
-        self._closed = True
+        self.closed = True
         await self._stop()
 
     def __del__(self) -> None:
@@ -98,8 +116,12 @@ class ReadAhead(Generic[T]):
             _cancel(task)
 
 
-async def _answer(fetch: Callable[[int, int], Awaitable[Batch[T]]], window: Window) -> Batch[T]:
-    return await fetch(window.limit, window.offset)  # a coroutine of its own: it must not hold the reader
+async def _answer(
+    fetch: Callable[[int, int], Awaitable[Batch[T]]], walk: Walk[T], window: Window
+) -> Batch[T]:
+    batch = await fetch(window.limit, window.offset)  # a coroutine of its own: it must not hold the reader
+    walk.hear(window, batch.count)
+    return batch
 
 
 def _heed(task: asyncio.Task[Any]) -> None:

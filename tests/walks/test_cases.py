@@ -1,0 +1,327 @@
+"""Walks that once went wrong: each a small server and what it does, and all rows or PaginationError."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from walks import MEANINGS, Row, Server, listing, whole
+
+from brevo_balance_async.core.frontier import ById
+from brevo_balance_async.core.listing import Batch, WalkMemory
+from brevo_balance_async.core.walk import PATIENCE, Walk
+from brevo_balance_async.errors import (
+    ClientStateError,
+    InvalidRequestError,
+    PaginationError,
+    UnprocessableError,
+)
+from brevo_balance_async.pagination import Paginator
+
+NAME = "simulated.list"
+COUNTS = {
+    "true": lambda total, _page: total,
+    "absent": lambda _total, _page: None,
+    "always 0": lambda _total, _page: 0,
+    "of the page": lambda _total, page: page,
+    "too big": lambda total, _page: total + 30,
+}
+
+
+class Cut(Server):
+    """A server that gives only so many rows in the answer of a number."""
+
+    def answer(self, limit, offset):
+        batch = super().answer(limit, offset)
+        return Batch(batch.items[: self.cuts.get(self.calls)], batch.count)
+
+
+def walked(server, *, limit=None, offset=0, known=None, largest=500, anchored=True, disputed=True):
+    """The ids of one walk; ``known`` is what the client remembers of offset."""
+    memory = WalkMemory({} if known is None else {NAME: known})
+    walk = Walk(listing(disputed=disputed, anchored=anchored, largest=largest), memory, limit, offset)
+    rows = []
+    while not walk.done:
+        window = walk.next()
+        assert 1 <= window.limit <= largest
+        assert server.calls < 10 * PATIENCE + 2 * len(server.live)
+        try:
+            step = walk.feed(window, server.answer(window.limit, window.offset))
+        except UnprocessableError:
+            if not walk.refused(window):
+                raise
+            continue
+        rows += step.rows if step is not None else []
+    walk.verify()
+    return [row.id for row in rows]
+
+
+@pytest.mark.parametrize("meaning", ["pages0", "pages1"])
+@pytest.mark.parametrize("known", [True, False])
+def test_ties_longer_than_a_silent_cap_raise(meaning, known):
+    server = Server(rows=100, ties=25, cap=20, meaning=meaning)
+    with pytest.raises(PaginationError):
+        walked(server, known=meaning if known else None)
+
+
+@pytest.mark.parametrize("anchored", [True, False])
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize(
+    ("rows", "cuts", "limit"),
+    [
+        (400, {1: 1}, None),
+        (400, {1: 2}, None),
+        (400, {1: 30}, 25),
+        (40, {1: 1}, 25),
+        (2, {1: 1}, 3),
+        (400, {3: 2, 4: 0}, 25),
+        (400, {5: 3}, 25),
+        (400, {2: 0, 3: 0}, 25),
+    ],
+)
+def test_answers_that_are_cut_short(rows, cuts, limit, meaning, known, anchored):
+    server = Cut(rows=rows, meaning=meaning)
+    server.cuts = cuts
+    try:
+        found = walked(server, limit=limit, known=meaning if known else None, anchored=anchored)
+    except PaginationError:
+        assert not anchored  # by id, a walk that lost its way cannot tell whether rows moved meanwhile
+        assert 0 in cuts.values()
+    else:
+        assert found == server.listed()
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("limit", [11, 25, None])
+def test_a_page_longer_than_asked_and_a_limit_that_is_refused(limit, meaning):
+    server = Server(rows=203, meaning=meaning, refuses=20)
+    answer = server.answer
+    long = [3, 4]
+
+    def longer(limit, offset):
+        batch = answer(limit, offset)
+        if server.calls in long:
+            first = {"records": offset, "pages0": offset * limit}.get(meaning, max(0, offset - 1) * limit)
+            return Batch([Row(i, server.live[i][0]) for i in server.listed()[first : first + 27]], 203)
+        return batch
+
+    server.answer = longer
+    assert walked(server, limit=limit) == server.listed()
+
+
+@pytest.mark.parametrize("refuses", [9, 11, 12])
+def test_a_limit_is_refused_above_less_than_the_default(refuses):
+    server = Server(rows=60, refuses=refuses)
+    assert walked(server, limit=refuses) == server.listed()
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("largest", [8, 10, 15])
+def test_an_override_of_the_largest_limit_below_what_the_question_likes(largest, meaning):
+    server = Server(rows=60, meaning=meaning)
+    memory = WalkMemory(largest_limit={NAME: largest})
+    assert [row.id for row in whole(server, listing(largest=500), None, memory)] == server.listed()
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("count", ["true", "absent"])
+@pytest.mark.parametrize(
+    ("rows", "offset"), [(5, 30), (0, 1), (9, 10), (15, 16), (100, 30), (25, 24), (2, 1)]
+)
+@pytest.mark.parametrize("cap", [None, 20])
+@pytest.mark.parametrize("anchored", [True, False])
+def test_a_walk_resumed_near_or_behind_the_end(rows, offset, count, known, meaning, cap, anchored):
+    server = Server(rows=rows, meaning=meaning, count=COUNTS[count], cap=cap)
+    found = walked(server, offset=offset, known=meaning if known else None, anchored=anchored)
+    assert found == server.listed()[offset:]
+    assert server.calls <= 16
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("offset", [1, 20, 21, 25, 60, 99, 100])
+@pytest.mark.parametrize("count", ["true", "absent"])
+def test_a_walk_resumed_under_a_silent_cap(offset, count, known, meaning):
+    server = Server(rows=100, meaning=meaning, cap=20, count=COUNTS[count])
+    assert walked(server, offset=offset, known=meaning if known else None) == server.listed()[offset:]
+
+
+@pytest.mark.parametrize("count", ["true", "absent"])
+@pytest.mark.parametrize(
+    ("rows", "offset", "limit"), [(319, 40, None), (301, 1, 28), (40, 1, 18), (22, 56, 13)]
+)
+def test_a_walk_resumed_where_the_documents_are_wrong_is_whole_or_raises(rows, offset, limit, count):
+    server = Server(rows=rows, meaning="pages0", count=COUNTS[count])
+    try:
+        found = walked(server, offset=offset, limit=limit, disputed=False)
+    except PaginationError as error:
+        assert server.calls < 50, error
+    else:
+        assert found == server.listed()[offset:]
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 4, 5, 7])
+@pytest.mark.parametrize("limit", [None, 1, 2, 3])
+@pytest.mark.parametrize("count", ["true", "absent", "always 0"])
+@pytest.mark.parametrize("anchored", [True, False])
+def test_a_listing_of_few_rows(count, limit, rows, known, meaning, anchored):
+    if not anchored and count == "always 0":
+        return  # by id the total has to fit
+    server = Server(rows=rows, meaning=meaning, count=COUNTS[count])
+    found = walked(server, limit=limit, known=meaning if known else None, anchored=anchored)
+    assert found == server.listed()
+    assert server.calls <= rows + 7
+
+
+@pytest.mark.parametrize("rows", [1, 3, 24, 25, 60])
+def test_a_total_that_promises_more_takes_three_proofs_or_raises(rows):
+    server = Server(rows=rows, count=COUNTS["too big"])
+    try:
+        assert walked(server, limit=25, largest=50) == server.listed()
+        assert rows > 3
+    except PaginationError:
+        assert rows <= 3
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("count", ["true", "absent"])
+@pytest.mark.parametrize(
+    ("rows", "limit", "offset", "ties"),
+    [(30, 1, 5, 1), (40, 3, 4, 10), (400, None, 399, 1), (40, 7, 9, 10), (12, 2, 11, 3)],
+)
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_rows_are_in_order_although_a_page_shows_one_key(
+    rows, limit, offset, ties, count, descending, meaning
+):
+    server = Server(rows=rows, ties=ties, descending=descending, count=COUNTS[count], meaning=meaning)
+    assert walked(server, limit=limit, offset=offset, known=meaning) == server.listed()[offset:]
+
+
+@pytest.mark.parametrize("descending", [True, False])
+def test_a_row_that_comes_in_front_of_a_page_of_one_is_no_disorder(descending):
+    for seed in range(20):
+        server = Server(seed=seed, rows=30, descending=descending, inserts=0.1)
+        memory = WalkMemory()
+        found = [row.id for row in whole(server, listing(), 1, memory)]
+        assert server.throughout <= set(found)
+        assert len(found) == len(set(found))
+        assert not memory.unordered
+
+
+def test_rows_without_an_id_that_move_say_nothing_about_the_order():
+    memory = WalkMemory()
+    with pytest.raises(PaginationError):
+        whole(Server(ids=False, deletes=1, seed=3), listing(), 25, memory)
+    assert not memory.unordered
+
+
+def test_a_walk_that_failed_stays_failed():
+    walk = Walk(listing(disputed=False), WalkMemory(), 25, 0)
+    server = Server(ignores_offset=True)
+    with pytest.raises(PaginationError) as first:
+        while True:
+            window = walk.next()
+            walk.feed(window, server.answer(window.limit, window.offset))
+    with pytest.raises(PaginationError) as again:
+        walk.next()
+    assert again.value is first.value
+
+
+def cut_paginator(rows, cuts, meaning, ahead, **options):
+    server = Cut(rows=rows, meaning=meaning, **options)
+    server.cuts = cuts
+    memory = WalkMemory({NAME: meaning})
+    return server, Paginator(server.fetch, listing(largest=500), memory).prefetch(ahead)
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 4, 8])
+@pytest.mark.parametrize(
+    ("meaning", "cut"), [("records", 10), ("records", 100), ("pages0", 100), ("pages1", 30)]
+)
+async def test_one_short_page_does_not_make_the_others_small(meaning, cut, ahead):
+    server, walk = cut_paginator(5_000, {1: cut}, meaning, ahead)
+    assert [row.id for row in await walk.collect()] == server.listed()
+    assert server.calls <= 11 + 10
+
+
+@pytest.mark.parametrize("ahead", [0, 8])
+async def test_totals_are_compared_in_the_order_in_which_they_were_stated(ahead):
+    """By id, rows only added at the end, and answers that overtake each other: nothing went away."""
+    for seed in range(20):
+        server = Server(seed=seed, rows=800, descending=False, inserts=0.3)
+
+        async def fetch(limit, offset, server=server):
+            for _ in range(3 + server.calls * 7 % 4):
+                await asyncio.sleep(0)
+            batch = server.answer(limit, offset)
+            for _ in range(3 + server.calls * 5 % 7):
+                await asyncio.sleep(0)
+            return batch
+
+        memory = WalkMemory({NAME: "records"})
+        walk = Paginator(fetch, listing(anchored=False), memory, limit=25).prefetch(ahead)
+        assert server.throughout <= {row.id for row in await walk.collect()}
+
+
+@pytest.mark.parametrize("ahead", [0, 4])
+async def test_an_iterator_serves_one_task(ahead):
+    server = Server()
+    walk = aiter(Paginator(server.fetch, listing(disputed=False), WalkMemory(), limit=25).prefetch(ahead))
+    first = asyncio.ensure_future(anext(walk))
+    await asyncio.sleep(0)
+    with pytest.raises(ClientStateError, match="another task"):
+        await anext(walk)
+    found = [(await first).id] + [row.id async for row in walk]
+    assert found == server.listed()
+
+
+async def test_one_next_page_however_many_ask():
+    server = Server()
+    page = await Paginator(server.fetch, listing(disputed=False), WalkMemory(), limit=25)
+    one, other = await asyncio.gather(page.next(), page.next())
+    assert one is other
+    assert server.calls == 2
+
+
+async def test_the_next_page_of_a_prefetched_walk_uses_what_was_fetched_ahead():
+    calls = []
+    for ahead in (0, 8):
+        server = Server(rows=1000)
+        found = []
+        walk = Paginator(server.fetch, listing(disputed=False), WalkMemory(), limit=25).prefetch(ahead)
+        async for page in walk.pages():
+            found += page.items
+            found += (await page.next()).items
+        assert [row.id for row in found] == server.listed()
+        calls.append(server.calls)
+    assert calls[0] == calls[1]
+
+
+@pytest.mark.parametrize(("most", "requests"), [(0, 0), (9, 1), (10, 1), (11, 2), (25, 3)])
+async def test_collect_fetches_nothing_ahead_that_it_does_not_want(most, requests):
+    server = Server()
+    memory = WalkMemory({NAME: "records"})
+    walk = Paginator(server.fetch, listing(), memory, limit=10).prefetch(8)
+    assert len(await walk.collect(most)) == most
+    assert server.calls == requests
+
+
+async def test_one_walk_cannot_be_checked():
+    with pytest.raises(InvalidRequestError, match="max_walks"):
+        await Paginator(Server().fetch, listing(), WalkMemory()).collect_checked(1)
+
+
+def test_ids_in_steps_cost_no_more_than_others():
+    spent = []
+    for step in (1, 16384):
+        frontier = ById(lambda row: row, floor=0)
+        started = time.process_time()
+        for first in range(0, 20_000, 500):
+            frontier.take([number * step for number in range(first, first + 500)], 0)
+        spent.append(time.process_time() - started)
+    assert spent[1] < 10 * spent[0] + 0.1
