@@ -163,7 +163,7 @@ def structure(value: Any, kind: type[T], body: bytes) -> T:
             f"the answer does not have the shape of a {kind.__name__}, it begins {start[:200]!r}",
             problems=_explain(value, kind) or (f"$: {error}",),
             body=body,
-        ) from error
+        ) from error.with_traceback(None)  # its frames hold a half-made model, which cannot even be printed
 
 
 def decode(body: bytes, kind: type[T]) -> T:

@@ -286,7 +286,6 @@ def without_secrets(response: Response, secrets: Iterable[str]) -> Response:
     return response
 
 
-@lru_cache(maxsize=64)
 def _key(secret: str) -> bytes | None:
     """What is to be blotted out; less than 12 characters are no key, and may stand in an answer by chance."""
     key = secret.removeprefix("Bearer ").encode()

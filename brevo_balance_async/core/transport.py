@@ -62,7 +62,8 @@ class _Request(aiohttp.ClientRequest):
     """Notes that it may have left, and leaves on no connection where somebody else's answer waits.
 
     aiohttp hands out a pooled connection without another look at it. What the server said on it since would be
-    taken for our answer: a 429 meant for another request would have this one sent twice.
+    taken for our answer: a 429 meant for another request would have this one sent twice. What it says after this
+    look cannot be told from our answer by any client of HTTP/1.1, but for the echo.
     """
 
     def send(self, conn: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
@@ -169,25 +170,26 @@ class Transport:
         self._loop = asyncio.get_running_loop()
         if self._borrowed is not None:
             connector = self._borrowed.connector
-            with warnings.catch_warnings(action="ignore"):  # aiohttp would rather not be asked
-                if self._borrowed.loop is not self._loop:
-                    raise ClientStateError("the session handed in belongs to another event loop")
         else:
             connector = self._connector or aiohttp.TCPConnector(
                 limit=self._max_connections, keepalive_timeout=IDLE_TIMEOUT
             )
-            try:
-                self._session = aiohttp.ClientSession(
-                    connector=connector,
-                    connector_owner=self._connector is None,
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                    request_class=_Request,
-                    response_class=_Response,
-                    trace_configs=[*self._trace_configs],
-                    trust_env=self._trust_env,
-                )
-            except RuntimeError as error:
-                raise ClientStateError("the connector handed in belongs to another event loop") from error
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                connector_owner=self._connector is None,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                request_class=_Request,
+                response_class=_Response,
+                trace_configs=[*self._trace_configs],
+                trust_env=self._trust_env,
+            )
+        with warnings.catch_warnings(action="ignore"):  # aiohttp would rather not be asked
+            elsewhere = self._session is not None and self._session.loop is not self._loop
+        if elsewhere:  # a session takes the loop of its connector, whatever loop is running
+            what = "session" if self._borrowed is not None else "connector"
+            if self._borrowed is None and self._session is not None:
+                self._session.detach()
+            raise ClientStateError(f"the {what} handed in belongs to another event loop")
         if connector is not None:
             self._most = min(limit or math.inf for limit in (connector.limit, connector.limit_per_host))
 
