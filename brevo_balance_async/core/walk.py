@@ -203,7 +203,9 @@ class Walk(Generic[T]):
             self._confirm(asked, batch)
         else:
             self._tick()
-            if not self._turn:
+            if rows and not route.stands(asked, len(rows)):
+                route.cap(len(rows))  # a silent cap moved it too far back to join
+            elif not self._turn:
                 at = asked.at if rows or self.count is None else min(asked.at, self.count)
                 route.gap(at, gone=max(0, gone))
             self._turn = None
