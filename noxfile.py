@@ -69,10 +69,12 @@ def tests(session: nox.Session) -> None:
     """All tests from the built wheel; the newest Python that is here also prints the branch coverage."""
     install_wheel(session, "test")
     env = {"COVERAGE_FILE": str(Path(session.create_tmp()) / "coverage"), "PYTHONSAFEPATH": "1"}
+    everything = ["pytest", "-n", "auto", "--dist", "worksteal", *session.posargs]
     if session.python != max(filter(is_installed, PYTHONS), key=PYTHONS.index):
-        session.run("pytest", *session.posargs, env=env)  # coverage costs time, once is enough
+        session.run(*everything, env=env)  # coverage costs time, once is enough
         return
-    session.run("coverage", "run", "-m", "pytest", *session.posargs, env=env)
+    session.run("coverage", "run", "-m", *everything, env=env)
+    session.run("coverage", "combine", "--quiet", env=env)
     session.run("coverage", "report", "--skip-covered", env=env)
 
 
