@@ -157,7 +157,7 @@ def structure(value: Any, kind: type[T], body: bytes) -> T:
     read: Callable[[Any], T] = _reader_of(model)
     try:
         return read(value)
-    except Exception as error:  # whatever a hostile answer provokes
+    except Exception as error:  # noqa: BLE001  (whatever a hostile answer provokes)
         start = body[:BODY_START].decode("utf-8", "replace")
         raise DecodeError(
             f"the answer does not have the shape of a {kind.__name__}, it begins {start[:200]!r}",
