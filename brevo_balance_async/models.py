@@ -142,7 +142,11 @@ Amount: TypeAlias = Decimal | int | str | float
 
 
 class Value:
-    """Equality and text for the classes below, written once: attrs would compile both for each at import."""
+    """Equality and text for the classes below, written once: attrs would compile both for each at import.
+
+    They have no slot for weak references, because the codec makes them from a twin class, and Python 3.11 sees
+    another layout where there is one.
+    """
 
     __slots__ = ()
     __attrs_attrs__: ClassVar[Any]
@@ -160,7 +164,7 @@ class Value:
         return f"{type(self).__name__}({inside})"
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class BalanceDefinition(Value):
     """A kind of balance of a program: its unit, bounds, rounding and expiry."""
 
@@ -196,7 +200,7 @@ class BalanceDefinition(Value):
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class BalanceLimit(Value):
     """A limit on operations of one type within a window of time."""
 
@@ -216,7 +220,7 @@ class BalanceLimit(Value):
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class Transaction(Value):
     """A credit or debit: a draft, or what became of it."""
 
@@ -246,7 +250,7 @@ class Transaction(Value):
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class TransactionRecord(Value):
     """One row of a contact's transaction history."""
 
@@ -266,7 +270,7 @@ class TransactionRecord(Value):
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class BalanceOrder(Value):
     """A grant scheduled for later, tied to a purchase. Brevo offers no way to read or list orders."""
 
@@ -289,7 +293,7 @@ class BalanceOrder(Value):
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class ContactBalance(Value):
     """One member's balance in the listing of one definition."""
 
@@ -300,7 +304,7 @@ class ContactBalance(Value):
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class ActiveBalance(Value):
     """A lot of points a contact still holds, with its own expiry."""
 
@@ -313,7 +317,7 @@ class ActiveBalance(Value):
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class SubscriptionBalance(Value):
     """One of the balances a contact holds."""
 
@@ -322,7 +326,7 @@ class SubscriptionBalance(Value):
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class SubscriptionBalances(Value):
     """All balances of one contact. Brevo's guides show a bare array instead; both are read as this."""
 
@@ -333,7 +337,7 @@ class SubscriptionBalances(Value):
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class Balance(Value):
     """A balance as it is created for a contact."""
 
@@ -350,7 +354,7 @@ class Balance(Value):
     extra: dict[str, Any] = field(factory=dict)
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class DefinitionPage(Value):
     """An answer of the definition listing; it states no count."""
 
@@ -358,7 +362,7 @@ class DefinitionPage(Value):
     """None: the answer holds no listing at all."""
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class ContactBalancePage(Value):
     """An answer of the contact-balance listing."""
 
@@ -367,7 +371,7 @@ class ContactBalancePage(Value):
     balance_definition_id: str | None = None
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class ActiveBalancePage(Value):
     """An answer of the active-balance listing."""
 
@@ -377,7 +381,7 @@ class ActiveBalancePage(Value):
     balance_definition_id: str | None = None
 
 
-@frozen(kw_only=True, eq=False, repr=False)
+@frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class TransactionHistoryPage(Value):
     """An answer of the transaction history."""
 

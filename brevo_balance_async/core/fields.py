@@ -41,8 +41,9 @@ class Reader(NamedTuple):
     """``null`` stays ``None``; otherwise ``read`` decides what it becomes."""
     words: Mapping[Any, Any] = {}
     """What these values become; ``read`` is for all others."""
-    may_fail: bool = False
-    """``read`` may raise ``UnreadableError``; ``null`` is true then."""
+    moment: bool = False
+    """Most values are texts that ``datetime.fromisoformat`` reads; ``read`` is for all others, and may raise
+    ``UnreadableError``."""
 
 
 def decimal_text(text: str) -> Decimal:
@@ -141,8 +142,8 @@ _READERS: Final[dict[Any, Reader]] = {
     int | None: Reader(_integer, int),
     bool | None: Reader(_boolean, bool),
     Decimal | None: Reader(_decimal, Decimal),
-    datetime | None: Reader(_timestamp, may_fail=True),
-    datetime | str | None: Reader(_timestamp_or_text),
+    datetime | None: Reader(_timestamp, moment=True),
+    datetime | str | None: Reader(_timestamp_or_text, moment=True),
     dict[str, Any] | None: Reader(_mapping, dict),
 }
 

@@ -93,6 +93,8 @@ def _nothing() -> None:
 class Progress:
     """How far an attempt got; it tells even when the attempt is cancelled."""
 
+    connecting: bool = False
+    """It waits for no connection of the pool any more."""
     sent: bool = False
 
 

@@ -8,7 +8,6 @@ borrowed session makes its own kind of request, so there everything but a failur
 from __future__ import annotations
 
 import asyncio
-import math
 import sys
 import warnings
 from base64 import b64encode
@@ -157,8 +156,7 @@ class Transport:
         # Of aiohttp's only the one it alone can keep; all other time is kept by one timer here.
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._most = math.inf  # connections
-        self._in_flight = 0
+        self._pool: asyncio.Semaphore | None = None
         self.deadlines = Deadlines()
         self.closed = False
 
@@ -190,8 +188,10 @@ class Transport:
             if self._borrowed is None and self._session is not None:
                 self._session.detach()
             raise ClientStateError(f"the {what} handed in belongs to another event loop")
-        if connector is not None:
-            self._most = min(limit or math.inf for limit in (connector.limit, connector.limit_per_host))
+        # Whoever waits for a connection waits here and not in aiohttp, which takes longer over it and does not tell.
+        limits = [] if connector is None else [connector.limit, connector.limit_per_host]
+        if any(limits):
+            self._pool = asyncio.Semaphore(min(limit for limit in limits if limit))
 
     async def close(self) -> None:
         """End the calls in flight and close what was opened here; harmless a second time."""
@@ -227,11 +227,13 @@ class Transport:
         if session is None or session.closed or self.closed:
             raise ClientStateError("the client, or the session handed to it, is closed; nothing was sent")
         handled = sys.exception()
-        progress.sent = self._borrowed is not None
         _progress.set(progress)
         try:
             with self.deadlines.within(timeout):
-                self._in_flight += 1
+                if self._pool is not None:
+                    await self._pool.acquire()
+                progress.connecting = True
+                progress.sent = self._borrowed is not None
                 stale = 0
                 try:
                     while True:
@@ -242,7 +244,8 @@ class Transport:
                             if stale > MOST_STALE:
                                 raise
                 finally:
-                    self._in_flight -= 1
+                    if self._pool is not None:
+                        self._pool.release()
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if session.closed and (task is None or not task.cancelling()):
@@ -332,9 +335,9 @@ class Transport:
             case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError() | _StaleConnectionError():
                 return ConnectFailedError(f"no connection, nothing was sent: {what}")
             case aiohttp.ConnectionTimeoutError():
-                return self._timed_out(sent=False)
+                return self._timed_out(progress, sent=False)
             case asyncio.TimeoutError():
-                return self._timed_out(sent=progress.sent)
+                return self._timed_out(progress, sent=progress.sent)
             case RuntimeError() if not progress.sent:
                 return ClientStateError(f"aiohttp cannot work here, nothing was sent: {what}")
             case TypeError() | ValueError() if not progress.sent:
@@ -346,13 +349,12 @@ class Transport:
             return ConnectFailedError(f"the request was not sent: {what}")
         return TransportError(f"the answer was lost, the request may have arrived: {what}", sent=True)
 
-    def _timed_out(self, *, sent: bool) -> RequestTimeoutError:
+    @staticmethod
+    def _timed_out(progress: Progress, *, sent: bool) -> RequestTimeoutError:
         if sent:
             text, phase = "no whole answer in time; the request may have arrived", "answer"
-        elif (
-            self._in_flight >= self._most
-        ):  # this one not counted: so many others were before it, or beside it
-            text, phase = "no connection of the pool became free in time; nothing was sent", "pool"
-        else:
+        elif progress.connecting:
             text, phase = "no connection in time; nothing was sent", "connect"
+        else:
+            text, phase = "no connection of the pool became free in time; nothing was sent", "pool"
         return RequestTimeoutError(text, phase=phase, sent=sent)
