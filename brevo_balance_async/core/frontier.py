@@ -118,12 +118,20 @@ class ByKey(Generic[T]):
     def take(self, rows: Sequence[T], known: int) -> list[int]:
         """The rows after the furthest key, or with that key and an id not seen with it."""
         del known
-        keys, fresh = self._keys(rows), []
+        keys = self._keys(rows)
+        fresh: list[int] = []
         idents = [self._identity(row) for row in rows]
+        if None in idents:
+            raise DisorderError("a row came without an id, after rows with one", lasting=True)
         early = self._late and not self._ties.isdisjoint(idents)
+        untied = len(keys) - 1  # from here on no two rows share a key
+        while untied > 0 and keys[untied - 1] != keys[untied]:
+            untied -= 1
         for index, (key, ident) in enumerate(zip(keys, idents, strict=True)):
-            if ident is None:
-                raise DisorderError("a row came without an id, after rows with one", lasting=True)
+            if index >= untied and not self._late and self._is_later(key):
+                # Nearly always soon: each row is later than the one before it, so that all of them are new.
+                self._last, self._ties = keys[-1], {idents[-1]}
+                return [*fresh, *range(index, len(rows))]
             early = early and ident not in self._ties
             if self._before is not None and self._ties and self._before(key, self._last):
                 continue
@@ -135,6 +143,11 @@ class ByKey(Generic[T]):
                 if not early:
                     fresh.append(index)
         return fresh
+
+    def _is_later(self, key: Any) -> bool:
+        if not self._ties:
+            return True
+        return self._before is not None and self._before(self._last, key)
 
     def _keys(self, rows: Sequence[T]) -> list[Any]:
         keys = [self._key(row) for row in rows]
@@ -276,6 +289,7 @@ def choose(listing: Listing[T], rows: Sequence[T], *, ordered: bool, floor: int)
 
 def _in_order(keys: list[Any]) -> bool:
     try:
-        return keys in (sorted(keys), sorted(keys, reverse=True)) and None not in keys
+        either = operator.le if not keys or keys[0] <= keys[-1] else operator.ge
+        return all(map(either, keys, keys[1:]))
     except TypeError:  # None, or keys of different kinds
         return False
