@@ -143,8 +143,8 @@ class Gate:
             raise
         finally:
             lane.waiters.pop(waiter, None)
-            if waiter.permit is None:
-                self._move()  # its place is free, and no timer waits for nobody
+            if not any(other.waiters for other in self._lanes.values()):
+                self._move()  # no timer waits for nobody
         if waiter.permit is not None:
             return waiter.permit
         if self._closed:
