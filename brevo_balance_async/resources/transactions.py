@@ -227,7 +227,7 @@ class Transactions:
         timeout: float | Unset | None,
     ) -> Transaction:
         known = transaction if isinstance(transaction, Transaction) else None
-        wanted_id = checks.uuid("transaction", known.id if known else transaction)  # type: ignore[arg-type]
+        wanted_id = checks.uuid("transaction", known.id if known else transaction)  # type: ignore[arg-type]  # a Transaction is "known"
         settle = None
         if known is not None and known.contact_id is not None and known.balance_definition_id is not None:
             settle = partial(self._settle, known, wanted)
