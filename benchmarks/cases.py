@@ -71,7 +71,7 @@ class Size:
     memory_rows: int
 
 
-FULL = Size(rounds=7, seconds=1.0, pages=40, rows=100_000, imports=31, memory_rows=1_000_000)
+FULL = Size(rounds=15, seconds=0.5, pages=20, rows=100_000, imports=31, memory_rows=1_000_000)
 QUICK = Size(rounds=1, seconds=0.05, pages=2, rows=2_000, imports=1, memory_rows=5_000)
 
 
@@ -170,9 +170,10 @@ def measure(size: Size, pythons: dict[str, str]) -> tuple[Results, dict[str, Any
         base_url = stack.enter_context(server())
         workers = {name: start(stack, name, pythons, base_url) for name in CONTENDERS}
         for worker in workers.values():  # connections, caches, lazy imports
-            worker.ask("posts", concurrency=50, seconds=size.seconds / 2)
-        for concurrency in CONCURRENCIES:
-            for name in in_turn([each for each in workers if endures(each, concurrency)], size.rounds):
+            worker.ask("posts", concurrency=50, seconds=size.seconds)
+        for name in in_turn(workers, size.rounds):
+            # All in one turn: they are held against each other too.
+            for concurrency in [each for each in CONCURRENCIES if endures(name, each)]:
                 told = workers[name].ask("posts", concurrency=concurrency, seconds=size.seconds)
                 note(f"posts, concurrency {concurrency}", name, told["per_second"])
                 note(f"CPU us a post, concurrency {concurrency}", name, told["cpu_us"])

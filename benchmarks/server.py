@@ -26,7 +26,7 @@ def answer(body: bytes) -> bytes:
 BEGIN_ANSWER = answer(workload.BEGIN_ANSWER)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)  # the pages of all contenders' walks: each asks by other URLs
 def page(target: str) -> bytes:
     query = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
     offset, limit = int(query.get("offset", 0)), int(query.get("limit", 20))

@@ -6,7 +6,6 @@ Standard library only: the server and all contenders read it, each in its own en
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
 DEFINITION = "7c1f0f0e-52a1-4c2e-9a55-0d3b7c9f1a10"
@@ -58,7 +57,6 @@ def _moment(number: int) -> str:
     return f"2025-{days // 28 + 1:02d}-{days % 28 + 1:02d}T{hour:02d}:{minute:02d}:{second:02d}.000Z"
 
 
-@lru_cache(maxsize=512)
 def history_page(rows: int, offset: int, limit: int, *, ascending: bool = False) -> bytes:
     """A page of the history of the contact whose number is ``rows``: it has that many, newest first."""
     shown = range(offset, min(rows, offset + limit))
