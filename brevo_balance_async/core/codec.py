@@ -13,6 +13,7 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
+from operator import itemgetter
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -73,6 +74,25 @@ def _rows_reader(row: Any, *, null: bool) -> Reader:
     return Reader(rows, null=null)
 
 
+def _reading(how: Reader, at: int, wire_name: str) -> list[str]:
+    """The lines that read value number ``at`` in place."""
+    if how.moment:
+        return [
+            f"  if v{at} is not None:",
+            "    try:",
+            f"      v{at} = moment(v{at})",
+            f"      if v{at}.tzinfo is None: v{at} = v{at}.replace(tzinfo=UTC)",
+            "    except (TypeError, ValueError):",
+            f"      try: v{at} = read{at}(v{at})",
+            f"      except Unreadable: extra[{wire_name!r}], v{at} = v{at}, None",
+        ]
+    tests = [f"v{at} is not None"] if how.null else []
+    tests += [f"type(v{at}) is not type{at}"] if how.as_it_is else []
+    guard = f"if {' and '.join(tests)}: " if tests else ""
+    known_word = f"words{at}.get(v{at}) or " if how.words else ""
+    return [f"  {guard}v{at} = {known_word}read{at}(v{at})"]
+
+
 @cache
 def _reader_of(kind: Any) -> Callable[[Any], Any]:
     """The function that reads one model from parsed JSON.
@@ -89,45 +109,31 @@ def _reader_of(kind: Any) -> Callable[[Any], Any]:
         "UTC": UTC,
         "Unreadable": UnreadableError,
     }
-    known: list[str] = []
+    attributes = [each for each in attrs.fields(kind) if each.name != "extra"]
+    wire_names = [_wire_name(each) for each in attributes]
+    values = ", ".join(f"v{at}" for at in range(len(attributes)))
+    names |= {"blank": dict.fromkeys(wire_names), "pick": itemgetter(*wire_names)}
     lines = [
         "def read(value):",
         "  if type(value) is not dict: raise ValueError(f'expected an object, got {value!r:.80}')",
-        "  get = value.get",
         "  self = twin()",
-        "  odd = None",
+        f"  if len(value) != {len(attributes)}: value = blank | value",
+        f"  try: {values} = pick(value)",
+        f"  except KeyError: value = blank | value; {values} = pick(value)",
     ]
+    if len(attributes) < len(attrs.fields(kind)):
+        lines += [
+            f"  if len(value) == {len(attributes)}: self.extra = extra = {{}}",
+            "  else: self.extra = extra = {k: v for k, v in value.items() if k not in blank}",
+        ]
     annotations = get_type_hints(kind)
-    for at, attribute in enumerate(attrs.fields(kind)):
-        if attribute.name == "extra":
-            extra = "{} if known.issuperset(value) else {k: v for k, v in value.items() if k not in known}"
-            lines += [f"  self.extra = {extra}", "  if odd: self.extra |= odd"]
-            continue
+    for at, attribute in enumerate(attributes):
         annotation = annotations[attribute.name]
         row = _row_of(annotation)
         how = reader(annotation) if row is None else _rows_reader(row, null=NoneType in get_args(annotation))
         names |= {f"read{at}": how.read, f"type{at}": how.as_it_is, f"words{at}": how.words}
-        wire = _wire_name(attribute)
-        lines.append(f"  v = get({wire!r})")
-        if how.moment:
-            lines += [
-                "  if v is not None:",
-                "    try:",
-                "      v = moment(v)",
-                "      if v.tzinfo is None: v = v.replace(tzinfo=UTC)",
-                "    except (TypeError, ValueError):",
-                f"      try: v = read{at}(v)",
-                f"      except Unreadable: odd, v = {{**(odd or {{}}), {wire!r}: v}}, None",
-            ]
-        else:
-            tests = ["v is not None"] if how.null else []
-            tests += [f"type(v) is not type{at}"] if how.as_it_is else []
-            guard = f"if {' and '.join(tests)}: " if tests else ""
-            known_word = f"words{at}.get(v) or " if how.words else ""
-            lines.append(f"  {guard}v = {known_word}read{at}(v)")
-        lines.append(f"  self.{attribute.name} = v")
-        known.append(wire)
-    names["known"] = frozenset(known)
+        lines += _reading(how, at, wire_names[at])
+        lines.append(f"  self.{attribute.name} = v{at}")
     lines += ["  self.__class__ = kind", "  return self"]
     exec(compile("\n".join(lines), f"<reader of {kind.__name__}>", "exec"), names)  # noqa: S102  (names of ours only)
     read: Callable[[Any], Any] = names["read"]
