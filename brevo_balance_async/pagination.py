@@ -23,14 +23,14 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from attrs import define, field
 
 from brevo_balance_async.core.listing import Batch, Listing, OffsetMeaning, WalkMemory
 from brevo_balance_async.core.readahead import ReadAhead
-from brevo_balance_async.core.walk import Step, Walk
+from brevo_balance_async.core.walk import Walk
 from brevo_balance_async.errors import InvalidRequestError, PaginationError
 
 if TYPE_CHECKING:
@@ -156,26 +156,25 @@ class PageIterator(_WalkIterator[T]):
 class RowIterator(_WalkIterator[T]):
     """The rows of one walk."""
 
-    _step: Step[T] = Step((), ())
-    _index = 0
+    _left: Iterator[tuple[T, int]] = iter(())
+    """What is left of the last step."""
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T:
-        if self._index == len(self._step.rows):
+        while True:
+            for row, position in self._left:
+                self._cursor.position = position
+                return row
             step = await self._reader.step()
             if step is None:
                 raise StopAsyncIteration
-            self._step, self._index = step, 0
-        index = self._index
-        self._index += 1
-        self._cursor.position = self._step.positions[index]
-        return self._step.rows[index]
+            self._left = zip(step.rows, step.positions, strict=True)
 
     async def aclose(self) -> None:
         """End the walk: cancel what is under way, and wait until it is gone."""
-        self._index = len(self._step.rows)
+        self._left = iter(())
         await super().aclose()
 
 

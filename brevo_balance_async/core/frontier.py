@@ -68,12 +68,15 @@ class Frontier(Protocol[T_contra]):
         """How many rows before the end of the last page the next one has to start."""
         ...
 
-    def joins(self, rows: Sequence[T_contra], at: int, known: int) -> bool:
-        """Whether the page, asked for at position ``at``, leaves no gap to the rows already seen."""
+    def begin(self, rows: Sequence[T_contra]) -> Sequence[int]:
+        """Take the first page; the indexes of its new rows."""
         ...
 
-    def take(self, rows: Sequence[T_contra], known: int) -> list[int]:
-        """Take a page that joins; the indexes of its new rows."""
+    def join(self, rows: Sequence[T_contra], at: int, known: int) -> Sequence[int] | None:
+        """Take the page, asked for at position ``at``, if it leaves no gap to the rows already seen.
+
+        The indexes of its new rows, or None if there is a gap.
+        """
         ...
 
     def ends(self, rows: Sequence[T_contra], final: T_contra | None) -> bool:
@@ -103,22 +106,25 @@ class ByKey(Generic[T]):
         """The rows with the furthest key, and one before them."""
         return len(self._ties) + 1
 
-    def joins(self, rows: Sequence[T], at: int, known: int) -> bool:
-        """Whether the first key lies strictly before the furthest one."""
-        del known
-        if not rows:
-            return at == 0
-        keys = self._keys(rows)
-        if (
-            self._before is None
-        ):  # all rows so far share one key: a row with another may lie before it or after
-            return at == 0 and keys[-1] == self._last
-        return at == 0 or self._before(keys[0], self._last)
+    def begin(self, rows: Sequence[T]) -> Sequence[int]:
+        """All rows but those that come twice."""
+        return self._take(rows, self._keys(rows))
 
-    def take(self, rows: Sequence[T], known: int) -> list[int]:
-        """The rows after the furthest key, or with that key and an id not seen with it."""
+    def join(self, rows: Sequence[T], at: int, known: int) -> Sequence[int] | None:
+        """The rows after the furthest key, or with that key and an id not seen with it.
+
+        It joins if its first key lies strictly before the furthest one.
+        """
         del known
         keys = self._keys(rows)
+        if not keys or self._before is None:
+            # All rows so far share one key: one with another key may lie before them or after.
+            joins = at == 0 and (not keys or keys[-1] == self._last)
+        else:
+            joins = at == 0 or self._before(keys[0], self._last)
+        return self._take(rows, keys) if joins else None
+
+    def _take(self, rows: Sequence[T], keys: list[Any]) -> Sequence[int]:
         fresh: list[int] = []
         idents = [self._identity(row) for row in rows]
         if None in idents:
@@ -131,7 +137,8 @@ class ByKey(Generic[T]):
             if index >= untied and not self._late and self._is_later(key):
                 # Nearly always soon: each row is later than the one before it, so that all of them are new.
                 self._last, self._ties = keys[-1], {idents[-1]}
-                return [*fresh, *range(index, len(rows))]
+                rest = range(index, len(rows))
+                return [*fresh, *rest] if fresh else rest
             early = early and ident not in self._ties
             if self._before is not None and self._ties and self._before(key, self._last):
                 continue
@@ -203,15 +210,22 @@ class ById(Generic[T]):
         fingerprint, bucket = self._bucket(row)
         return fingerprint in bucket
 
-    def joins(self, rows: Sequence[T], at: int, known: int) -> bool:
-        """Whether the first row was seen, or any row if the page starts before the walk began."""
-        del known
-        if at < self._floor:
-            return any(self._has(row) for row in rows)
-        return at == 0 or (bool(rows) and self._has(rows[0]))
+    def begin(self, rows: Sequence[T]) -> Sequence[int]:
+        """All rows but those that come twice."""
+        return self._take(rows, 0)
 
-    def take(self, rows: Sequence[T], known: int) -> list[int]:
-        """The rows whose id was not seen."""
+    def join(self, rows: Sequence[T], at: int, known: int) -> Sequence[int] | None:
+        """The rows whose id was not seen.
+
+        It joins if its first row was seen, or any row if the page starts before the walk began.
+        """
+        if at < self._floor:
+            joins = any(self._has(row) for row in rows)
+        else:
+            joins = at == 0 or (bool(rows) and self._has(rows[0]))
+        return self._take(rows, known) if joins else None
+
+    def _take(self, rows: Sequence[T], known: int) -> list[int]:
         fresh: list[int] = []
         early = self._floor > 0 and bool(self._seen)
         fingerprint = self._last
@@ -251,18 +265,20 @@ class ByPosition(Generic[T]):
     def __init__(self) -> None:
         self._last: T | None = None
 
-    def joins(self, rows: Sequence[T], at: int, known: int) -> bool:
-        """Whether the row at the last known position is still there."""
-        del at
-        if known and rows and (len(rows) < known or rows[known - 1] != self._last):
-            raise DisorderError("rows without an id moved while they were walked")
-        return bool(rows) and known > 0
+    def begin(self, rows: Sequence[T]) -> Sequence[int]:
+        """All rows."""
+        self._last = rows[-1] if rows else None
+        return range(len(rows))
 
-    def take(self, rows: Sequence[T], known: int) -> list[int]:
-        """The rows at unknown positions."""
-        if rows:
-            self._last = rows[-1]
-        return list(range(known, len(rows)))
+    def join(self, rows: Sequence[T], at: int, known: int) -> Sequence[int] | None:
+        """The rows at unknown positions; it joins if the row at the last known position is still there."""
+        del at
+        if not rows or not known:
+            return None
+        if len(rows) < known or rows[known - 1] != self._last:
+            raise DisorderError("rows without an id moved while they were walked")
+        self._last = rows[-1]
+        return range(known, len(rows))
 
     def ends(self, rows: Sequence[T], final: T | None) -> bool:
         """Whether the last row equals ``final``."""

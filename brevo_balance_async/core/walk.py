@@ -193,12 +193,13 @@ class Walk(Generic[T]):
                 end = len(rows) < asked.limit and self._frontier.ends(rows, self._final)
             else:
                 end = (asking or route.found) and asked.at == self.position
-            if self._frontier.joins(rows, asked.at, known):
-                return self._take(asked, batch, self._frontier.take(rows, known), end=end)
+            fresh = self._frontier.join(rows, asked.at, known)
         except DisorderError as exc:
             if exc.lasting:
                 self._memory.unordered.add(self._listing.name)
             raise self._error(f"{exc}; the next walk will not rely on it") from None
+        if fresh is not None:
+            return self._take(asked, batch, fresh, end=end)
         if end and asked.at + len(rows) == self.position:
             self._confirm(asked, batch)
         else:
@@ -245,10 +246,10 @@ class Walk(Generic[T]):
         self._first = rows[self._skip : self._skip + 1]
         ordered = self._listing.name not in self._memory.unordered
         self._frontier = choose(self._listing, rows, ordered=ordered, floor=self._floor if late else 0)
-        return self._take(asked, batch, self._frontier.take(rows, 0), end=False, begun=True)
+        return self._take(asked, batch, self._frontier.begin(rows), end=False, begun=True)
 
     def _take(
-        self, asked: Window, batch: Batch[T], fresh: list[int], *, end: bool, begun: bool = False
+        self, asked: Window, batch: Batch[T], fresh: Sequence[int], *, end: bool, begun: bool = False
     ) -> Step[T]:
         assert self._frontier is not None
         rows, route = batch.items, self._route
@@ -291,6 +292,9 @@ class Walk(Generic[T]):
             self._confirm(asked, batch)
         else:
             self._tick()
+        if fresh and fresh[-1] - fresh[0] == len(fresh) - 1:  # nearly always: they follow one another
+            begin, behind = fresh[0], fresh[-1] + 1
+            return Step(rows[begin:behind], range(base + begin + 1, base + behind + 1))
         return Step([rows[index] for index in fresh], [base + index + 1 for index in fresh])
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from brevo_balance_async.core import checks
@@ -52,7 +53,7 @@ CREATE = Endpoint(
 
 CONTACT_LISTING: Listing[ContactBalance] = Listing(LIST.name, identity=lambda balance: balance.contact_id)
 ACTIVE_LISTING: Listing[ActiveBalance] = Listing(
-    LIST_ACTIVE.name, identity=lambda balance: balance.id or None, sort_key=lambda balance: balance.created_at
+    LIST_ACTIVE.name, identity=lambda balance: balance.id or None, sort_key=attrgetter("created_at")
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from brevo_balance_async.core import checks
@@ -40,7 +41,7 @@ LIST = Endpoint(
 LISTING: Listing[TransactionRecord] = Listing(
     LIST.name,
     identity=lambda record: record.id or None,
-    sort_key=lambda record: record.created_at,
+    sort_key=attrgetter("created_at"),
     offset_counts=None,
 )
 

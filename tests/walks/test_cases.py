@@ -322,6 +322,6 @@ def test_ids_in_steps_cost_no_more_than_others():
         frontier = ById(lambda row: row, floor=0)
         started = time.process_time()
         for first in range(0, 20_000, 500):
-            frontier.take([number * step for number in range(first, first + 500)], 0)
+            frontier.begin([number * step for number in range(first, first + 500)])
         spent.append(time.process_time() - started)
     assert spent[1] < 10 * spent[0] + 0.1
