@@ -46,6 +46,7 @@ IDLE_TIMEOUT: Final = 15.0
 MOST_STALE: Final = 10
 """Connections of the pool that one attempt finds unfit before it fails as not sent."""
 
+_JSON: Final = "application/json"
 _NO_GUESSES: Final = ("content-type",)
 """aiohttp calls a POST without a body an octet stream; Brevo's has no type at all."""
 
@@ -144,15 +145,16 @@ class Transport:
         self._session = session
         self._connector = connector
         self._trace_configs = trace_configs
+        self._traced = bool(trace_configs) or session is not None
         self._max_connections = max_connections
         self._trust_env = trust_env
         self._proxy, self._proxy_headers = _proxy(proxy)
         self._max_body = max_body
         ours = f"brevo-balance-async/{__version__}"
         agent = f"{user_agent} {ours}" if user_agent else ours
-        self._headers = {"accept": "application/json", "user-agent": agent}
+        self._headers = {"accept": _JSON, "user-agent": agent}
         self._auth: Mapping[str, str] | None = None
-        self._kept: tuple[dict[str, str], dict[str, str]] = ({}, {})
+        self._kept: dict[str, str] = {}
         # Of aiohttp's only the one it alone can keep; all other time is kept by one timer here.
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -270,8 +272,8 @@ class Transport:
         answer = await session.request(
             request.method,
             URL(request.url, encoded=True),
-            data=request.body,
-            headers=self._headers_for(headers, body=request.body is not None),
+            data=None if request.body is None else aiohttp.BytesPayload(request.body, content_type=_JSON),
+            headers=self._headers_for(headers),
             timeout=self._timeout,
             allow_redirects=False,
             raise_for_status=False,
@@ -284,7 +286,9 @@ class Transport:
         try:
             told = answer.content_length
             if told is not None and told <= self._max_body and "content-encoding" not in answer.headers:
-                body = await answer.read()
+                # What has come already needs no waiting; only the user's own traces want to be told of it.
+                whole = answer.content.is_eof() and not self._traced
+                body = answer.content.read_nowait() if whole else await answer.read()
             else:
                 body = await self._read(answer, told)
         except BaseException:
@@ -294,12 +298,11 @@ class Transport:
         wire = getattr(answer, "wire", None)
         return Response(answer.status, answer.headers, body, wire.abort if wire else answer.close)
 
-    def _headers_for(self, auth: Mapping[str, str], *, body: bool) -> dict[str, str]:
-        """All headers of a request; those of the last auth headers are kept, since these seldom change."""
+    def _headers_for(self, auth: Mapping[str, str]) -> dict[str, str]:
+        """The headers of a request; those of the last auth headers are kept, since these seldom change."""
         if auth is not self._auth:
-            plain = {**self._headers, **auth}
-            self._auth, self._kept = auth, (plain, {"content-type": "application/json", **plain})
-        return self._kept[body]
+            self._auth, self._kept = auth, {**self._headers, **auth}
+        return self._kept
 
     async def _read(self, answer: aiohttp.ClientResponse, told: int | None) -> bytes:
         """A body whose length is not known beforehand, or is known to be too much."""
