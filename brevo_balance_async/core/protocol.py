@@ -302,11 +302,11 @@ def mismatch(answer: object, expect: Expect) -> str | None:
     """Why ``answer`` cannot belong to the request that was sent, or None.
 
     A pooled connection can hand one request the answer to another. A field the server left out is no mismatch,
-    unless it is wanted ``PRESENT``.
+    unless it is wanted ``PRESENT``; an empty wanted value is fulfilled by anything.
     """
     for name, wanted in expect:
         got = getattr(answer, name)
-        if got == wanted:
+        if not wanted or got == wanted:
             continue
         if wanted is PRESENT:
             if got is None or got == "":

@@ -12,6 +12,7 @@ import sys
 import warnings
 from base64 import b64encode
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -100,6 +101,11 @@ async def _send_once(
         raise _HungUpError(str(error) or type(error).__name__) from error
 
 
+@lru_cache(maxsize=256)
+def _parsed(url: str) -> URL:
+    return URL(url, encoded=True)
+
+
 def _proxy(proxy: str | None) -> tuple[URL | None, dict[str, str] | None]:
     """A proxy's address and headers. Its password is none of the address, which aiohttp shows in its errors."""
     if proxy is None:
@@ -153,8 +159,6 @@ class Transport:
         ours = f"brevo-balance-async/{__version__}"
         agent = f"{user_agent} {ours}" if user_agent else ours
         self._headers = {"accept": _JSON, "user-agent": agent}
-        self._auth: Mapping[str, str] | None = None
-        self._kept: dict[str, str] = {}
         # Of aiohttp's only the one it alone can keep; all other time is kept by one timer here.
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -177,6 +181,7 @@ class Transport:
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 connector_owner=self._connector is None,
+                headers=self._headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 request_class=_Request,
                 response_class=_Response,
@@ -271,9 +276,9 @@ class Transport:
         posts = request.method == "POST"
         answer = await session.request(
             request.method,
-            URL(request.url, encoded=True),
+            _parsed(request.url),
             data=None if request.body is None else aiohttp.BytesPayload(request.body, content_type=_JSON),
-            headers=self._headers_for(headers),
+            headers=headers if self._borrowed is None else {**self._headers, **headers},
             timeout=self._timeout,
             allow_redirects=False,
             raise_for_status=False,
@@ -297,12 +302,6 @@ class Transport:
         # The whole body was read, so the connection is back in the pool.
         wire = getattr(answer, "wire", None)
         return Response(answer.status, answer.headers, body, wire.abort if wire else answer.close)
-
-    def _headers_for(self, auth: Mapping[str, str]) -> dict[str, str]:
-        """The headers of a request; those of the last auth headers are kept, since these seldom change."""
-        if auth is not self._auth:
-            self._auth, self._kept = auth, {**self._headers, **auth}
-        return self._kept
 
     async def _read(self, answer: aiohttp.ClientResponse, told: int | None) -> bytes:
         """A body whose length is not known beforehand, or is known to be too much."""

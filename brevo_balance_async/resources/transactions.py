@@ -373,7 +373,10 @@ def _expiry(minutes: int | Unset | None, auto_complete: object) -> int | Unset |
 
 def _expected(body: dict[str, Any]) -> Expect:
     """What the answer to a creating ``body`` has to show."""
-    echoed = [
-        (name, body[name]) for name in ("balance_definition_id", "contact_id", "meta") if body.get(name)
-    ]
-    return (("id", PRESENT), *echoed)
+    get = body.get
+    return (
+        ("id", PRESENT),
+        ("balance_definition_id", get("balance_definition_id")),
+        ("contact_id", get("contact_id")),
+        ("meta", get("meta")),
+    )
