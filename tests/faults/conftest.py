@@ -47,6 +47,21 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(line.rstrip())
 
 
+@pytest.fixture
+async def server():
+    """A server that answers honestly until it is told otherwise."""
+    from hostile import Hostile
+
+    async with Hostile() as server:
+        yield server
+
+
+@pytest.fixture
+def events():
+    """What a client's hooks were told."""
+    return []
+
+
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
     """A server's and a client's TLS context over a certificate made here."""

@@ -532,3 +532,15 @@ def _verdict(fault: Fault, kind: str, expected: Outcome) -> str:
     if expected.unknown:
         return "unknown" + again
     return ("no answer" if kind == "read" else "may be applied, harmless") + again
+
+
+def record(status_word, transaction=TRANSACTION):
+    """A row of history, as the server writes it."""
+    return {
+        "id": transaction,
+        "status": status_word,
+        "amount": 12.5,
+        "contactId": 42,
+        "createdAt": "2026-11-20T10:00:00Z",
+        "completedAt": "2026-11-20T10:01:00Z" if status_word.startswith("complete") else None,
+    }

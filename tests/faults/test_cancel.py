@@ -30,11 +30,6 @@ from brevo_balance_async.hooks import OutcomeUnknown, QuotaWait, RetryScheduled
 WRITES_ONCE = {"unsafe", "guarded"}
 
 
-@pytest.fixture
-def events():
-    return []
-
-
 def unknown(events):
     return [event for event in events if isinstance(event, OutcomeUnknown)]
 

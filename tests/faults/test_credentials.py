@@ -61,17 +61,6 @@ class VaultError(Exception):
     """Not ours."""
 
 
-@pytest.fixture
-def events():
-    return []
-
-
-@pytest.fixture
-async def server():
-    async with Hostile() as server:
-        yield server
-
-
 def connect(server, credentials, events=None, **options):
     return BalanceClient(
         credentials=credentials,

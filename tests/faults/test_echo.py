@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from clocks import AutoClock
-from hostile import DEFINITION, PROGRAM, TRANSACTION, Hostile, hang_up, plain_200, raw, refuse, truth
+from hostile import DEFINITION, PROGRAM, TRANSACTION, hang_up, plain_200, raw, refuse, truth
 from scenario import KEY, UNSAFE, at_rest
 
 from brevo_balance_async import BalanceClient, DecodeError, OutcomeUnknownError
@@ -105,12 +105,6 @@ def echoing(change):
         await exchange.answer(code, {**body, "meta": change(body["meta"])})
 
     return effect
-
-
-@pytest.fixture
-async def server():
-    async with Hostile() as server:
-        yield server
 
 
 @pytest.fixture

@@ -14,14 +14,13 @@ from hostile import (
     DEFINITION,
     PROGRAM,
     TRANSACTION,
-    Hostile,
     hang_up,
     quota,
     refuse,
     stall,
     status,
 )
-from scenario import KEY, at_rest
+from scenario import KEY, at_rest, record
 
 from brevo_balance_async import (
     BalanceClient,
@@ -38,28 +37,6 @@ OTHER_ROW = {
     "status": "completed",
     "createdAt": "2026-11-20T10:00:00Z",
 }
-
-
-def record(status_word, transaction=TRANSACTION):
-    return {
-        "id": transaction,
-        "status": status_word,
-        "amount": 12.5,
-        "contactId": 42,
-        "createdAt": "2026-11-20T10:00:00Z",
-        "completedAt": "2026-11-20T10:01:00Z" if status_word.startswith("complete") else None,
-    }
-
-
-@pytest.fixture
-async def server():
-    async with Hostile() as server:
-        yield server
-
-
-@pytest.fixture
-def events():
-    return []
 
 
 @pytest.fixture

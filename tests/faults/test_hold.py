@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 from clocks import AutoClock
-from hostile import DEFINITION, PROGRAM, Hostile, hang_up, honest, quota, refuse, stall, status, truth
-from scenario import KEY, at_rest
+from hostile import DEFINITION, PROGRAM, hang_up, honest, quota, refuse, stall, status, truth
+from scenario import KEY, at_rest, record
 
 from brevo_balance_async import (
     BalanceClient,
@@ -22,28 +22,6 @@ from brevo_balance_async import (
 from brevo_balance_async.hooks import OutcomeUnknown
 
 HOLD = {"balance_definition_id": DEFINITION, "contact_id": 42, "amount": "12.50"}
-
-
-def record(status_word, transaction):
-    return {
-        "id": transaction,
-        "status": status_word,
-        "amount": 12.5,
-        "contactId": 42,
-        "createdAt": "2026-11-20T10:00:00Z",
-        "completedAt": "2026-11-20T10:01:00Z" if status_word.startswith("complete") else None,
-    }
-
-
-@pytest.fixture
-async def server():
-    async with Hostile() as server:
-        yield server
-
-
-@pytest.fixture
-def events():
-    return []
 
 
 class Vault:

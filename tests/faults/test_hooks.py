@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 
+import aiohttp
 import pytest
 from clocks import AutoClock
-from hostile import DEFINITION, PROGRAM, TRANSACTION, Hostile, hang_up, quota, refuse, stall, status
+from hostile import DEFINITION, PROGRAM, TRANSACTION, hang_up, quota, refuse, stall, status
 from scenario import CALLS, KEY, at_rest, begin, free_port
 
 from brevo_balance_async import BalanceClient, OutcomeUnknownError
@@ -19,17 +20,6 @@ from brevo_balance_async.hooks import (
     QuotaWait,
     RetryScheduled,
 )
-
-
-@pytest.fixture
-async def server():
-    async with Hostile() as server:
-        yield server
-
-
-@pytest.fixture
-def events():
-    return []
 
 
 @pytest.fixture
@@ -203,3 +193,19 @@ async def test_one_that_raises_during_a_cancellation_hides_neither(server):
             await task
         assert [event.cancelled for event in seen if isinstance(event, OutcomeUnknown)] == [True]
         at_rest(client)
+
+
+@pytest.mark.parametrize("lent", [False, True])
+async def test_the_users_own_traces_hear_of_every_body(server, lent):
+    heard = []
+
+    async def chunk(session, context, params):
+        heard.append(params.chunk)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_response_chunk_received.append(chunk)
+    async with aiohttp.ClientSession(trace_configs=[trace]) as session:
+        own = {"session": session} if lent else {"trace_configs": [trace]}
+        async with BalanceClient(KEY, base_url=server.base_url, **own) as client:
+            answer = await begin(client.program(PROGRAM))
+    assert answer.id.encode() in b"".join(heard)

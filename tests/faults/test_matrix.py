@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from clocks import AutoClock
-from hostile import PROGRAM, Hostile, hang_up, refuse, status
+from hostile import PROGRAM, hang_up, refuse, status
 from scenario import CALLS, FAULTS, GUARDED, HARMLESS, KEY, UNSAFE, at_rest, play
 
 from brevo_balance_async import BalanceClient, FailedDependencyError, OutcomeUnknownError, TransportError
@@ -16,12 +16,6 @@ async def test_fault(fault, kind, request, verdict):
     certificate = request.getfixturevalue("certificate") if fault.place in {"tls", "distrusted"} else None
     row = await play(fault, kind, certificate)
     verdict(fault.name, kind, row.sent, row.applied, row.verdict, row.error)
-
-
-@pytest.fixture
-async def server():
-    async with Hostile() as server:
-        yield server
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from clocks import AutoClock, ManualClock
-from hostile import DEFINITION, PROGRAM, Hostile, honest, quota, refuse
+from hostile import DEFINITION, PROGRAM, honest, quota, refuse
 from scenario import CALLS, KEY, at_rest, begin
 
 from brevo_balance_async import BalanceClient, QuotaWaitError, RateLimitedError
@@ -14,12 +14,6 @@ from brevo_balance_async.hooks import QuotaWait, RetryScheduled
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 PATHS = ["/contacts", "/account", "/loyaltyother/x", "/contacts/loyalty/x"]
-
-
-@pytest.fixture
-async def server():
-    async with Hostile() as server:
-        yield server
 
 
 async def until(ready) -> None:

@@ -9,7 +9,7 @@ from email.utils import formatdate
 
 import pytest
 from clocks import AutoClock, ManualClock
-from hostile import DEFINITION, PROGRAM, TRANSACTION, Hostile, hang_up, honest, quota, refuse, stall, status
+from hostile import DEFINITION, PROGRAM, TRANSACTION, hang_up, honest, quota, refuse, stall, status
 from scenario import CALLS, KEY, at_rest, begin
 
 from brevo_balance_async import (
@@ -19,12 +19,6 @@ from brevo_balance_async import (
     RateLimitedError,
     ServerError,
 )
-
-
-@pytest.fixture
-async def server():
-    async with Hostile() as server:
-        yield server
 
 
 async def pause() -> None:

@@ -25,12 +25,6 @@ from brevo_balance_async.core.retry import Backoff
 from brevo_balance_async.hooks import QuotaWait, RetryScheduled
 
 
-@pytest.fixture
-async def server():
-    async with Hostile() as server:
-        yield server
-
-
 async def turns(number: int = 20) -> None:
     """Let everything run that can run without time passing."""
     for _ in range(number):
