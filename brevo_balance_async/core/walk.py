@@ -251,32 +251,22 @@ class Walk(Generic[T]):
     def _take(
         self, asked: Window, batch: Batch[T], fresh: Sequence[int], *, end: bool, begun: bool = False
     ) -> Step[T]:
+        """Take a page that joins; its rows number ``fresh`` are new. ``end``: it ends with what may be the last row."""
         assert self._frontier is not None
-        rows, route = batch.items, self._route
-        length, behind = len(rows), asked.at + len(rows)
+        rows, route, length = batch.items, self._route, len(batch.items)
         first = fresh[0] if fresh else None
         seen_at = asked.at if begun else self._edge - (length if first is None else first)
         if not begun and (fresh or end):
-            route.prove(asked, seen_at)
-            if self._believed is not None and route.proved and route.meaning != self._believed:
-                raise self._error(
-                    f"it did not begin at position {self._floor}: offset counts {route.meaning}"
-                )
+            self._prove(asked, seen_at)
         exact = asked.at in (0, seen_at) or (route.proved and route.stands(asked, length))
         short = length < asked.limit
-        ends = batch.count == behind and exact
-        ends &= length > asked.limit or (short and (begun or asked.at == 0 or self._uncapped(length)))
         self._tail = self._tail + 1 if fresh and short and length < route.longest else 0
-        ends = ends or (batch.count is None and self._tail >= TAIL)
-        ends = ends and (begun or self._begun_right)
+        ends = self._ends(asked, batch, exact=exact, begun=begun)
         if not ends and (fresh or not end):
             route.shortened(asked, length, before=bool(fresh) and self._turn is not None)
         route.least = self._frontier.overlap
         route.taken(asked, length, first, exact=exact)
-        skipped, self._skip = min(self._skip, len(fresh)), max(0, self._skip - len(fresh))
-        fresh = fresh[skipped:]
-        self.given += len(fresh)
-        base = route.position - length
+        step = self._step(rows, fresh)
         if first is not None or end:
             self._edge = route.position
         last = rows and self._mark(rows[-1])
@@ -292,6 +282,30 @@ class Walk(Generic[T]):
             self._confirm(asked, batch)
         else:
             self._tick()
+        return step
+
+    def _prove(self, asked: Window, seen_at: int) -> None:
+        """Hold what offset is thought to count against where the page was seen to start."""
+        self._route.prove(asked, seen_at)
+        if self._believed is not None and self._route.proved and self._route.meaning != self._believed:
+            raise self._error(
+                f"it did not begin at position {self._floor}: offset counts {self._route.meaning}"
+            )
+
+    def _ends(self, asked: Window, batch: Batch[T], *, exact: bool, begun: bool) -> bool:
+        """Whether a page that joins is the last, with no need to ask for what follows."""
+        length = len(batch.items)
+        uncut = begun or asked.at == 0 or self._uncapped(length)
+        whole = length > asked.limit or (length < asked.limit and uncut)
+        ends = whole and exact and batch.count == asked.at + length
+        return (ends or (batch.count is None and self._tail >= TAIL)) and (begun or self._begun_right)
+
+    def _step(self, rows: Sequence[T], fresh: Sequence[int]) -> Step[T]:
+        """The new rows, without those before the floor, each with its position."""
+        skipped, self._skip = min(self._skip, len(fresh)), max(0, self._skip - len(fresh))
+        fresh = fresh[skipped:]
+        self.given += len(fresh)
+        base = self._route.position - len(rows)
         if fresh and fresh[-1] - fresh[0] == len(fresh) - 1:  # nearly always: they follow one another
             begin, behind = fresh[0], fresh[-1] + 1
             return Step(rows[begin:behind], range(base + begin + 1, base + behind + 1))
