@@ -164,7 +164,7 @@ class RowIterator(_WalkIterator[T]):
 
     async def __anext__(self) -> T:
         while True:
-            for row, position in self._left:
+            for row, position in self._left:  # the next one, if there is one
                 self._cursor.position = position
                 return row
             step = await self._reader.step()

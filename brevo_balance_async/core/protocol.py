@@ -302,11 +302,11 @@ def mismatch(answer: object, expect: Expect) -> str | None:
     """Why ``answer`` cannot belong to the request that was sent, or None.
 
     A pooled connection can hand one request the answer to another. A field the server left out is no mismatch,
-    unless it is wanted ``PRESENT``; an empty wanted value is fulfilled by anything.
+    unless it is wanted ``PRESENT``; ``None`` is fulfilled by anything.
     """
     for name, wanted in expect:
         got = getattr(answer, name)
-        if not wanted or got == wanted:
+        if wanted is None or got == wanted:
             continue
         if wanted is PRESENT:
             if got is None or got == "":

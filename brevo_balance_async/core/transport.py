@@ -12,7 +12,6 @@ import sys
 import warnings
 from base64 import b64encode
 from contextvars import ContextVar
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -101,11 +100,6 @@ async def _send_once(
         raise _HungUpError(str(error) or type(error).__name__) from error
 
 
-@lru_cache(maxsize=256)
-def _parsed(url: str) -> URL:
-    return URL(url, encoded=True)
-
-
 def _proxy(proxy: str | None) -> tuple[URL | None, dict[str, str] | None]:
     """A proxy's address and headers. Its password is none of the address, which aiohttp shows in its errors."""
     if proxy is None:
@@ -151,7 +145,6 @@ class Transport:
         self._session = session
         self._connector = connector
         self._trace_configs = trace_configs
-        self._traced = bool(trace_configs) or session is not None
         self._max_connections = max_connections
         self._trust_env = trust_env
         self._proxy, self._proxy_headers = _proxy(proxy)
@@ -159,6 +152,8 @@ class Transport:
         ours = f"brevo-balance-async/{__version__}"
         agent = f"{user_agent} {ours}" if user_agent else ours
         self._headers = {"accept": _JSON, "user-agent": agent}
+        self._auth: Mapping[str, str] | None = None
+        self._kept: tuple[dict[str, str], dict[str, str]] = ({}, {})
         # Of aiohttp's only the one it alone can keep; all other time is kept by one timer here.
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -181,7 +176,6 @@ class Transport:
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 connector_owner=self._connector is None,
-                headers=self._headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 request_class=_Request,
                 response_class=_Response,
@@ -276,9 +270,9 @@ class Transport:
         posts = request.method == "POST"
         answer = await session.request(
             request.method,
-            _parsed(request.url),
-            data=None if request.body is None else aiohttp.BytesPayload(request.body, content_type=_JSON),
-            headers=headers if self._borrowed is None else {**self._headers, **headers},
+            URL(request.url, encoded=True),
+            data=request.body,
+            headers=self._headers_for(headers, body=request.body is not None),
             timeout=self._timeout,
             allow_redirects=False,
             raise_for_status=False,
@@ -291,8 +285,8 @@ class Transport:
         try:
             told = answer.content_length
             if told is not None and told <= self._max_body and "content-encoding" not in answer.headers:
-                # What has come already needs no waiting; only the user's own traces want to be told of it.
-                whole = answer.content.is_eof() and not self._traced
+                # What has come whole needs no waiting, if nobody's traces want to be told of it.
+                whole = answer.connection is None and answer.content.is_eof() and not session.trace_configs
                 body = answer.content.read_nowait() if whole else await answer.read()
             else:
                 body = await self._read(answer, told)
@@ -302,6 +296,13 @@ class Transport:
         # The whole body was read, so the connection is back in the pool.
         wire = getattr(answer, "wire", None)
         return Response(answer.status, answer.headers, body, wire.abort if wire else answer.close)
+
+    def _headers_for(self, auth: Mapping[str, str], *, body: bool) -> dict[str, str]:
+        """All headers of a request; those of the last auth headers are kept, since these seldom change."""
+        if auth is not self._auth:
+            plain = {**self._headers, **auth}
+            self._auth, self._kept = auth, (plain, {"content-type": _JSON, **plain})
+        return self._kept[body]
 
     async def _read(self, answer: aiohttp.ClientResponse, told: int | None) -> bytes:
         """A body whose length is not known beforehand, or is known to be too much."""

@@ -308,7 +308,7 @@ class Walk(Generic[T]):
         base = self._route.position - len(rows)
         if fresh and fresh[-1] - fresh[0] == len(fresh) - 1:  # nearly always: they follow one another
             begin, behind = fresh[0], fresh[-1] + 1
-            return Step(rows[begin:behind], range(base + begin + 1, base + behind + 1))
+            return Step([*rows[begin:behind]], range(base + begin + 1, base + behind + 1))
         return Step([rows[index] for index in fresh], [base + index + 1 for index in fresh])
 
     @property

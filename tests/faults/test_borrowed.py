@@ -36,6 +36,16 @@ async def test_nothing_is_stored_on_it_and_it_stays_open():
         assert "aiohttp" in theirs.headers["user-agent"]
 
 
+@pytest.mark.parametrize(
+    "defaults", [{"headers": {"Content-Type": "text/plain"}}, {"skip_auto_headers": ["Content-Type"]}]
+)
+async def test_its_own_headers_do_not_relabel_a_body(defaults):
+    async with Hostile() as server, aiohttp.ClientSession(**defaults) as session:
+        async with BalanceClient(KEY, base_url=server.base_url, session=session) as client:
+            await begin(client.program(PROGRAM))
+    assert server.arrived[0].headers["content-type"] == "application/json"
+
+
 async def test_its_own_raise_for_status_redirects_and_timeouts_do_not_count():
     options = {"raise_for_status": True, "timeout": aiohttp.ClientTimeout(total=0.001)}
     async with Hostile() as server, aiohttp.ClientSession(auto_decompress=False, **options) as session:

@@ -195,8 +195,8 @@ async def test_one_that_raises_during_a_cancellation_hides_neither(server):
         at_rest(client)
 
 
-@pytest.mark.parametrize("lent", [False, True])
-async def test_the_users_own_traces_hear_of_every_body(server, lent):
+@pytest.mark.parametrize("way", ["given", "lent", "added"])
+async def test_the_users_own_traces_hear_of_every_body(server, way):
     heard = []
 
     async def chunk(session, context, params):
@@ -205,7 +205,10 @@ async def test_the_users_own_traces_hear_of_every_body(server, lent):
     trace = aiohttp.TraceConfig()
     trace.on_response_chunk_received.append(chunk)
     async with aiohttp.ClientSession(trace_configs=[trace]) as session:
-        own = {"session": session} if lent else {"trace_configs": [trace]}
+        own = {"given": {"trace_configs": [trace]}, "lent": {"session": session}, "added": {}}[way]
         async with BalanceClient(KEY, base_url=server.base_url, **own) as client:
+            if way == "added":  # as instrumentors do
+                trace.freeze()
+                client._requester.shared.transport._session.trace_configs.append(trace)
             answer = await begin(client.program(PROGRAM))
     assert answer.id.encode() in b"".join(heard)
