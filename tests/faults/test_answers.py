@@ -394,14 +394,21 @@ async def test_compressed_answers_are_read(connect, encoding, compress):
 
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 async def test_an_answer_before_the_whole_request_has_left_leaves_no_connection_behind():
+    gone = asyncio.Event()
+
     async def answer_at_once(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(plain_200(b"{}"))
-        await reader.read()
+        with suppress(ConnectionError):
+            await reader.read()
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        gone.set()
 
     async with await asyncio.start_server(answer_at_once, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         async with BalanceClient(KEY, base_url=f"http://127.0.0.1:{port}/v3") as client:
             assert await client.request("POST", "/loyalty/elsewhere", json="x" * 12_000_000) == {}
             at_rest(client)
+        await gone.wait()
