@@ -107,8 +107,7 @@ class BalanceClient:
         if base_url is None:
             base_url = os.environ.get("BREVO_BASE_URL") or BASE_URL
         base = checked_base_url(base_url, allow_http=allow_http)
-        # aiohttp is most of what importing this package would cost; who makes no client does without.
-        from brevo_balance_async.core.transport import Transport  # noqa: PLC0415  (see above)
+        from brevo_balance_async.core.transport import Transport  # noqa: PLC0415  (aiohttp: who makes no client does without)
 
         clock = clock or LoopClock()
         transport = Transport(

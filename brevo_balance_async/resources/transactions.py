@@ -227,7 +227,8 @@ class Transactions:
         timeout: float | Unset | None,
     ) -> Transaction:
         known = transaction if isinstance(transaction, Transaction) else None
-        wanted_id = checks.uuid("transaction", known.id if known else transaction)  # type: ignore[arg-type]  # a Transaction is "known"
+        given_id = transaction.id if isinstance(transaction, Transaction) else transaction
+        wanted_id = checks.uuid("transaction", given_id)
         settle = None
         if known is not None and known.contact_id is not None and known.balance_definition_id is not None:
             settle = partial(self._settle, known, wanted)
@@ -364,11 +365,11 @@ def _optional(check: Callable[[str, Any], Any], name: str, value: Any) -> Any:
 
 
 def _expiry(minutes: int | Unset | None, auto_complete: object) -> int | Unset | None:
-    if not checks.given(minutes):
+    if minutes is None or isinstance(minutes, Unset):
         return minutes
     if auto_complete is not True:
         raise InvalidRequestError("balance_expiry_in_minutes", "only applies with auto_complete=True")
-    return checks.whole("balance_expiry_in_minutes", minutes, least=1)  # type: ignore[arg-type]  # given
+    return checks.whole("balance_expiry_in_minutes", minutes, least=1)
 
 
 def _expected(body: dict[str, Any]) -> Expect:

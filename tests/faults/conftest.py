@@ -57,6 +57,14 @@ async def server():
 
 
 @pytest.fixture
+def transactions(client):
+    """Those of one program, by the client of the test's own module."""
+    from hostile import PROGRAM
+
+    return client.program(PROGRAM).transactions
+
+
+@pytest.fixture
 def events():
     """What a client's hooks were told."""
     return []

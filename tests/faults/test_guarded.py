@@ -48,11 +48,6 @@ async def client(server, events):
         at_rest(client)
 
 
-@pytest.fixture
-def transactions(client):
-    return client.program(PROGRAM).transactions
-
-
 @pytest.fixture(params=["complete", "cancel"])
 def verb(request):
     return request.param

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from clocks import AutoClock
-from hostile import DEFINITION, PROGRAM, hang_up, honest, quota, refuse, stall, status, truth
+from hostile import DEFINITION, hang_up, honest, quota, refuse, stall, status, truth
 from scenario import KEY, at_rest, record
 
 from brevo_balance_async import (
@@ -51,11 +51,6 @@ async def client(server, events, vault):
     ) as client:
         yield client
         at_rest(client)
-
-
-@pytest.fixture
-def transactions(client):
-    return client.program(PROGRAM).transactions
 
 
 def paths(server):
@@ -170,16 +165,22 @@ async def test_hold_that_may_be_left_behind_says_so_on_the_blocks_exception(serv
     assert "could not be cancelled" in note
 
 
-async def test_hold_cancelled_in_its_block_cancels_the_draft(server, transactions):
-    entered = asyncio.Event()
+async def entered(transactions):
+    """A task that waits inside of a hold's block."""
+    inside = asyncio.Event()
 
     async def block():
         async with transactions.hold(**HOLD):
-            entered.set()
+            inside.set()
             await asyncio.Event().wait()
 
     task = asyncio.ensure_future(block())
-    await entered.wait()
+    await inside.wait()
+    return task
+
+
+async def test_hold_cancelled_in_its_block_cancels_the_draft(server, transactions):
+    task = await entered(transactions)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -407,15 +408,7 @@ async def test_one_whose_begin_failed_is_not_entered_again(server, transactions,
 
 
 async def test_cancelled_twice_the_second_time_while_it_cancels(server, transactions, events):
-    entered = asyncio.Event()
-
-    async def block():
-        async with transactions.hold(**HOLD):
-            entered.set()
-            await asyncio.Event().wait()
-
-    task = asyncio.ensure_future(block())
-    await entered.wait()
+    task = await entered(transactions)
     server.then([stall()])
     task.cancel()
     await server.until_arrived(2)
