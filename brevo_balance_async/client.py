@@ -19,7 +19,7 @@ from brevo_balance_async.config import (
     checked_base_url,
 )
 from brevo_balance_async.core import checks, codec, protocol
-from brevo_balance_async.core.auth import source
+from brevo_balance_async.core.auth import provider
 from brevo_balance_async.core.clock import Clock, LoopClock
 from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.core.quota import Gate
@@ -123,7 +123,7 @@ class BalanceClient:
         shown = _credentials(api_key, partner_key, credentials)
         shared = Shared(
             transport=transport,
-            credentials=source(shown, transport, clock, str(URL(base).origin())),
+            credentials=provider(shown, transport, clock, str(URL(base).origin())),
             gate=Gate(clock),
             clock=clock,
             base_url=base,

@@ -20,7 +20,8 @@ class BalanceError(Exception):
 
     ``endpoint`` is the operation (``"transactions.begin"``), ``attempts`` how many requests were made for the
     call. ``status``, ``code`` and ``request_id`` are set where a server answered, and ``None`` elsewhere, so
-    that one line of logging serves every error.
+    that one line of logging serves every error. ``retry_after`` is the seconds after which it makes sense to try
+    again, where somebody has said so.
     """
 
     status: int | None = None
@@ -28,6 +29,7 @@ class BalanceError(Exception):
     request_id: str | None = None
     endpoint: str | None = None
     attempts: int = 0
+    retry_after: float | None = None
 
     @property
     def message(self) -> str:
@@ -95,7 +97,8 @@ class ResponseError(BalanceError):
 
     ``status`` is the HTTP status, ``code`` and the message come from Brevo's ``{"code", "message"}`` body where
     there is one, ``headers`` are the answer's (names in lower case), ``body`` is the start of its text.
-    ``explained``: the body was Brevo's, so its business code has answered and nothing in between.
+    ``explained``: the body was Brevo's, so its business code has answered and nothing in between; or a 401 that
+    asks for other credentials (``WWW-Authenticate``, RFC 6749's ``error``), so that nothing reached business code.
     """
 
     def __init__(

@@ -207,15 +207,21 @@ def request_id(response: Response) -> str | None:
 def refusal(response: Response) -> ResponseError:
     """The error for an answer that is no success."""
     text = response.body[: 4 * BODY_START].decode("utf-8", "replace")[:BODY_START]
-    code, message = _told(response.body)
+    told = _told(response.body)
+    code, message = _word(told, "code"), _word(told, "message")
     status = response.status
+    explained = (code, message) != (None, None)
+    if oauth := told.get("error") if isinstance(told.get("error"), str) else None:  # RFC 6749
+        code, message = code or oauth, message or _word(told, "error_description") or oauth
+    if status == 401 and (oauth or response.headers.get("www-authenticate")):
+        explained = True  # what asks for other credentials has let nothing pass to business code
     fields: dict[str, Any] = {
         "status": status,
         "code": code,
         "request_id": request_id(response),
         "headers": {name.lower(): value for name, value in response.headers.items()},
         "body": text,
-        "explained": (code, message) != (None, None),
+        "explained": explained,
     }
     if 300 <= status < 400:
         return ResponseError(
@@ -228,16 +234,17 @@ def refusal(response: Response) -> ResponseError:
     return kind(message, **fields)
 
 
-def _told(body: bytes) -> tuple[str | None, str | None]:
-    """Code and message of Brevo's error body, where the body is one."""
+def _told(body: bytes) -> dict[str, Any]:
+    """The members of an error body, where it has any."""
     try:
         told = json.loads(body)
     except (ValueError, RecursionError):
-        return None, None
-    if not isinstance(told, dict):
-        return None, None
-    code, message = told.get("code"), told.get("message")
-    return (str(code) if code else None), (str(message) if message else None)
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _word(told: Mapping[str, Any], name: str) -> str | None:
+    return str(told[name]) if told.get(name) else None
 
 
 _LONGEST_RESET: Final = 86_400.0  # a longer one is no duration in seconds: an epoch, or garbage

@@ -14,7 +14,7 @@ from attrs import define, evolve, field, frozen
 from brevo_balance_async.core import protocol
 from brevo_balance_async.core.call import Call
 from brevo_balance_async.core.clock import wait_for_timer
-from brevo_balance_async.core.protocol import Progress
+from brevo_balance_async.core.protocol import Progress, Replay
 from brevo_balance_async.core.retry import Backoff, Budget, Verdict, judge
 from brevo_balance_async.errors import (
     AuthenticationError,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from brevo_balance_async.config import Options
-    from brevo_balance_async.core.auth import Source
+    from brevo_balance_async.core.auth import AuthProvider
     from brevo_balance_async.core.clock import Clock
     from brevo_balance_async.core.protocol import Endpoint, Expect, Request, Response
     from brevo_balance_async.core.quota import Gate, Permit
@@ -80,7 +80,7 @@ class Shared:
     """What all views of one client have in common."""
 
     transport: Transport
-    credentials: Source
+    credentials: AuthProvider
     gate: Gate
     clock: Clock
     base_url: str
@@ -208,7 +208,7 @@ class Requester:
         call.tries += 1
         call.headers, call.heeded = None, False
         headers = shared.credentials.ready
-        if headers is None or headers is call.stale:
+        if headers is None:
             headers = await self._authorize(call)
         call.headers = headers
         permit = None
@@ -250,19 +250,15 @@ class Requester:
 
     async def _authorize(self, call: Call[Any]) -> Mapping[str, str]:
         """The auth headers, within the call's time. Whatever fails here, nothing of this attempt was sent."""
-        shared, source = self.shared, self.shared.credentials
+        shared = self.shared
         try:
             with shared.transport.deadlines.within(call.left(shared.clock.time())):
-                headers = await source.headers()
-                if headers == call.stale:  # else another call has renewed them since
-                    await source.renew()
-                    headers = await source.headers()
+                return await shared.credentials.headers()
         except TimeoutError as error:
             shared.transport.check_usable()
             raise RequestTimeoutError(
                 "the credentials did not come in time; nothing was sent", phase="connect", sent=False
             ) from error
-        return headers
 
     async def _wait_for_quota(self, call: Call[Any]) -> Permit:
         shared = self.shared
@@ -303,9 +299,7 @@ class Requester:
         if call.deleted_before(error):
             return True
         verdict = call.verdict(error)
-        renewable = verdict is Verdict.REFUSED and call.headers is not None and shared.credentials.renews
-        if isinstance(error, AuthenticationError) and renewable and call.stale is None:
-            call.stale = call.headers
+        if isinstance(error, AuthenticationError) and self._renews(call, verdict):
             return False
         delay = call.next_delay(error, verdict, shared.backoff.delay(call.tries), shared.clock.time())
         if delay is None or shared.transport.closed or not self._affords(error):
@@ -315,6 +309,17 @@ class Requester:
                 shared.emit(RetryScheduled(call.endpoint.name, call.attempt, delay, error))
             await self._pause(delay)
         return False
+
+    def _renews(self, call: Call[Any], verdict: Verdict) -> bool:
+        """After a 401: have the auth headers renewed by whoever asks next. True: this call does, at once."""
+        credentials = self.shared.credentials
+        if call.headers is None or not credentials.renews:
+            return False
+        credentials.refused(call.headers)
+        # A 401 that explains nothing may come from anywhere, after business code has run too.
+        again = verdict is Verdict.REFUSED or call.endpoint.replay is not Replay.UNSAFE
+        again, call.renewed = again and not call.renewed, True
+        return again
 
     def _affords(self, error: BalanceError) -> bool:
         """Pay for one more attempt; the wait that follows a 429 is price enough."""

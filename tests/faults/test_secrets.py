@@ -106,7 +106,7 @@ async def test_no_fault_shows_it(fault, evidence, request, monkeypatch):
     credentials = PartnerKey(PARTNER_KEY, API_KEY)
     async with stage(fault, certificate, hooks=[evidence.event]) as (server, client):
         # The stage makes its client with a key of its own; this one takes the place.
-        client._requester.shared.credentials = auth.source(credentials, None, None, "")
+        client._requester.shared.credentials = auth.provider(credentials, None, None, "")
         for kind in ("read", "put", "guarded", "unsafe"):
             if fault.effect is not None:
                 server.script.clear()
@@ -281,7 +281,6 @@ class _Tokens(OAuth):
         echo(200),
         echo(200, as_json=False),
         refuse(401),
-        status(200, {"access_token": TOKEN, "expires_in": "soon"}),
         status(200, {"access_token": TOKEN + "\n"}),
         status(200, [TOKEN]),
     ],
@@ -296,11 +295,13 @@ async def test_oauth_shows_neither_secret_nor_token(evidence, effect):
             credentials=credentials, base_url=server.base_url, clock=AutoClock(), hooks=[evidence.event]
         ) as client:
             for script in ([effect] * 3, [cut] * 3):
+                client._requester.shared.clock.advance(60)  # the pause after a failure
                 server.token_script = list(script)
                 with pytest.raises(Exception, match="token") as caught:
                     await CALLS["unsafe"](client.program(PROGRAM))
                 evidence.error(caught.value)
             server.token_script = []
+            client._requester.shared.clock.advance(60)
             await CALLS["unsafe"](client.program(PROGRAM))
             assert server.arrived[-1].headers["authorization"] == f"Bearer {TOKEN}"
             server.then([echo(500)])
