@@ -69,7 +69,9 @@ class BalanceClient:
     - ``reserve``: share of the account's quota left to others (0: a live call that may use all of it).
     - ``max_connections``: connections of the session made here (100).
     - ``user_agent``: put in front of ours. ``hooks``: called with every event of ``hooks``.
-    - ``trace_configs``, ``trust_env``, ``proxy``: handed to aiohttp. ``max_body``: bytes of one answer (64 MiB).
+    - ``trace_configs``: handed to aiohttp. ``max_body``: bytes of one answer (64 MiB).
+    - ``proxy``: address of an HTTP proxy. ``trust_env``: without ``proxy``, the one that the environment names
+      (``HTTPS_PROXY``, ``HTTP_PROXY``, but for ``NO_PROXY``), read now. Passwords of netrc are never sent.
     - ``clock``: what retries, waits and quota are timed by; for tests.
 
     Raises ``InvalidRequestError`` for a missing key or an argument that cannot be right.

@@ -12,7 +12,8 @@ import sys
 import warnings
 from base64 import b64encode
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
@@ -87,6 +88,21 @@ class _HungUpError(aiohttp.ClientConnectionError):
     """A disconnect, in a form that aiohttp does not answer by sending the request once more."""
 
 
+class _NoNetrc:
+    """Puts our own authorization, if any, in the place of the one that a borrowed session took from netrc."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        self._own = [headers.pop(name) for name in [*headers] if name.lower() == "authorization"]
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        request.headers.popall("authorization", None)
+        for value in self._own:
+            request.headers["authorization"] = value
+        return await handler(request)
+
+
 async def _send_once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
@@ -100,10 +116,11 @@ async def _send_once(
         raise _HungUpError(str(error) or type(error).__name__) from error
 
 
-def _proxy(proxy: str | None) -> tuple[URL | None, dict[str, str] | None]:
-    """A proxy's address and headers. Its password is none of the address, which aiohttp shows in its errors."""
-    if proxy is None:
-        return None, None
+_Proxy: TypeAlias = "tuple[URL | None, dict[str, str] | None]"
+"""A proxy's address and headers. Its password is none of the address, which aiohttp shows in its errors."""
+
+
+def _proxy(proxy: str) -> _Proxy:
     try:
         url = URL(proxy)
     except (TypeError, ValueError):
@@ -114,6 +131,36 @@ def _proxy(proxy: str | None) -> tuple[URL | None, dict[str, str] | None]:
         return url, None
     pair = b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
     return url.with_user(None), {"authorization": HeaderSecret(f"Basic {pair}")}  # aiohttp renames it
+
+
+class _Proxies:
+    """The proxy for each address: the one that was named, or those of the environment.
+
+    The environment is read here and not by aiohttp, which would read netrc as well and send what it finds there
+    to the token endpoint, and to Brevo in place of our own header or beside it.
+    """
+
+    def __init__(self, proxy: str | None, *, trust_env: bool) -> None:
+        self._named: _Proxy = (None, None) if proxy is None else _proxy(proxy)
+        self._by_origin: dict[tuple[str, str | None], _Proxy] = {}
+        self._by_scheme: dict[str, _Proxy] = {}
+        told = getproxies() if trust_env and proxy is None else {}
+        for scheme in told.keys() & {"http", "https"}:
+            try:
+                self._by_scheme[scheme] = _proxy(told[scheme])
+            except InvalidRequestError as error:
+                variable = f"{scheme.upper()}_PROXY of the environment"
+                raise InvalidRequestError("trust_env", f"{variable} {error.reason}") from None
+
+    def of(self, url: URL) -> _Proxy:
+        """The proxy for a request to ``url``."""
+        if not self._by_scheme:
+            return self._named
+        origin = url.scheme, url.host
+        if origin not in self._by_origin:
+            direct = url.host is not None and proxy_bypass(url.host)
+            self._by_origin[origin] = self._named if direct else self._by_scheme.get(url.scheme, self._named)
+        return self._by_origin[origin]
 
 
 def _forget_frames(error: BaseException | None, handled: BaseException | None) -> None:
@@ -146,8 +193,7 @@ class Transport:
         self._connector = connector
         self._trace_configs = trace_configs
         self._max_connections = max_connections
-        self._trust_env = trust_env
-        self._proxy, self._proxy_headers = _proxy(proxy)
+        self._proxies = _Proxies(proxy, trust_env=trust_env)
         self._max_body = max_body
         ours = f"brevo-balance-async/{__version__}"
         agent = f"{user_agent} {ours}" if user_agent else ours
@@ -180,7 +226,6 @@ class Transport:
                 request_class=_Request,
                 response_class=_Response,
                 trace_configs=[*self._trace_configs],
-                trust_env=self._trust_env,
             )
         with warnings.catch_warnings(action="ignore"):  # aiohttp would rather not be asked
             elsewhere = self._session is not None and self._session.loop is not self._loop
@@ -268,19 +313,28 @@ class Transport:
         headers: Mapping[str, str],
     ) -> Response:
         posts = request.method == "POST"
+        fields = self._headers_for(headers, body=request.body is not None)
+        middlewares: tuple[aiohttp.ClientMiddlewareType, ...] = ()
+        if not posts or self._borrowed is not None:
+            middlewares = (_send_once,)
+            if session.trust_env and session.auth is None and "authorization" not in session.headers:
+                fields = {**fields}
+                middlewares = (_NoNetrc(fields), _send_once)
+        url = URL(request.url, encoded=True)
+        proxy, proxy_headers = self._proxies.of(url)
         answer = await session.request(
             request.method,
-            URL(request.url, encoded=True),
+            url,
             data=request.body,
-            headers=self._headers_for(headers, body=request.body is not None),
+            headers=fields,
             timeout=self._timeout,
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=True,
-            proxy=self._proxy,
-            proxy_headers=self._proxy_headers,
+            proxy=proxy,
+            proxy_headers=proxy_headers,
             skip_auto_headers=_NO_GUESSES if posts and request.body is None else None,
-            middlewares=() if posts and self._borrowed is None else (_send_once,),
+            middlewares=middlewares,
         )
         try:
             told = answer.content_length

@@ -75,7 +75,11 @@ async def test_a_call_renews_once_and_then_says_what_the_server_said(server, kin
         server.then([server.route, EXPLAINED["RFC 6749"], server.route, EXPLAINED["RFC 6749"]])
         with pytest.raises(AuthenticationError, match="invalid_token") as caught:
             await CALLS[kind](client.program(PROGRAM))
-        assert (caught.value.code, caught.value.attempts, caught.value.explained) == ("invalid_token", 2, True)
+        assert (caught.value.code, caught.value.attempts, caught.value.explained) == (
+            "invalid_token",
+            2,
+            True,
+        )
         assert server.fetched == 2
         await CALLS[kind](client.program(PROGRAM))
         assert server.calls[-1].headers["authorization"] == "Bearer token-canary-0003"
@@ -88,7 +92,10 @@ async def test_a_401_to_a_second_asking_keeps_the_doubt_of_the_first(server):
         server.history = [{"id": TRANSACTION, "status": "completed", "createdAt": "2026-11-20T10:00:00Z"}]
         done = await client.program(PROGRAM).transactions.complete(draft)
         assert done.status == "completed"
-        assert server.applied[f"POST /v3/loyalty/balance/programs/{PROGRAM}/transactions/{TRANSACTION}/complete"] == 1
+        assert (
+            server.applied[f"POST /v3/loyalty/balance/programs/{PROGRAM}/transactions/{TRANSACTION}/complete"]
+            == 1
+        )
 
 
 @pytest.mark.parametrize("how", ["RFC 6749", "empty"])

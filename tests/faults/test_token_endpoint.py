@@ -55,7 +55,9 @@ async def test_200_calls_are_told_the_wait_after_one_request(server, clock):
         errors = await errors_of(client, 200)
         assert server.fetched == 1
         assert {type(error) for error in errors} == {RateLimitedError}
-        assert {(error.retry_after, error.endpoint, error.attempts) for error in errors} == {(30, "oauth.token", 0)}
+        assert {(error.retry_after, error.endpoint, error.attempts) for error in errors} == {
+            (30, "oauth.token", 0)
+        }
         assert len({id(error) for error in errors}) == 200
         clock.advance(12.5)
         (later,) = await errors_of(client, 1, "unsafe")
