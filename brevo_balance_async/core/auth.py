@@ -14,8 +14,7 @@ from brevo_balance_async.errors import InvalidRequestError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from brevo_balance_async.config import Credentials
-    from brevo_balance_async.core.clock import Clock
+    from brevo_balance_async.config import Clock, Credentials
     from brevo_balance_async.core.transport import Transport
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from brevo_balance_async.core import protocol
+from brevo_balance_async.core import answers
 from brevo_balance_async.core.protocol import Replay
 from brevo_balance_async.core.retry import WRITES_ONCE, Verdict, judge, leaves_doubt, may_try_again
 from brevo_balance_async.errors import (
@@ -187,5 +187,5 @@ class Call(Generic[T]):
 def _asked(error: BalanceError) -> float | None:
     """Seconds that the server asks to wait; on another status than 429 they say when, not whether."""
     if error.retry_after is None and isinstance(error, ResponseError):
-        return protocol.retry_after(error.headers)
+        return answers.retry_after(error.headers)
     return error.retry_after

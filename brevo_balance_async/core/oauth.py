@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote_plus, urlencode
 
 from brevo_balance_async.config import TOKEN_PATH, HeaderSecret, SecretBytes, checked_base_url
-from brevo_balance_async.core.protocol import Progress, Request, refusal, retry_after, without_secrets
+from brevo_balance_async.core.answers import refusal, retry_after, without_secrets
+from brevo_balance_async.core.protocol import Progress, Request
 from brevo_balance_async.errors import (
     AuthenticationError,
     BalanceError,
@@ -29,8 +30,7 @@ from brevo_balance_async.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from brevo_balance_async.config import ClientCredentials
-    from brevo_balance_async.core.clock import Clock
+    from brevo_balance_async.config import ClientCredentials, Clock
     from brevo_balance_async.core.protocol import Response
     from brevo_balance_async.core.transport import Transport
 
