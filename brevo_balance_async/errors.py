@@ -15,6 +15,11 @@ BODY_START = 2_000
 """Characters of an answer's body that an error keeps."""
 
 
+def as_utf8(text: str) -> str:
+    """Text that UTF-8 can carry: half a surrogate pair, which JSON and raw header bytes may hold, as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 class BalanceError(Exception):
     """Root of every error of this package.
 
@@ -30,6 +35,9 @@ class BalanceError(Exception):
     endpoint: str | None = None
     attempts: int = 0
     retry_after: float | None = None
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(as_utf8(each) if isinstance(each, str) else each for each in args))
 
     @property
     def message(self) -> str:
@@ -115,9 +123,9 @@ class ResponseError(BalanceError):
         super().__init__(message)
         self.explained = explained
         self.status: int = status
-        self.code = code
-        self.request_id = request_id
-        self.headers = dict(headers or {})
+        self.code = code and as_utf8(code)
+        self.request_id = request_id and as_utf8(request_id)
+        self.headers = {name: as_utf8(value) for name, value in (headers or {}).items()}
         self.body = body
 
     def __str__(self) -> str:
@@ -233,7 +241,7 @@ class DecodeError(BalanceError):
         self, message: str, *, problems: Sequence[str] = (), body: bytes = b"", garbled: bool = False
     ) -> None:
         super().__init__(message)
-        self.problems = tuple(problems)
+        self.problems = tuple(map(as_utf8, problems))
         self.body = body
         self.garbled = garbled
 

@@ -8,9 +8,8 @@ from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from attrs import evolve
-
 from brevo_balance_async.core import codec
+from brevo_balance_async.core.protocol import REQUEST_IDS
 from brevo_balance_async.errors import (
     BODY_START,
     BY_STATUS,
@@ -19,10 +18,11 @@ from brevo_balance_async.errors import (
     RateLimitedError,
     ResponseError,
     ServerError,
+    as_utf8,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from brevo_balance_async.core.protocol import Endpoint, Response
 
@@ -30,8 +30,6 @@ T = TypeVar("T")
 
 Echo: TypeAlias = "tuple[tuple[str, Any], ...]"
 """What an answer must repeat to be ours, as pairs of attribute and wanted value; see ``echo_mismatch``."""
-
-_REQUEST_IDS: Final = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
 
 
 def read(endpoint: Endpoint[T], response: Response) -> T:
@@ -57,7 +55,7 @@ def read(endpoint: Endpoint[T], response: Response) -> T:
 
 def request_id(response: Response) -> str | None:
     """What a support ticket should name, if the server gave anything of the kind."""
-    return next((value for name in _REQUEST_IDS if (value := response.headers.get(name))), None)
+    return next((as_utf8(value) for name in REQUEST_IDS if (value := response.headers.get(name))), None)
 
 
 def refusal(response: Response) -> ResponseError:
@@ -133,28 +131,6 @@ def _until(text: str, headers: Mapping[str, str]) -> float | None:
         return max(0.0, (until - now).total_seconds())
     except (ValueError, TypeError):  # one of them is no date, or only one tells its offset
         return None
-
-
-def without_secrets(response: Response, secrets: Iterable[str]) -> Response:
-    """The answer with our own keys blotted out, should a gateway repeat them."""
-    for secret in secrets:
-        key = _key(secret)
-        if key is not None and (
-            key in response.body
-            or (response.status >= 300 and any(key.decode() in value for value in response.headers.values()))
-        ):
-            body = response.body.replace(key, b"[key]")
-            headers = {
-                name.lower(): value.replace(key.decode(), "[key]") for name, value in response.headers.items()
-            }
-            response = evolve(response, body=body, headers=headers)
-    return response
-
-
-def _key(secret: str) -> bytes | None:
-    """What is to be blotted out; less than 12 characters are no key, and may stand in an answer by chance."""
-    key = secret.removeprefix("Bearer ").encode()
-    return key if len(key) >= 12 else None
 
 
 PRESENT: Final = object()

@@ -11,10 +11,10 @@ import asyncio
 import json
 from copy import copy
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import urlencode
 
 from brevo_balance_async.config import TOKEN_PATH, HeaderSecret, SecretBytes, checked_base_url
-from brevo_balance_async.core.answers import refusal, retry_after, without_secrets
+from brevo_balance_async.core.answers import refusal, retry_after
 from brevo_balance_async.core.protocol import Progress, Request
 from brevo_balance_async.errors import (
     AuthenticationError,
@@ -131,10 +131,10 @@ class TokenProvider:
         form = {"grant_type": "client_credentials", "client_id": given.client_id, "client_secret": secret}
         if given.scope is not None:
             form["scope"] = given.scope
-        request = Request(ENDPOINT, "POST", self._url, SecretBytes(urlencode(form).encode()))
+        body = SecretBytes(urlencode(form).encode())
+        request = Request(ENDPOINT, "POST", self._url, body, secrets=(secret,))
         try:
             response = await self._transport.send(request, _FORM, TIMEOUT, Progress())
-            response = without_secrets(response, (secret, HeaderSecret(quote_plus(secret))))
             if response.status != 200:
                 raise _refusal(response)
             found = _token(response)

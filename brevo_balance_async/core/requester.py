@@ -246,7 +246,7 @@ class Requester:
             spent = shared.clock.time() - started
             told = answers.request_id(response)
             shared.emit(AttemptFinished(name, call.attempt, response.status, spent, told))
-        return answers.without_secrets(response, headers.values())
+        return response
 
     async def _authorize(self, call: Call[Any]) -> Mapping[str, str]:
         """The auth headers, within the call's time. Whatever fails here, nothing of this attempt was sent."""

@@ -21,6 +21,7 @@ from yarl import URL
 from brevo_balance_async._version import __version__
 from brevo_balance_async.config import MAX_BODY, HeaderSecret
 from brevo_balance_async.core.protocol import Response
+from brevo_balance_async.core.redaction import forget_secrets, without_secrets
 from brevo_balance_async.core.timeouts import Timeouts
 from brevo_balance_async.errors import (
     BalanceError,
@@ -302,6 +303,7 @@ class Transport:
             if self.closed or session.closed:
                 raise self._ended(progress) from error
             _forget_frames(error, handled)
+            forget_secrets(error, handled, (*headers.values(), *request.secrets))
             failure = self._translated(error, progress)
             progress.sent = getattr(failure, "sent", False)
             raise failure from error
@@ -349,7 +351,8 @@ class Transport:
             raise
         # The whole body was read, so the connection is back in the pool.
         wire = getattr(answer, "wire", None)
-        return Response(answer.status, answer.headers, body, wire.abort if wire else answer.close)
+        response = Response(answer.status, answer.headers, body, wire.abort if wire else answer.close)
+        return without_secrets(response, (*headers.values(), *request.secrets))
 
     def _headers_for(self, auth: Mapping[str, str], *, body: bool) -> dict[str, str]:
         """All headers of a request; those of the last auth headers are kept, since these seldom change."""

@@ -40,6 +40,8 @@ WITHIN = {
     ("core.call", "core.protocol"),
     ("core.call", "core.retry"),
     ("core.transport", "core.protocol"),
+    ("core.transport", "core.redaction"),
+    ("core.redaction", "core.protocol"),
     ("core.transport", "core.timeouts"),
     ("core.auth", "core.oauth"),
     ("core.auth", "core.transport"),
