@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from .numbers import whole
 from .terminal import CommandError
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ def _purchase(row: Mapping[str, str], where: str) -> Purchase:
     try:
         purchase = Purchase(
             row["reference"],
-            int(row["contact_id"]),
+            whole(row["contact_id"]),
             datetime.fromisoformat(row["event_time"]),
-            int(row["quantity"]),
+            whole(row["quantity"]),
             Decimal(row["amount"]),
         )
     except (ValueError, TypeError, InvalidOperation) as error:
