@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from brevo_balance_async.sandbox import Sandbox, SandboxClock, Switches
-from brevo_balance_async.sandbox.ledger import Ledger
+from brevo_balance_async.sandbox.rules.ledger import Ledger
 
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
 DEFINITION = "7c1f0f0e-52a1-4c2e-9a55-0d3b7c9f1a10"

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
+from brevo_balance_async.sandbox.rules.refusals import Refusal, not_found
+
 from .operations import Call, read_query
-from .refusals import Refusal, not_found
 from .routes import Route, find_route
 from .wire import read_json, write_json
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
     from multidict import MultiMapping
 
+    from brevo_balance_async.sandbox.faults.effects import TooMany
+    from brevo_balance_async.sandbox.rules.ledger import Ledger
+
     from .access import Access
-    from .effects import TooMany
-    from .ledger import Ledger
     from .log import RequestLog, RequestRecord
     from .quota import ServerQuota
 

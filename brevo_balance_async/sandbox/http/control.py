@@ -20,18 +20,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import asdict
 
-from .effects import EFFECTS
-from .refusals import Refusal, invalid, malformed, not_found
+from brevo_balance_async.sandbox.faults.effects import EFFECTS
+from brevo_balance_async.sandbox.rules.refusals import Refusal, invalid, malformed, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .clock import SandboxClock
-    from .faults import Fault, Faults
-    from .ledger import Ledger
+    from brevo_balance_async.sandbox.faults.matching import Fault, Faults
+    from brevo_balance_async.sandbox.rules.clock import SandboxClock
+    from brevo_balance_async.sandbox.rules.ledger import Ledger
+    from brevo_balance_async.sandbox.rules.switches import Switches
+
     from .log import RequestLog, RequestRecord
     from .quota import ServerQuota
-    from .switches import Switches
 
 PREFIX = "/_sandbox/"
 

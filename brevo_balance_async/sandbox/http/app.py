@@ -13,19 +13,21 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from . import effects
+from brevo_balance_async.sandbox.faults import effects
+from brevo_balance_async.sandbox.faults.delivery import answer_bytes, end
+from brevo_balance_async.sandbox.faults.matching import Faults
+from brevo_balance_async.sandbox.rules.clock import SandboxClock
+from brevo_balance_async.sandbox.rules.ledger import Ledger
+from brevo_balance_async.sandbox.rules.refusals import Refusal, forbidden, malformed
+from brevo_balance_async.sandbox.rules.switches import Switches
+
 from .access import Access, TokenRefusal
-from .clock import SandboxClock
 from .control import PREFIX, control
-from .delivery import answer_bytes, end
-from .faults import Faults
-from .ledger import Ledger
 from .log import RequestLog
 from .quota import ServerQuota
-from .refusals import Refusal, forbidden, malformed
+from .routes import OPERATIONS
 from .seeding import Seed
 from .service import Answer, Received, Service
-from .switches import Switches
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -73,7 +75,7 @@ class Sandbox:
         self._seeds = [Seed(**one) for one in _each(seed)]
         self._first_switches = (switches or Switches()).replaced(changes)
         self.clock = clock or SandboxClock()
-        self.faults = Faults()
+        self.faults = Faults(OPERATIONS)
         self.requests = RequestLog(log_size)
         self.ledger = Ledger(self.clock, self._first_switches, strict=strict)
         self.quota = ServerQuota(rph, self.clock, self._first_switches)
