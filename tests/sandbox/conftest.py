@@ -73,7 +73,10 @@ class Api:
         )
 
     async def control(self, method, path, body=None):
-        return await self.send(method, f"{self.sandbox.origin}/_sandbox/{path}", json=body, headers={})
+        headers = {"content-type": "application/json"} if method == "POST" else {}
+        content = None if body is None else json.dumps(body).encode()
+        url = f"{self.sandbox.origin}/_sandbox/{path}"
+        return await self.send(method, url, data=content, headers=headers)
 
 
 @asynccontextmanager
