@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from multidict import MultiDictProxy
 
 _SECRET_NAME = re.compile(r"auth|cookie|passw|secret|token|(api|partner)[-_]?key", re.IGNORECASE)
-_BREVO_KEY = re.compile(r"\bx(?:key|smtp)sib-[\w-]+", re.ASCII | re.IGNORECASE)
+_BREVO_KEY = re.compile(r"\bx(?:key|smtp)sib-[\w-]+", re.ASCII)
 _SCHEMES = frozenset({"basic", "bearer"})
 _SHOWN = 4
 _SHORT = 12
@@ -34,6 +34,8 @@ def masked(secret: str) -> str:
 
 def redacted_text(text: str) -> str:
     """``text`` with whatever has the shape of Brevo's keys masked."""
+    if "sib-" not in text:  # nearly always, and a tenth of the time
+        return text
     return _BREVO_KEY.sub(lambda key: masked(key[0]), text)
 
 
