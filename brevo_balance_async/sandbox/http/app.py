@@ -1,4 +1,4 @@
-"""The sandbox on a socket: answers through ``aiohttp.web``, scripted misbehaviour, start and stop."""
+"""The sandbox on a socket: its handles, start and stop, and where a request goes."""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@
 | ``GET requests`` | | the request log |
 | ``GET switches``, ``POST switches`` | switches to set | reads or sets them |
 | ``POST quota`` | ``{"rph"}`` | sets the hourly limit, null for none |
+
+A POST needs ``content-type: application/json``, even without a body. Who is answered is for ``guard`` to say.
 """
 
 from __future__ import annotations
