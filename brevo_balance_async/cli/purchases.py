@@ -24,7 +24,9 @@ def read_purchases(path: Path) -> list[Entry]:
     """The rows of a CSV that ``read_csv`` reads; ``InputFileError`` tells what is wrong with it, with the lines."""
     purchases = list(read_csv(path, balance_definition_id=_ANY))
     debits = [
-        Problem(each.line, "amount", f"{each.amount} cannot be credited") for each in purchases if each.amount < 0
+        Problem(each.line, "amount", f"{each.amount} cannot be credited")
+        for each in purchases
+        if each.amount < 0
     ]
     if debits:
         raise InputFileError(path, debits[:MOST_PROBLEMS])

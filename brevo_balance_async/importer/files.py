@@ -82,9 +82,7 @@ class EntryFile:
             raise InputFileError(self.path, problems)
 
 
-def read_csv(
-    path: str | os.PathLike[str], *, balance_definition_id: str | UUID | None = None
-) -> EntryFile:
+def read_csv(path: str | os.PathLike[str], *, balance_definition_id: str | UUID | None = None) -> EntryFile:
     """The entries of a CSV: UTF-8, with or without a byte order mark, commas, a header, one record a line.
 
     Columns: ``reference``, ``contact_id`` and ``amount``; if there, also ``balance_definition_id``, ``event_time``
@@ -99,9 +97,7 @@ def read_csv(
     return EntryFile(path, csv_rows, balance_definition_id)
 
 
-def read_jsonl(
-    path: str | os.PathLike[str], *, balance_definition_id: str | UUID | None = None
-) -> EntryFile:
+def read_jsonl(path: str | os.PathLike[str], *, balance_definition_id: str | UUID | None = None) -> EntryFile:
     """The entries of a file with one JSON object a line, with the keys that ``read_csv`` has as columns.
 
     ``reference`` and ``event_time`` are text, ``contact_id`` is a whole number and no text, ``amount`` a number

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from brevo_balance_async.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 MOST_BYTES: Final = 65_536
 """Bytes of the longest line that is read; an entry needs some hundred."""
@@ -78,7 +78,7 @@ def numbered(path: Path, file: IO[bytes], identity: Identity) -> Iterator[tuple[
         while raw := file.readline(_READ):
             number += 1
             if number == 1:
-                raw = _start(raw)  # noqa: PLW2901 - the same line without its mark
+                raw = _start(raw)
             text = _text(raw, number)
             if text and not text.isspace():
                 yield number, text
@@ -99,7 +99,9 @@ def _start(raw: bytes) -> bytes:
 def _text(raw: bytes, number: int) -> str:
     line = raw.removesuffix(b"\n").removesuffix(b"\r") if raw.endswith(b"\n") else raw
     if b"\0" in line:
-        raise BrokenFileError("holds a NUL byte: it is a binary file, or text in UTF-16; save it as UTF-8", number)
+        raise BrokenFileError(
+            "holds a NUL byte: it is a binary file, or text in UTF-16; save it as UTF-8", number
+        )
     if line.find(b"\r", 0, MOST_BYTES) >= 0:
         raise BrokenFileError("holds a bare carriage return: end each line with LF or CR LF", number)
     if len(line) > MOST_BYTES:

@@ -54,7 +54,9 @@ class Schema:
         """The entry of one row; the optional values may be None."""
         if values.get("balance_definition_id") is None:
             if self.balance_definition_id is None:
-                raise InvalidRequestError("balance_definition_id", "is missing, and none was given for the file")
+                raise InvalidRequestError(
+                    "balance_definition_id", "is missing, and none was given for the file"
+                )
             values["balance_definition_id"] = self.balance_definition_id
         for name in _REQUIRED:
             if name not in values:
@@ -96,9 +98,7 @@ def _fields(text: str) -> list[str]:
         raise InvalidRequestError("", str(error)) from None
 
 
-def _columns(
-    text: str, names: list[str], schema: Schema
-) -> list[tuple[int, str, Callable[[str], Any]]]:
+def _columns(text: str, names: list[str], schema: Schema) -> list[tuple[int, str, Callable[[str], Any]]]:
     """Where the columns stand that are read, and how each is read."""
     missing = [name for name in _REQUIRED if name not in names]
     if schema.balance_definition_id is None and "balance_definition_id" not in names:
@@ -127,7 +127,7 @@ def jsonl_rows(lines: Lines, schema: Schema) -> Iterator[Row]:
             given = _object(text)
             for name in given.keys() - _KNOWN:
                 schema.ignore(name)
-            values = {name: given[name] for name in _NAMES if name in given}
+            values: dict[str, Any] = {name: given[name] for name in _NAMES if name in given}
             if isinstance(moment := values.get("event_time"), str):
                 values["event_time"] = _moment(moment)
             yield schema.entry(number, values)

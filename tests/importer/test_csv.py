@@ -20,7 +20,8 @@ from .conftest import POINTS, problems
 OTHER = "7c1f0f0e-52a1-4c2e-9a55-0d3b7c9f1a11"
 HEAD = "reference,contact_id,amount\n"
 REAL = Path(
-    os.environ.get("BREVO_TEST_PURCHASES") or Path(__file__).parents[3] / "shared" / "data" / "cdnow_sample.csv"
+    os.environ.get("BREVO_TEST_PURCHASES")
+    or Path(__file__).parents[3] / "shared" / "data" / "cdnow_sample.csv"
 )
 
 
@@ -51,7 +52,10 @@ def test_every_column(csv_file):
 def test_spellings_of_one_file(csv_file, start, end):
     text = f'{end}"reference",contact_id,amount{end}{end}Käse,1,0.00{end}  {end}"b",2,"1.5"'
     rows = csv_file(start + text.encode())
-    assert [(row.reference, row.amount, row.line) for row in rows] == [("Käse", 0, 4), ("b", Decimal("1.5"), 6)]
+    assert [(row.reference, row.amount, row.line) for row in rows] == [
+        ("Käse", 0, 4),
+        ("b", Decimal("1.5"), 6),
+    ]
     assert list(rows) == list(rows)
     assert rows.ignored == ()
 
@@ -91,7 +95,9 @@ def test_a_bad_row_is_told_with_its_line(csv_file, row, argument, reason):
     assert problems(csv_file(f"{HEAD}good,1,1\n{row}\ngood too,1,1\n")) == [(3, argument, reason)]
 
 
-STRAY = "a stray quote: a quoted field is quoted as a whole, ends on its line, and doubles the quotes inside it"
+STRAY = (
+    "a stray quote: a quoted field is quoted as a whole, ends on its line, and doubles the quotes inside it"
+)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +126,11 @@ def test_a_pair_of_stray_quotes_does_not_mix_two_rows(csv_file):
     assert problems(csv_file(text)) == [(2, None, STRAY), (3, None, STRAY)]
 
 
-@given(st.lists(st.lists(st.text(st.characters(exclude_characters="\r\n\0", codec="utf-8")), min_size=3, max_size=3)))
+@given(
+    st.lists(
+        st.lists(st.text(st.characters(exclude_characters="\r\n\0", codec="utf-8")), min_size=3, max_size=3)
+    )
+)
 def test_whatever_the_csv_module_writes_on_one_line_is_read(tmp_path_factory, notes):
     path = tmp_path_factory.getbasetemp() / "written.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -135,10 +145,18 @@ def test_whatever_the_csv_module_writes_on_one_line_is_read(tmp_path_factory, no
     ("head", "argument", "reason"),
     [
         ("reference,contact_id\n", "amount", "column missing: amount; the header has reference, contact_id"),
-        ("r-1,1,5.00\n", "reference", "column missing: reference, contact_id, amount; the header has r-1, 1, 5.00"),
+        (
+            "r-1,1,5.00\n",
+            "reference",
+            "column missing: reference, contact_id, amount; the header has r-1, 1, 5.00",
+        ),
         ("reference,contact_id,amount,amount\n", "amount", "the column stands twice in the header: 'amount'"),
         ("reference,contact_id,amount,x,y,x\n", "x", "the column stands twice in the header: 'x'"),
-        ("reference;contact_id;amount\n", None, "the columns are separated by semicolons: save it with commas"),
+        (
+            "reference;contact_id;amount\n",
+            None,
+            "the columns are separated by semicolons: save it with commas",
+        ),
         ("reference\tcontact_id\tamount\n", None, "the columns are separated by tabs: save it with commas"),
         ("reference|contact_id|amount\n", None, "the columns are separated by bars: save it with commas"),
         ("reference,contact_id,amount,eventTime\n", "eventTime", "is not a known name: write event_time"),
@@ -156,8 +174,10 @@ def test_the_definition_may_come_from_the_file_alone(csv_file):
         (
             1,
             "balance_definition_id",
-            "column missing: balance_definition_id (or is given for the whole file); "
-            "the header has reference, contact_id, amount",
+            (
+                "column missing: balance_definition_id (or is given for the whole file); "
+                "the header has reference, contact_id, amount"
+            ),
         )
     ]
     own = f"reference,contact_id,amount,balance_definition_id\na,1,1,{OTHER}\n"
@@ -173,7 +193,11 @@ def test_the_definition_may_come_from_the_file_alone(csv_file):
 @pytest.mark.parametrize(
     ("column", "text", "reason"),
     [
-        ("event_time", "yesterday", "must be ISO 8601 with an offset, as in 2026-01-31T12:00:00Z, not 'yesterday'"),
+        (
+            "event_time",
+            "yesterday",
+            "must be ISO 8601 with an offset, as in 2026-01-31T12:00:00Z, not 'yesterday'",
+        ),
         ("event_time", "2026-01-01T12:00:00", "must carry a time zone (datetime.UTC, say), not be naive"),
         ("event_time", "0001-01-01T00:00:00+01:00", "must be in the years 1 to 9999 of UTC"),
         ("meta", "[1]", "must be a JSON object, not [1]"),

@@ -34,7 +34,7 @@ def entry(**changes):
     ("given", "kept"),
     [
         ("12.50", "12.5"),
-        (Decimal("100"), "100"),
+        (Decimal(100), "100"),
         ("1e2", "100"),
         ("100.00", "100"),
         (0.1, "0.1"),
@@ -79,7 +79,10 @@ def test_no_amount_changes_its_value(amount):
         ({"meta": []}, "meta: must be a dict with text keys, not []"),
         ({"meta": {"a": float("nan")}}, "meta: Out of range float values are not JSON compliant"),
         ({"meta": {"a": object}}, "meta: <class 'object'> cannot be written as JSON exactly"),
-        ({"balance_expiry_in_minutes": 0}, "balance_expiry_in_minutes: must be a whole number at least 1, not 0"),
+        (
+            {"balance_expiry_in_minutes": 0},
+            "balance_expiry_in_minutes: must be a whole number at least 1, not 0",
+        ),
     ],
 )
 def test_what_cannot_be_right_is_refused_by_name(changes, message):

@@ -32,20 +32,48 @@ def rows(count):
         (b"\xef\xbb\xbf\n\n", None, "is empty"),
         (HEAD.encode(), None, "holds no rows"),
         (rows(3).encode("utf-16"), 1, "is in UTF-16: save it as plain text in UTF-8"),
-        (rows(3).encode("utf-16-be"), 1, "holds a NUL byte: it is a binary file, or text in UTF-16; save it as UTF-8"),
+        (
+            rows(3).encode("utf-16-be"),
+            1,
+            "holds a NUL byte: it is a binary file, or text in UTF-16; save it as UTF-8",
+        ),
         (rows(3).encode("utf-32"), 1, "is in UTF-16: save it as plain text in UTF-8"),
-        (gzip.compress(rows(3).encode()), 1, "is compressed with gzip: save it as plain text in UTF-8"),
-        (b"PK\x03\x04xl/workbook", 1, "is a zip archive or an Excel workbook: save it as plain text in UTF-8"),
-        (b"\x7fELF\x02\x01\x01\0\0", 1, "holds a NUL byte: it is a binary file, or text in UTF-16; save it as UTF-8"),
+        (gzip.compress(rows(3).encode(), mtime=0), 1, "is compressed with gzip: save it as plain text in UTF-8"),
+        (
+            b"PK\x03\x04xl/workbook",
+            1,
+            "is a zip archive or an Excel workbook: save it as plain text in UTF-8",
+        ),
+        (
+            b"\x7fELF\x02\x01\x01\0\0",
+            1,
+            "holds a NUL byte: it is a binary file, or text in UTF-16; save it as UTF-8",
+        ),
         (
             (HEAD + "r,1,1\nKäse,2,2\n").encode("latin-1"),
             3,
             "is not UTF-8 (byte 0xe4 at position 2, Latin-1 perhaps): save it as UTF-8",
         ),
-        (rows(2).replace("\n", "\r").encode(), 1, "holds a bare carriage return: end each line with LF or CR LF"),
-        (rows(2).replace("\n", "\r\r\n").encode(), 1, "holds a bare carriage return: end each line with LF or CR LF"),
-        ((rows(1) + 'r,1,"1\r"\n').encode(), 3, "holds a bare carriage return: end each line with LF or CR LF"),
-        ((rows(1) + "r\0,1,1\n").encode(), 3, "holds a NUL byte: it is a binary file, or text in UTF-16; save it as UTF-8"),
+        (
+            rows(2).replace("\n", "\r").encode(),
+            1,
+            "holds a bare carriage return: end each line with LF or CR LF",
+        ),
+        (
+            rows(2).replace("\n", "\r\r\n").encode(),
+            1,
+            "holds a bare carriage return: end each line with LF or CR LF",
+        ),
+        (
+            (rows(1) + 'r,1,"1\r"\n').encode(),
+            3,
+            "holds a bare carriage return: end each line with LF or CR LF",
+        ),
+        (
+            (rows(1) + "r\0,1,1\n").encode(),
+            3,
+            "holds a NUL byte: it is a binary file, or text in UTF-16; save it as UTF-8",
+        ),
         ((rows(1) + "r,1,1" + "0" * 65_532).encode(), 3, "is longer than 65,536 bytes"),
     ],
 )
@@ -197,7 +225,9 @@ def test_a_file_that_changes_between_two_readings(csv_file, change):
     entries = csv_file(rows(3))
     assert len(list(entries)) == 3
     change(entries.path)
-    assert problems(entries) == [(None, None, "has changed since it was read first: read it anew from the start")]
+    assert problems(entries) == [
+        (None, None, "has changed since it was read first: read it anew from the start")
+    ]
     assert list(read_csv(entries.path, balance_definition_id=POINTS))
 
 
@@ -213,8 +243,7 @@ def test_the_first_bad_row_ends_the_entries_and_the_20th_the_reading(csv_file):
     entries = csv_file(rows(2) + "bad,0,1\n" * 25 + rows(2))
     given = []
     with pytest.raises(InputFileError) as caught:
-        for entry in entries:
-            given.append(entry.line)
+        given.extend(entry.line for entry in entries)
     assert given == [2, 3]
     assert [problem.line for problem in caught.value.problems] == list(range(4, 24))
 
