@@ -114,10 +114,9 @@ def text(argument: str, value: str, *, most: int | None = None, least: int = 0) 
 
 def reference(value: str) -> str:
     """A caller's business key, in the one form it is kept and compared in (Unicode's NFC)."""
-    text("reference", value, least=1)
-    if not value.isascii():
-        value = normalize("NFC", value)
-    text("reference", value, most=MOST_REFERENCE)
+    if isinstance(value, str) and not value.isascii():
+        value = normalize("NFC", value)  # it may grow by that
+    text("reference", value, least=1, most=MOST_REFERENCE)
     if value != value.strip():
         raise InvalidRequestError("reference", f"must have no white space around it: {shown(value)}")
     if _UNSEEN.search(value):

@@ -12,13 +12,15 @@ from attrs import field, frozen
 from brevo_balance_async.core import codec, validation
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from brevo_balance_async.models import Amount
 
 _EXACT: Final = Context(prec=28)
 """An amount has at most 17 digits that count; the thread's own context may round to fewer."""
 
 
-def _definition(value: str) -> str:
+def _definition(value: str | UUID) -> str:
     return validation.uuid("balance_definition_id", value).lower()
 
 
@@ -63,7 +65,7 @@ class Entry:
     """The business key, ``"order-42"``: 1 to 400 characters, in Unicode's NFC form, no white space around it and
     no control characters in it. At most one credit or debit is ever applied for it."""
     balance_definition_id: str = field(converter=_definition)
-    """A UUID, in small letters."""
+    """A UUID, kept as text in small letters."""
     amount: Decimal = field(converter=_amount)
     """Exact, without zeros at the end; an ``int``, a ``Decimal``, a ``float`` or numeric text is taken."""
     contact_id: int = field(converter=validation.contact_id)

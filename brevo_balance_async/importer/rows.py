@@ -128,8 +128,8 @@ def jsonl_rows(lines: Lines, schema: Schema) -> Iterator[Row]:
             for name in given.keys() - _KNOWN:
                 schema.ignore(name)
             values: dict[str, Any] = {name: given[name] for name in _NAMES if name in given}
-            if isinstance(moment := values.get("event_time"), str):
-                values["event_time"] = _moment(moment)
+            if values.get("event_time") is not None:
+                values["event_time"] = _moment(values["event_time"])
             yield schema.entry(number, values)
         except InvalidRequestError as error:
             yield Problem(number, error.argument or None, error.reason)
@@ -155,16 +155,20 @@ def _whole_or_none(text: str) -> int | str | None:
     return _whole(text) if text else None
 
 
-def _moment(text: str) -> datetime | None:
+def _moment(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(text) if text else None
-    except ValueError:
+        return datetime.fromisoformat(text)
+    except (TypeError, ValueError):  # TypeError: JSON holds no text there
         raise InvalidRequestError(
             "event_time", f"must be ISO 8601 with an offset, as in 2026-01-31T12:00:00Z, not {shown(text)}"
         ) from None
 
 
-def _meta(text: str) -> dict[str, Any] | None:
+def _moment_or_none(text: str) -> datetime | None:
+    return _moment(text) if text else None
+
+
+def _object_or_none(text: str) -> dict[str, Any] | None:
     return _object(text, "meta") if text else None
 
 
@@ -173,8 +177,8 @@ _FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
     "contact_id": _whole,
     "amount": _text,
     "balance_definition_id": _text_or_none,
-    "event_time": _moment,
-    "meta": _meta,
+    "event_time": _moment_or_none,
+    "meta": _object_or_none,
     "balance_expiry_in_minutes": _whole_or_none,
 }
 _KNOWN: Final = frozenset(_NAMES)

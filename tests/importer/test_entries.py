@@ -6,6 +6,7 @@ import copy
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, localcontext
+from uuid import UUID
 
 import attrs
 import pytest
@@ -95,12 +96,16 @@ def test_what_cannot_be_right_is_refused_by_name(changes, message):
 def test_one_form():
     made = entry(
         reference="Ka\u0308se",
-        balance_definition_id=POINTS.upper(),
+        balance_definition_id=UUID(POINTS),
         event_time=datetime(2026, 1, 1, 14, tzinfo=timezone(timedelta(hours=2))),
         meta={"rate": 0.5, "parts": (1, 2)},
     )
     assert made.reference == "K\u00e4se"
-    assert made.balance_definition_id == POINTS
+    assert (
+        made.balance_definition_id
+        == entry(balance_definition_id=POINTS.upper()).balance_definition_id
+        == POINTS
+    )
     assert (made.event_time, made.event_time.tzinfo) == (datetime(2026, 1, 1, 12, tzinfo=UTC), UTC)
     assert made.meta == {"rate": Decimal("0.5"), "parts": [1, 2]}
 

@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 import tracemalloc
 from pathlib import Path
 
@@ -38,7 +39,11 @@ def rows(count):
             "holds a NUL byte: it is a binary file, or text in UTF-16; save it as UTF-8",
         ),
         (rows(3).encode("utf-32"), 1, "is in UTF-16: save it as plain text in UTF-8"),
-        (gzip.compress(rows(3).encode(), mtime=0), 1, "is compressed with gzip: save it as plain text in UTF-8"),
+        (
+            gzip.compress(rows(3).encode(), mtime=0),
+            1,
+            "is compressed with gzip: save it as plain text in UTF-8",
+        ),
         (
             b"PK\x03\x04xl/workbook",
             1,
@@ -149,22 +154,22 @@ def test_the_systems_error_is_the_cause(tmp_path):
     assert (caught.value.argument, caught.value.line) == ("path", None)
 
 
-def test_a_file_that_may_not_be_read(tmp_path):
+def test_a_file_that_may_not_be_read():
     """In a process of its own, which gives up root's right to read everything."""
-    path = tmp_path / "secret.csv"
-    path.write_text(rows(1))
-    path.chmod(0)
     code = (
-        "import os, sys; from brevo_balance_async.importer import read_csv; rows = read_csv(sys.argv[1])\n"
-        "for folder in sys.argv[2:]: os.chmod(folder, 0o755)\n"
+        "import os, sys; from brevo_balance_async.importer import read_csv\n"
         "os.getuid() or os.setuid(65534)\n"
-        "try: list(rows)\n"
+        "try: list(read_csv(sys.argv[1]))\n"
         "except Exception as error: print(type(error).__name__, error.reason)\n"
     )
-    folders = [str(tmp_path), str(tmp_path.parent), str(tmp_path.parent.parent)]
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(path), *folders], capture_output=True, text=True, check=True
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder, "secret.csv")
+        path.write_text(rows(1))
+        path.chmod(0)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+        )
     assert done.stdout == "InputFileError cannot be opened: Permission denied\n"
 
 

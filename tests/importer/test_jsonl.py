@@ -96,7 +96,16 @@ def row(**changes):
             None,
             "must be one JSON object on one line: Exceeds the limit",
         ),
-        (row(event_time=1), "event_time", "must be a datetime, not 1"),
+        (
+            row(event_time=0),
+            "event_time",
+            "must be ISO 8601 with an offset, as in 2026-01-31T12:00:00Z, not 0",
+        ),
+        (
+            row(event_time=""),
+            "event_time",
+            "must be ISO 8601 with an offset, as in 2026-01-31T12:00:00Z, not ''",
+        ),
         (row(event_time="2026-01-01"), "event_time", "must carry a time zone"),
         (row(event_time="soon"), "event_time", "must be ISO 8601 with an offset"),
         (row(meta=[1]), "meta", "must be a dict with text keys, not [1]"),
