@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _EXACT: Final = Context(prec=28)
 """An amount has at most 17 digits that count; the thread's own context may round to fewer."""
 
+_decoder: Final = json.JSONDecoder(parse_float=Decimal)  # json.loads would make one at every call
+
 
 def _definition(value: str | UUID) -> str:
     return validation.uuid("balance_definition_id", value).lower()
@@ -40,9 +42,7 @@ def _meta(value: dict[str, Any] | None) -> dict[str, Any] | None:
     """A copy, as Brevo would give it back: what JSON cannot carry is refused here."""
     if value is None:
         return None
-    copy: dict[str, Any] = json.loads(
-        codec.encode(validation.mapping("meta", value), "meta"), parse_float=Decimal
-    )
+    copy: dict[str, Any] = _decoder.decode(codec.encode(validation.mapping("meta", value), "meta").decode())
     return copy
 
 

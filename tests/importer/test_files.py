@@ -12,9 +12,11 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from brevo_balance_async import BalanceError, InputFileError, InvalidRequestError
-from brevo_balance_async.importer import read_csv, read_jsonl
+from brevo_balance_async.importer import Entry, read_csv, read_jsonl
 
 from .conftest import POINTS, problems
 
@@ -245,12 +247,12 @@ def test_a_reading_left_early_can_be_done_again(csv_file):
 
 
 def test_the_first_bad_row_ends_the_entries_and_the_20th_the_reading(csv_file):
-    entries = csv_file(rows(2) + "bad,0,1\n" * 25 + rows(2))
+    entries = csv_file(rows(2) + "bad,0,1\ngood,1,1\n" * 25)
     given = []
     with pytest.raises(InputFileError) as caught:
         given.extend(entry.line for entry in entries)
     assert given == [2, 3]
-    assert [problem.line for problem in caught.value.problems] == list(range(4, 24))
+    assert [problem.line for problem in caught.value.problems] == list(range(4, 44, 2))
 
 
 def test_the_error_tells_everything(csv_file):
@@ -271,6 +273,42 @@ def test_the_error_tells_everything(csv_file):
     assert error.message == str(error)
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), copy.problems, copy.line) == (str(error), error.problems, 2)
+
+
+PIECES = [
+    b"a",
+    b"1",
+    b"1.5",
+    b",",
+    b'"',
+    b"\n",
+    b"\r",
+    b"\0",
+    b";",
+    b"{",
+    b"}",
+    b":",
+    b"[",
+    b"-",
+    b"\xe4",
+    b"\xef\xbb\xbf",
+]
+
+
+@READERS
+@given(pieces=st.lists(st.sampled_from(PIECES) | st.binary(max_size=3), max_size=40), head=st.booleans())
+def test_whatever_stands_in_a_file_nothing_but_our_error_is_raised(tmp_path_factory, read, pieces, head):
+    path = tmp_path_factory.getbasetemp() / "anything"
+    path.write_bytes(HEAD.encode() * head + b"".join(pieces))
+    found = []
+    try:
+        found.extend(read(path, balance_definition_id=POINTS))
+    except InputFileError as error:
+        assert 1 <= len(error.problems) <= 21
+        assert [problem.line or 0 for problem in error.problems[:-1]] == sorted(
+            problem.line for problem in error.problems[:-1]
+        )
+    assert all(isinstance(entry, Entry) for entry in found)
 
 
 def test_a_definition_that_is_none_is_refused_at_once():
