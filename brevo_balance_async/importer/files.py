@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from brevo_balance_async.core import validation
 from brevo_balance_async.errors import InputFileError, Problem
+from brevo_balance_async.importer.columns import Schema
 from brevo_balance_async.importer.lines import BrokenFileError, Identity, numbered, opened
-from brevo_balance_async.importer.rows import Row, Schema, csv_rows, jsonl_rows
+from brevo_balance_async.importer.rows import Row, csv_rows, jsonl_rows
 
 if TYPE_CHECKING:
     import os

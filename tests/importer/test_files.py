@@ -145,7 +145,8 @@ def test_what_is_no_file(tmp_path, read):
     assert problems(read(os.devnull)) == [(None, None, f"is a pipe or a device: {kind}")]
     assert problems(read(tmp_path / "none")) == [(None, None, "cannot be opened: No such file or directory")]
     assert problems(read(loop)) == [(None, None, "cannot be opened: Too many levels of symbolic links")]
-    assert problems(read("nul\0")) == [(None, None, "cannot be opened: embedded null byte")]
+    [(_, _, reason)] = problems(read("nul\0"))
+    assert reason.startswith("cannot be opened: ")
 
 
 def test_the_systems_error_is_the_cause(tmp_path):

@@ -53,7 +53,10 @@ WITHIN = {
     ("importer.files", "importer.rows"),
     ("importer.files", "importer.entries"),
     ("importer.rows", "importer.lines"),
+    ("importer.files", "importer.columns"),
+    ("importer.rows", "importer.columns"),
     ("importer.rows", "importer.entries"),
+    ("importer.columns", "importer.entries"),
     ("config", "errors"),
     ("hooks", "errors"),
 }
