@@ -215,6 +215,18 @@ def test_bad_optional_values(csv_file, column, text, reason):
     assert why.startswith(reason)
 
 
+def test_a_program_that_lowers_the_limit_of_the_csv_module(csv_file):
+    before = csv.field_size_limit(20)
+    try:
+        found = problems(csv_file(HEAD + "r,1,1\n" + "r" * 21 + ",1,1\nr,x,1\n"))
+    finally:
+        csv.field_size_limit(before)
+    assert found == [
+        (3, None, "field larger than field limit (20)"),
+        (4, "contact_id", "must be a whole number at least 1, not 'x'"),
+    ]
+
+
 @pytest.mark.skipif(not REAL.exists(), reason="the real purchases are not on this machine")
 def test_real_purchases():
     rows = read_csv(REAL, balance_definition_id=POINTS)
