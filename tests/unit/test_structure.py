@@ -16,7 +16,8 @@ SANDBOX = "sandbox"
 # Higher imports lower; within a level only the arrows of WITHIN.
 LEVELS = {
     "__init__": 6,
-    "cli": 6,
+    "cli": 7,
+    "importer": 6,
     "client": 4,
     "resources": 3,
     "core.requester": 2,
@@ -48,6 +49,14 @@ WITHIN = {
     ("core.auth", "core.transport"),
     ("core.quota", "core.clock"),
     ("core.quota", "core.window"),
+    ("importer.files", "importer.lines"),
+    ("importer.files", "importer.rows"),
+    ("importer.files", "importer.entries"),
+    ("importer.rows", "importer.lines"),
+    ("importer.files", "importer.columns"),
+    ("importer.rows", "importer.columns"),
+    ("importer.rows", "importer.entries"),
+    ("importer.columns", "importer.entries"),
     ("config", "errors"),
     ("hooks", "errors"),
 }
