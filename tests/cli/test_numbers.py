@@ -10,10 +10,10 @@ import attrs
 import pytest
 from cyclopts import Parameter
 
+from brevo_balance_async import InputFileError
 from brevo_balance_async.cli import numbers
 from brevo_balance_async.cli.app import app
-from brevo_balance_async.cli.purchases import COLUMNS, read_purchases
-from brevo_balance_async.cli.terminal import CommandError
+from brevo_balance_async.cli.purchases import read_purchases
 
 from .conftest import POINTS, PROGRAM
 
@@ -119,8 +119,8 @@ def test_what_is_no_whole_number_is_refused_before_any_request(cli, deaf, comman
 @pytest.mark.parametrize("slip", SLIPS)
 def test_nor_does_a_file_name_another_contact(tmp_path, slip):
     path = tmp_path / "purchases.csv"
-    path.write_text(f'{",".join(COLUMNS)}\nr1,"{slip}",2026-01-01T00:00:00Z,1,5\n')
-    with pytest.raises(CommandError, match=r"line \d"):
+    path.write_text(f'reference,contact_id,amount\nr1,"{slip}",5\n')
+    with pytest.raises(InputFileError, match=r"contact_id|line \d"):
         read_purchases(path)
 
 
