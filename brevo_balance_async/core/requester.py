@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from attrs import define, evolve, field, frozen
@@ -14,6 +15,7 @@ from attrs import define, evolve, field, frozen
 from brevo_balance_async.core import answers, protocol
 from brevo_balance_async.core.call import Call
 from brevo_balance_async.core.clock import wait_for_timer
+from brevo_balance_async.core.inflight import InFlight
 from brevo_balance_async.core.protocol import Progress, Replay
 from brevo_balance_async.core.retry import Backoff, Budget, Verdict, judge
 from brevo_balance_async.errors import (
@@ -74,6 +76,10 @@ class Caller(Protocol):
         """
         ...
 
+    def keep_open(self) -> Callable[[], None]:
+        """Count what this task does as a call in flight, until the result is called: closing waits for it."""
+        ...
+
 
 @define(eq=False, repr=False)
 class Shared:
@@ -88,15 +94,24 @@ class Shared:
     backoff: Backoff = field(factory=Backoff)
     budget: Budget = field(factory=Budget)
     sleepers: set[asyncio.Future[None]] = field(factory=set)
+    in_flight: InFlight = field(factory=InFlight)
 
-    async def close(self) -> None:
-        """End every wait, then the connections."""
+    @property
+    def is_open(self) -> bool:
+        """Whether a call may begin."""
+        return self.transport.is_open and not self.in_flight.closing
+
+    async def close(self, grace: float) -> None:
+        """Refuse new calls and end the waits for quota; after ``grace`` seconds, everything."""
         self.transport.check_loop()
-        self.gate.close()  # turns away whoever wakes up below
-        for sleeper in self.sleepers:
-            if not sleeper.done():
-                sleeper.set_result(None)
-        await self.transport.close()
+        self.gate.close()
+        try:
+            await self.in_flight.finish(self.clock, grace)
+        finally:
+            for sleeper in self.sleepers:
+                if not sleeper.done():
+                    sleeper.set_result(None)
+            await self.transport.close()
 
     def emit(self, event: Event) -> None:
         """Tell the hooks; one that raises is logged and harms nobody."""
@@ -122,9 +137,15 @@ class Requester:
     shared: Shared
     options: Options
 
+    def keep_open(self) -> Callable[[], None]:
+        """See ``Caller.keep_open``."""
+        in_flight = self.shared.in_flight
+        return partial(in_flight.end, in_flight.begin("transactions.hold"))
+
     def with_options(self, **changes: Any) -> Requester:
-        """A view with other options."""
-        return evolve(self, options=evolve(self.options, **changes))
+        """A view with other options; what is ``UNSET`` stays as it is."""
+        given = {name: value for name, value in changes.items() if value is not UNSET}
+        return evolve(self, options=evolve(self.options, **given))
 
     def call(
         self,
@@ -153,6 +174,7 @@ class Requester:
         shared = self.shared
         options = self.options if timeout is UNSET else evolve(self.options, timeout=timeout)
         call = Call(endpoint, request, options, shared.clock.time())
+        task = shared.in_flight.begin(endpoint.name)
         try:
             while True:
                 try:
@@ -174,6 +196,8 @@ class Requester:
             if call.doubts_a_write:
                 self._tell(call, call.doubt, cancelled=True)
             raise
+        finally:
+            shared.in_flight.end(task)
 
     async def _settled(
         self,

@@ -11,6 +11,7 @@ import asyncio
 import sys
 import warnings
 from base64 import b64encode
+from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.request import getproxies, proxy_bypass
@@ -174,6 +175,13 @@ def _forget_frames(error: BaseException | None, handled: BaseException | None) -
         error = error.__cause__ or error.__context__
 
 
+def _must_be(argument: str, value: object, kind: type) -> None:
+    if value is not None and not isinstance(value, kind):
+        raise InvalidRequestError(
+            argument, f"must be an aiohttp.{kind.__name__}, not an object of type {type(value).__name__}"
+        )
+
+
 class Transport:
     """Sends one request at a time, any number of them concurrently."""
 
@@ -189,10 +197,18 @@ class Transport:
         proxy: str | None = None,
         max_body: int = MAX_BODY,
     ) -> None:
+        _must_be("session", session, aiohttp.ClientSession)
+        _must_be("connector", connector, aiohttp.BaseConnector)
+        if not isinstance(trace_configs, Iterable):
+            raise InvalidRequestError(
+                "trace_configs", "must be a sequence of aiohttp.TraceConfig, even for one"
+            )
         self._borrowed = session
         self._session = session
         self._connector = connector
-        self._trace_configs = trace_configs
+        self._trace_configs = tuple(trace_configs)
+        for config in self._trace_configs:
+            _must_be("trace_configs", config, aiohttp.TraceConfig)
         self._max_connections = max_connections
         self._proxies = _Proxies(proxy, trust_env=trust_env)
         self._max_body = max_body
@@ -207,6 +223,12 @@ class Transport:
         self._pool: asyncio.Semaphore | None = None
         self.timeouts = Timeouts()
         self.closed = False
+        self._closing = asyncio.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a request may be sent; a borrowed session may be closed by its owner."""
+        return not (self.closed or self._loop is None or self._session is None or self._session.closed)
 
     async def open(self) -> None:
         """Bind to the running event loop and make the session, unless one was handed in."""
@@ -226,7 +248,7 @@ class Transport:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 request_class=_Request,
                 response_class=_Response,
-                trace_configs=[*self._trace_configs],
+                trace_configs=list(self._trace_configs),
             )
         with warnings.catch_warnings(action="ignore"):  # aiohttp would rather not be asked
             elsewhere = self._session is not None and self._session.loop is not self._loop
@@ -246,7 +268,8 @@ class Transport:
         # aiohttp leaves alone who is connecting, and a borrowed session stays open.
         self.timeouts.end_all()
         if self._session is not None and self._borrowed is None:
-            await self._session.close()
+            async with self._closing:  # whoever closes too returns when it is done
+                await self._session.close()
 
     def check_loop(self) -> None:
         """Raise ``ClientStateError`` on any other event loop than the one it was opened on."""

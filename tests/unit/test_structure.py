@@ -49,6 +49,7 @@ WITHIN = {
     ("core.oauth", "core.answers"),
     ("core.oauth", "core.protocol"),
     ("core.oauth", "core.transport"),
+    ("core.inflight", "core.clock"),
     ("core.quota", "core.clock"),
     ("core.quota", "core.window"),
     ("importer.files", "importer.lines"),
