@@ -1,8 +1,8 @@
 """The token of OAuth client credentials: fetched once for all calls, kept, and asked for in good manners.
 
-The token endpoint is somebody's server too. One call fetches while the others wait; after a failure nobody asks
-again before the wait that the endpoint asked for, or a pause that grows with every failure, is over. Who comes
-earlier gets the failure again, with the seconds that are left.
+The token endpoint is somebody's server too. There is one fetch at a time, which all calls wait for and none takes
+along when it gives up. After a failure nobody asks again before the wait that the endpoint asked for, or a pause that
+grows with every failure, is over. Who comes earlier gets the failure again, with the seconds that are left.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ LONGEST_PAUSE: Final = 30.0
 """Seconds between two requests for a token while they fail, if the endpoint asks for no longer wait."""
 LONGEST_WAIT: Final = 3600.0
 """Seconds after which the endpoint is asked again whatever it said: a garbled wait must not last for ever."""
-TIMEOUT: Final = 30.0
+TIMEOUT: Final = 10.0
+"""Seconds for one fetch, however long or short its callers wait."""
 ENDPOINT: Final = "oauth.token"
 _FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -66,7 +67,7 @@ class TokenProvider:
                 self._url = checked_base_url(credentials.token_url, allow_http=False)
             except InvalidRequestError as error:
                 raise InvalidRequestError("token_url", error.reason) from None
-        self._lock = asyncio.Lock()
+        self._fetching: asyncio.Task[Mapping[str, str]] | None = None
         self._headers: Mapping[str, str] | None = None
         self._renew_at = self._ends_at = 0.0
         self._failures = 0
@@ -80,26 +81,42 @@ class TokenProvider:
 
     async def headers(self) -> Mapping[str, str]:
         """The same, fetched if need be."""
-        async with self._lock:
-            if (headers := self.ready) is not None:  # whoever held the lock before has fetched it for all
-                return headers
-            try:
-                return await self._fetch()
-            except BalanceError:
-                # It was to be renewed early; what is left of its life is good.
-                if self._headers is not None and self._clock.time() < self._ends_at:
-                    return self._headers
-                raise
+        if (headers := self.ready) is not None:
+            return headers
+        try:
+            return await self._fetched()
+        except BalanceError:
+            # It was to be renewed early; what is left of its life is good.
+            if self._headers is not None and self._clock.time() < self._ends_at:
+                return self._headers
+            raise
 
     def refused(self, headers: Mapping[str, str]) -> None:
         """Drop the token, unless another call has renewed it since."""
         if headers is self._headers:
             self._headers = None
 
+    async def _fetched(self) -> Mapping[str, str]:
+        """What the fetch under way brings; a new one, unless a failure forbids it."""
+        if self._fetching is None:
+            left = self._not_before - self._clock.time()
+            if self._failure is not None and left > 0:
+                raise _again(self._failure, left)
+            self._fetching = asyncio.create_task(self._fetch())
+            self._fetching.add_done_callback(self._ended)
+        fetching = self._fetching
+        await asyncio.wait([fetching])  # a caller who is cancelled here cancels nobody else
+        failure = fetching.exception()
+        if isinstance(failure, BalanceError):
+            raise copy(failure) from failure.__cause__  # each caller has its own
+        return fetching.result()
+
+    def _ended(self, fetching: asyncio.Task[Mapping[str, str]]) -> None:
+        self._fetching = None
+        if not fetching.cancelled():
+            fetching.exception()  # perhaps nobody is left to ask for it
+
     async def _fetch(self) -> Mapping[str, str]:
-        left = self._not_before - self._clock.time()
-        if self._failure is not None and left > 0:
-            raise _again(self._failure, left)
         try:
             headers, life = await self._ask()
         except ClientStateError:  # says nothing about the endpoint

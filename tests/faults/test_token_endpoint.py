@@ -7,8 +7,8 @@ import json
 
 import pytest
 from clocks import ManualClock
-from hostile import PROGRAM, hang_up, plain_200, refuse, status
-from scenario import CALLS, at_rest
+from hostile import PROGRAM, hang_up, plain_200, refuse, stall, status
+from scenario import CALLS, at_rest, no_tasks_but
 from test_oauth import OAuth, connect
 
 from brevo_balance_async import (
@@ -19,6 +19,7 @@ from brevo_balance_async import (
     RateLimitedError,
     ServerError,
 )
+from brevo_balance_async.core import oauth
 from brevo_balance_async.core.oauth import FIRST_PAUSE, LONGEST_PAUSE, LONGEST_WAIT, USUAL_LIFE
 
 MINUTE = refuse(429, "slow down", headers={"retry-after": "30"})
@@ -246,3 +247,31 @@ async def test_the_endpoints_own_words_are_told(server, clock):
         (error,) = await errors_of(client, 1)
     assert (type(error), error.code, error.status) == (AuthenticationError, "invalid_scope", 400)
     assert "loyalty:fly is not granted" in str(error)
+
+
+async def test_callers_who_give_up_or_close_leave_no_task_and_no_second_request(clock):
+    before = asyncio.all_tasks()
+    async with OAuth() as server:
+        server.token_script = [stall()]
+        async with connect(server, clock=clock) as client:
+            for _ in range(20):
+                call = asyncio.ensure_future(CALLS["read"](client.program(PROGRAM)))
+                await server.until_arrived(1)
+                call.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await call
+            assert server.fetched == 1
+    await no_tasks_but(before)
+
+
+async def test_a_fetch_has_a_time_of_its_own(server, clock, monkeypatch):
+    monkeypatch.setattr(oauth, "TIMEOUT", 0.05)
+    server.token_script = [stall()]
+    async with connect(server, clock=clock, timeout=None, max_attempts=1) as client:
+        errors = await errors_of(client, 20)
+        assert {type(error) for error in errors} == {ConnectFailedError}
+        assert {(error.sent, error.retry_after) for error in errors} == {(False, FIRST_PAUSE)}
+        assert server.fetched == 1
+        clock.advance(FIRST_PAUSE)
+        await CALLS["unsafe"](client.program(PROGRAM))
+    assert server.fetched == 2
