@@ -163,7 +163,7 @@ class BalanceClient:
 
         From its beginning on ``is_open`` is false, a new call is refused with ``ClientStateError``, and so is a walk's
         next page; a call that waits for quota ends with the same. A call in flight may still try again where that
-        needs no wait for quota, and a ``hold`` is one call until its block ends, with the calls that the block's task makes.
+        needs no wait for quota, and a ``hold`` is one call until its block ends, with the calls of the block's task.
         After ``grace`` (at once where nothing is in flight) a call that waits ends with ``ClientStateError`` and one
         that may have been applied with ``OutcomeUnknownError``. ``async with`` closes without grace.
 
