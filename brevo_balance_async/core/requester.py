@@ -14,7 +14,8 @@ from attrs import define, evolve, field, frozen
 from brevo_balance_async.core import answers, protocol
 from brevo_balance_async.core.call import Call
 from brevo_balance_async.core.clock import wait_for_timer
-from brevo_balance_async.core.protocol import Progress
+from brevo_balance_async.core.protocol import Progress, Replay
+from brevo_balance_async.core.quota.window import Pair
 from brevo_balance_async.core.retry import Backoff, Budget, Verdict, judge
 from brevo_balance_async.errors import (
     AuthenticationError,
@@ -46,7 +47,8 @@ if TYPE_CHECKING:
     from brevo_balance_async.core.answers import Echo
     from brevo_balance_async.core.auth import Source
     from brevo_balance_async.core.protocol import Endpoint, Request, Response
-    from brevo_balance_async.core.quota import Gate, Permit
+    from brevo_balance_async.core.quota.gate import Gate
+    from brevo_balance_async.core.quota.window import Permit
     from brevo_balance_async.core.transport import Transport
     from brevo_balance_async.hooks import Event, Hook
 
@@ -72,6 +74,22 @@ class Caller(Protocol):
         ``settle`` is awaited when the outcome stays unknown, within what is left of ``timeout``: it returns what
         it found out, or raises the error it was given.
         """
+        ...
+
+    def paired(self) -> PairedCaller:
+        """The same for one hold; see ``PairedCaller``."""
+        ...
+
+
+class PairedCaller(Caller, Protocol):
+    """Makes the calls of one hold, so that it never begins what the quota would not let it end.
+
+    Its begin waits until the quota has two requests for it, or is unknown. The second counts as used for everybody
+    else until its complete or cancel takes it, which then does not wait, or until ``release``.
+    """
+
+    def release(self) -> None:
+        """The hold has ended, however it did; harmless when repeated."""
         ...
 
 
@@ -121,10 +139,20 @@ class Requester:
 
     shared: Shared
     options: Options
+    pair: Pair | None = None
 
     def with_options(self, **changes: Any) -> Requester:
         """A view with other options."""
         return evolve(self, options=evolve(self.options, **changes))
+
+    def paired(self) -> Requester:
+        """See ``PairedCaller``."""
+        return evolve(self, pair=Pair())
+
+    def release(self) -> None:
+        """See ``PairedCaller``."""
+        if self.pair is not None:
+            self.shared.gate.release(self.pair)
 
     def call(
         self,
@@ -206,14 +234,14 @@ class Requester:
         shared = self.shared
         name = call.endpoint.name
         call.tries += 1
-        call.headers, call.heeded = None, False
+        call.headers = None
         headers = shared.credentials.ready
         if headers is None or headers is call.stale:
             headers = await self._authorize(call)
         call.headers = headers
         permit = None
         if call.endpoint.gated:
-            permit = shared.gate.try_enter(call.options.reserve) or await self._wait_for_quota(call)
+            permit = await self._enter(call)
         response: Response | None = None
         progress = Progress()
         watched = shared.watched
@@ -236,10 +264,7 @@ class Requester:
             raise
         finally:
             if permit is not None and progress.sent:
-                status, headers_told = (
-                    (None, None) if response is None else (response.status, response.headers)
-                )
-                call.heeded = shared.gate.leave(permit, status=status, headers=headers_told)
+                shared.gate.leave(permit, None if response is None else response.quota)
             elif permit is not None:
                 shared.gate.cancel(permit)
         if watched:
@@ -264,7 +289,7 @@ class Requester:
             ) from error
         return headers
 
-    async def _wait_for_quota(self, call: Call[Any]) -> Permit:
+    async def _enter(self, call: Call[Any]) -> Permit:
         shared = self.shared
         began = shared.clock.time()
 
@@ -272,7 +297,13 @@ class Requester:
             shared.emit(QuotaWait(call.endpoint.name, seconds))
 
         reserve, allowed = call.options.reserve, call.quota_wait(began)
-        permit = await shared.gate.enter(reserve=reserve, max_wait=allowed, on_wait=on_wait)
+        permit = await shared.gate.enter(
+            reserve=reserve,
+            max_wait=allowed,
+            first=call.endpoint.replay is Replay.GUARDED,
+            pair=self.pair,
+            on_wait=on_wait,
+        )
         call.waited_for_quota(shared.clock.time() - began)
         return permit
 
@@ -310,7 +341,7 @@ class Requester:
         delay = call.next_delay(error, verdict, shared.backoff.delay(call.tries), shared.clock.time())
         if delay is None or shared.transport.closed or not self._affords(error):
             raise call.final(error, verdict)
-        if not call.heeded:
+        if not call.queues(error):
             if shared.watched:
                 shared.emit(RetryScheduled(call.endpoint.name, call.attempt, delay, error))
             await self._pause(delay)

@@ -218,7 +218,8 @@ class Transactions:
             "event_time": event_time,
             "meta": meta,
         }
-        return Hold(self, draft, timeout)
+        caller = self._caller.paired()
+        return Hold(Transactions(caller, self._program_id, self._history), draft, timeout, caller.release)
 
     async def _finish(
         self,
@@ -298,12 +299,21 @@ class Hold:
     it, and ``result`` is the completed ``Transaction``. Leaving by an exception cancels it, and the exception goes
     through whatever becomes of the cancelling. What fails at the end carries a note that names the draft and says
     what may be left behind.
+
+    A hold takes two requests of the quota on entering: one for its begin, and one that it keeps for its complete or
+    cancel, which then does not wait. With fewer than two above ``reserve`` entering waits, or raises
+    ``QuotaWaitError`` and has sent nothing. Other processes may still spend what is kept here.
     """
 
     def __init__(
-        self, transactions: Transactions, draft: dict[str, Any], timeout: float | Unset | None
+        self,
+        transactions: Transactions,
+        draft: dict[str, Any],
+        timeout: float | Unset | None,
+        release: Callable[[], None],
     ) -> None:
         self._transactions = transactions
+        self._release = release
         self._arguments: dict[str, Any] | None = draft
         self._timeout = timeout
         self._draft: Transaction | None = None
@@ -313,6 +323,21 @@ class Hold:
         arguments, self._arguments = self._arguments, None
         if arguments is None:
             raise ClientStateError("a hold is for one block: ask for another one with transactions.hold(...)")
+        try:
+            return await self._begin(arguments)
+        except BaseException:
+            self._release()
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            await self._end(error)
+        finally:
+            self._release()
+
+    async def _begin(self, arguments: dict[str, Any]) -> Transaction:
         draft = await self._transactions.begin(**arguments, timeout=self._timeout)
         if draft.status == TransactionStatus.REJECTED:
             raise UnprocessableError(
@@ -321,9 +346,7 @@ class Hold:
         self._draft = draft
         return draft
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def _end(self, error: BaseException | None) -> None:
         draft, self._draft = self._draft, None
         if draft is None:
             return
