@@ -17,6 +17,7 @@ from brevo_balance_async.core.call import Call
 from brevo_balance_async.core.clock import wait_for_timer
 from brevo_balance_async.core.inflight import InFlight
 from brevo_balance_async.core.protocol import Progress, Replay
+from brevo_balance_async.core.quota.window import Pair
 from brevo_balance_async.core.retry import Backoff, Budget, Verdict, judge
 from brevo_balance_async.errors import (
     AuthenticationError,
@@ -48,7 +49,8 @@ if TYPE_CHECKING:
     from brevo_balance_async.core.answers import Echo
     from brevo_balance_async.core.auth import AuthProvider
     from brevo_balance_async.core.protocol import Endpoint, Request, Response
-    from brevo_balance_async.core.quota import Gate, Permit
+    from brevo_balance_async.core.quota.gate import Gate
+    from brevo_balance_async.core.quota.window import Permit
     from brevo_balance_async.core.transport import Transport
     from brevo_balance_async.hooks import Event, Hook
 
@@ -76,8 +78,21 @@ class Caller(Protocol):
         """
         ...
 
-    def keep_open(self) -> Callable[[], None]:
-        """Count what this task does as a call in flight, until the result is called: closing waits for it."""
+    def for_hold(self) -> HoldCaller:
+        """The same for one hold that begins now; see ``HoldCaller``."""
+        ...
+
+
+class HoldCaller(Caller, Protocol):
+    """Makes the calls of one hold, which count as one call in flight: closing the client waits for its end.
+
+    A hold never begins what the quota would not let it end. Its begin waits until the quota has two requests for it,
+    or is unknown. The second counts as used for everybody else until its complete or cancel takes it, which then does
+    not wait, or until ``release``.
+    """
+
+    def release(self) -> None:
+        """The hold has ended, however it did; to be called once."""
         ...
 
 
@@ -136,16 +151,25 @@ class Requester:
 
     shared: Shared
     options: Options
-
-    def keep_open(self) -> Callable[[], None]:
-        """See ``Caller.keep_open``."""
-        in_flight = self.shared.in_flight
-        return partial(in_flight.end, in_flight.begin("transactions.hold"))
+    pair: Pair | None = None
+    ended: Callable[[], None] | None = None
 
     def with_options(self, **changes: Any) -> Requester:
         """A view with other options; what is ``UNSET`` stays as it is."""
         given = {name: value for name, value in changes.items() if value is not UNSET}
         return evolve(self, options=evolve(self.options, **given))
+
+    def for_hold(self) -> Requester:
+        """See ``Caller.for_hold``."""
+        in_flight = self.shared.in_flight
+        ended = partial(in_flight.end, in_flight.begin("transactions.hold"))
+        return evolve(self, pair=Pair(), ended=ended)
+
+    def release(self) -> None:
+        """See ``HoldCaller.release``."""
+        if self.pair is not None and self.ended is not None:
+            self.shared.gate.release(self.pair)
+            self.ended()
 
     def call(
         self,
@@ -230,14 +254,14 @@ class Requester:
         shared = self.shared
         name = call.endpoint.name
         call.tries += 1
-        call.headers, call.heeded = None, False
+        call.headers = None
         headers = shared.credentials.ready
         if headers is None:
             headers = await self._authorize(call)
         call.headers = headers
         permit = None
         if call.endpoint.gated:
-            permit = shared.gate.try_enter(call.options.reserve) or await self._wait_for_quota(call)
+            permit = await self._enter(call)
         response: Response | None = None
         progress = Progress()
         watched = shared.watched
@@ -260,10 +284,7 @@ class Requester:
             raise
         finally:
             if permit is not None and progress.sent:
-                status, headers_told = (
-                    (None, None) if response is None else (response.status, response.headers)
-                )
-                call.heeded = shared.gate.leave(permit, status=status, headers=headers_told)
+                shared.gate.leave(permit, None if response is None else response.quota)
             elif permit is not None:
                 shared.gate.cancel(permit)
         if watched:
@@ -284,7 +305,7 @@ class Requester:
                 "the credentials did not come in time; nothing was sent", phase="connect", sent=False
             ) from error
 
-    async def _wait_for_quota(self, call: Call[Any]) -> Permit:
+    async def _enter(self, call: Call[Any]) -> Permit:
         shared = self.shared
         began = shared.clock.time()
 
@@ -292,7 +313,13 @@ class Requester:
             shared.emit(QuotaWait(call.endpoint.name, seconds))
 
         reserve, allowed = call.options.reserve, call.quota_wait(began)
-        permit = await shared.gate.enter(reserve=reserve, max_wait=allowed, on_wait=on_wait)
+        permit = await shared.gate.enter(
+            reserve=reserve,
+            max_wait=allowed,
+            first=call.endpoint.replay is Replay.GUARDED,
+            pair=self.pair,
+            on_wait=on_wait,
+        )
         call.waited_for_quota(shared.clock.time() - began)
         return permit
 
@@ -328,7 +355,7 @@ class Requester:
         delay = call.next_delay(error, verdict, shared.backoff.delay(call.tries), shared.clock.time())
         if delay is None or shared.transport.closed or not self._affords(error):
             raise call.final(error, verdict)
-        if not call.heeded:
+        if not call.queues(error):
             if shared.watched:
                 shared.emit(RetryScheduled(call.endpoint.name, call.attempt, delay, error))
             await self._pause(delay)

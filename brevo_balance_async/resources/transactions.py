@@ -218,11 +218,12 @@ class Transactions:
             "event_time": event_time,
             "meta": meta,
         }
-        return Hold(self, draft, timeout)
+        return Hold(self._for_hold, draft, timeout)
 
-    def keep_open(self) -> Callable[[], None]:
-        """Have a closing client wait for what this task does, until the result is called."""
-        return self._caller.keep_open()
+    def _for_hold(self) -> tuple[Transactions, Callable[[], None]]:
+        """The transactions of a hold that begins now, and what has to be called when it has ended."""
+        caller = self._caller.for_hold()
+        return Transactions(caller, self._program_id, self._history), caller.release
 
     async def _finish(
         self,
@@ -302,45 +303,51 @@ class Hold:
     it, and ``result`` is the completed ``Transaction``. Leaving by an exception cancels it, and the exception goes
     through whatever becomes of the cancelling. What fails at the end carries a note that names the draft and says
     what may be left behind.
+
+    A hold takes two requests of the quota on entering: one for its begin, and one that it keeps for its complete or
+    cancel, which then does not wait. With fewer than two above ``reserve`` entering waits, or raises
+    ``QuotaWaitError`` and has sent nothing. Other processes may still spend what is kept here.
     """
 
     def __init__(
-        self, transactions: Transactions, draft: dict[str, Any], timeout: float | Unset | None
+        self,
+        start: Callable[[], tuple[Transactions, Callable[[], None]]],
+        draft: dict[str, Any],
+        timeout: float | Unset | None,
     ) -> None:
-        self._transactions = transactions
+        self._start = start
         self._arguments: dict[str, Any] | None = draft
         self._timeout = timeout
         self._draft: Transaction | None = None
-        self._ended: Callable[[], None] | None = None
         self.result: Transaction | None = None
 
     async def __aenter__(self) -> Transaction:
         arguments, self._arguments = self._arguments, None
         if arguments is None:
             raise ClientStateError("a hold is for one block: ask for another one with transactions.hold(...)")
-        ended = self._transactions.keep_open()
+        self._transactions, self._release = self._start()
         try:
-            draft = await self._transactions.begin(**arguments, timeout=self._timeout)
-            if draft.status == TransactionStatus.REJECTED:
-                raise UnprocessableError(
-                    f"the server rejected it: {draft.reject_reason or 'no reason given'}", status=422
-                )
+            return await self._begin(arguments)
         except BaseException:
-            ended()
+            self._release()
             raise
-        self._draft, self._ended = draft, ended
-        return draft
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        ended, self._ended = self._ended, None
-        if ended is None:
-            return
         try:
             await self._end(error)
         finally:
-            ended()
+            self._release()
+
+    async def _begin(self, arguments: dict[str, Any]) -> Transaction:
+        draft = await self._transactions.begin(**arguments, timeout=self._timeout)
+        if draft.status == TransactionStatus.REJECTED:
+            raise UnprocessableError(
+                f"the server rejected it: {draft.reject_reason or 'no reason given'}", status=422
+            )
+        self._draft = draft
+        return draft
 
     async def _end(self, error: BaseException | None) -> None:
         draft, self._draft = self._draft, None
