@@ -40,6 +40,7 @@ WITHIN = {
     ("core.call", "core.protocol"),
     ("core.call", "core.retry"),
     ("core.transport", "core.protocol"),
+    ("core.transport", "core.sockets"),
     ("core.transport", "core.timeouts"),
     ("core.auth", "core.answers"),
     ("core.auth", "core.protocol"),
