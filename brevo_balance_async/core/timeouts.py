@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from types import TracebackType
 
 LAST_TURNS: Final = 10
@@ -20,6 +21,9 @@ LAST_TURNS: Final = 10
 After a stopped process or a blocked loop the whole answer often lies in the socket, and the timer rings in the very
 turn that reads it. Handing it on takes about three turns. A call without an answer loses no time worth naming.
 """
+
+LONGEST_CLEAN_UP: Final = 30.0
+"""Seconds that a clean-up may still take once its caller is cancelled."""
 
 
 class Timeouts:
@@ -126,3 +130,26 @@ class TimeLimit:
         # If others want the task cancelled as well, that is what goes through.
         if self._ended and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
+
+
+async def despite_cancellation(work: Coroutine[Any, Any, None]) -> None:
+    """Await ``work``, a clean-up, to its end, however often the caller is cancelled; a cancellation comes after it.
+
+    asyncio cancels once, and what the clean-up awaits then is left in peace. anyio cancels a task again at each of
+    its awaits, so the work gets a task of its own, for ``LONGEST_CLEAN_UP`` seconds at most from then on.
+    """
+    task = asyncio.ensure_future(work)
+    timer: asyncio.TimerHandle | None = None
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            if cancelled is None:
+                timer = asyncio.get_running_loop().call_later(LONGEST_CLEAN_UP, task.cancel)
+            cancelled = error
+    if timer is not None:
+        timer.cancel()
+    if cancelled is not None:
+        raise cancelled
+    task.result()

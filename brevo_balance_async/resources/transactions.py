@@ -6,6 +6,7 @@ had not left. ``complete`` and ``cancel`` happen at most once on the server what
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +16,7 @@ from attrs import evolve
 from brevo_balance_async.core import validation
 from brevo_balance_async.core.answers import PRESENT
 from brevo_balance_async.core.protocol import Endpoint, Replay
+from brevo_balance_async.core.timeouts import despite_cancellation
 from brevo_balance_async.errors import (
     BalanceError,
     ClientStateError,
@@ -339,15 +341,19 @@ class Hold:
                     status=422,
                 )
             return
+        await despite_cancellation(self._give_back(draft, error))
+
+    async def _give_back(self, draft: Transaction, error: BaseException) -> None:
+        """Cancel the draft; the exception of the block goes through, with a note if that fails."""
         try:
             self.result = await self._transactions.cancel(draft, timeout=self._timeout)
-        except Exception as failure:  # noqa: BLE001  (the exception of the block goes through, with a note)
+        except (Exception, CancelledError) as failure:  # noqa: BLE001
             error.add_note(
                 f"the hold {draft.id} could not be cancelled ({failure}); {_left_behind(draft, failure)}"
             )
 
 
-def _left_behind(draft: Transaction, failure: Exception) -> str:
+def _left_behind(draft: Transaction, failure: BaseException) -> str:
     """What a hold may leave on the server."""
     if isinstance(failure, UnprocessableError | NotFoundError):
         return "it has come to another end"
