@@ -23,7 +23,7 @@ turn that reads it. Handing it on takes about three turns. A call without an ans
 """
 
 LONGEST_CLEAN_UP: Final = 30.0
-"""Seconds that a clean-up may still take once its caller is cancelled."""
+"""Seconds that a clean-up may still take once its caller is cancelled again and again."""
 
 
 class Timeouts:
@@ -132,22 +132,26 @@ class TimeLimit:
             raise TimeoutError from error
 
 
-async def despite_cancellation(work: Coroutine[Any, Any, None]) -> None:
-    """Await ``work``, a clean-up, to its end, however often the caller is cancelled; a cancellation comes after it.
+async def despite_repetition(work: Coroutine[Any, Any, None], handled: BaseException) -> None:
+    """Await ``work``, the clean-up after ``handled``, to its end although its cancellation is repeated meanwhile.
 
-    asyncio cancels once, and what the clean-up awaits then is left in peace. anyio cancels a task again at each of
-    its awaits, so the work gets a task of its own, for ``LONGEST_CLEAN_UP`` seconds at most from then on.
+    anyio cancels a task again at each of its awaits, in the same words. So the work gets a task of its own, for
+    ``LONGEST_CLEAN_UP`` seconds at most from then on. A cancellation in other words, or in none as asyncio gives it,
+    is another one: it ends the work. Either goes through afterwards.
     """
     task = asyncio.ensure_future(work)
+    words = handled.args if isinstance(handled, asyncio.CancelledError) else ()
     timer: asyncio.TimerHandle | None = None
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError as error:
-            if cancelled is None:
+            cancelled, words = error, words or error.args
+            if not error.args or error.args != words:
+                task.cancel()
+            elif timer is None:
                 timer = asyncio.get_running_loop().call_later(LONGEST_CLEAN_UP, task.cancel)
-            cancelled = error
     if timer is not None:
         timer.cancel()
     if cancelled is not None:

@@ -135,23 +135,21 @@ class _Attempt:
         after all of the user's own code. What the server says later still cannot be told from our answer by any
         client of HTTP/1.1, but for the echo. A fresh connection may rightly have TLS tickets to read.
         """
-        protocol = None if self._connection is None else self._connection.protocol
-        transport = None if protocol is None else protocol.transport
         if self._limit.over:
             self.stopped = TimeoutError("the time was over before the request could leave")
-        elif (
-            protocol is None
-            or transport is None
-            or transport.is_closing()
-            or protocol.should_close
-            or (not self._fresh and unread(transport))
-        ):
+        elif self._connection is not None and self._is_stale(self._connection.protocol):
             self.stopped = _StaleConnectionError(
                 "the server had spoken, or hung up, on the connection that was to be used"
             )
         if self.stopped is not None:
-            self._progress.sent = False
+            self._progress.sent = not self.asked
             raise self.stopped
+
+    def _is_stale(self, protocol: ResponseHandler | None) -> bool:
+        transport = None if protocol is None else protocol.transport
+        if protocol is None or transport is None or transport.is_closing() or protocol.should_close:
+            return True
+        return not self._fresh and unread(transport)
 
 
 class _Request(aiohttp.ClientRequest):
@@ -224,7 +222,7 @@ async def _asks_first() -> bool:
             async with asyncio.timeout(1):
                 body = _Body(b"{}", attempt)
                 await session.post("http://nowhere.invalid/", data=body, middlewares=(attempt,))
-    return attempt.stopped is not None
+    return attempt.asked and attempt.stopped is not None
 
 
 def _proxy(proxy: str | None) -> tuple[URL | None, dict[str, str] | None]:

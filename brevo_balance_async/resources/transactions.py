@@ -16,7 +16,7 @@ from attrs import evolve
 from brevo_balance_async.core import validation
 from brevo_balance_async.core.answers import PRESENT
 from brevo_balance_async.core.protocol import Endpoint, Replay
-from brevo_balance_async.core.timeouts import despite_cancellation
+from brevo_balance_async.core.timeouts import despite_repetition
 from brevo_balance_async.errors import (
     BalanceError,
     ClientStateError,
@@ -341,7 +341,7 @@ class Hold:
                     status=422,
                 )
             return
-        await despite_cancellation(self._give_back(draft, error))
+        await despite_repetition(self._give_back(draft, error), error)
 
     async def _give_back(self, draft: Transaction, error: BaseException) -> None:
         """Cancel the draft; the exception of the block goes through, with a note if that fails."""
