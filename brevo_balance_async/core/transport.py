@@ -38,7 +38,7 @@ from brevo_balance_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
 
     from aiohttp.abc import AbstractStreamWriter
     from aiohttp.connector import Connection
@@ -78,37 +78,30 @@ _used: WeakSet[Any] = WeakSet()
 
 
 class _Attempt:
-    """One request on its way through aiohttp, as a client middleware: whatever else its task does, this is its own.
+    """One request on its way through aiohttp. What marks it as sent is its own, whatever else its task may do.
 
-    ``trusted``: aiohttp was seen to ask before it writes, so what was not asked about has not left. ``stopped`` is
-    why it did not leave although there was a connection.
+    Its body carries it along; a request without one gets it as a client middleware. ``asked``: there was a
+    connection, so it may have left. ``stopped``: why it did not leave in spite of that.
     """
 
-    __slots__ = ("_connection", "_fresh", "_limit", "_plain", "_progress", "_trusted", "asked", "stopped")
+    __slots__ = ("_connection", "_fresh", "_limit", "_progress", "asked", "stopped")
 
-    def __init__(self, progress: Progress, limit: TimeLimit, *, trusted: bool, plain: bool) -> None:
+    def __init__(self, progress: Progress, limit: TimeLimit, *, trusted: bool) -> None:
         self._progress = progress
         self._limit = limit
-        self._trusted = trusted
-        self._plain = plain  # a POST, which aiohttp sends once by itself
         self._connection: Connection | None = None
         self._fresh = True
         self.asked = False
         self.stopped: Exception | None = None
         progress.sent = not trusted
 
-    def __call__(
+    async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> Awaitable[aiohttp.ClientResponse]:
+    ) -> aiohttp.ClientResponse:
         if type(request) is aiohttp.ClientRequest:  # a borrowed session makes its own kinds
             request.__class__, request.response_class = _Request, _Response
         if isinstance(request, _Request):
             request.attempt = self
-        return handler(request) if self._trusted and self._plain else self._once(request, handler)
-
-    async def _once(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
         try:
             return await handler(request)
         except _CONNECTING:
@@ -118,38 +111,40 @@ class _Attempt:
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
             raise _HungUpError(str(error) or type(error).__name__) from error
 
-    def has(self, connection: Connection) -> None:
-        """There is a connection: from here on it may leave, unless a look says otherwise."""
+    def leaves_on(self, connection: Connection, *, body: bool) -> None:
+        """Take note of its connection: from here on it may have left, unless a look says otherwise."""
         self.asked = self._progress.sent = True
         protocol = connection.protocol
         self._connection, self._fresh = connection, protocol not in _used
         if self._fresh and protocol is not None:
             _used.add(protocol)
-        self.look()
+        self.look(last=not body)
 
-    def look(self) -> None:
+    def look(self, *, last: bool = True) -> None:
         """Raise if the request must not leave: its time is over, or somebody else's answer waits.
 
         aiohttp hands out a pooled connection without another look at it. What the server said on it since would be
         taken for our answer: a 429 meant for another request would have this one sent twice. So this comes last,
-        after all of the user's own code. What the server says later still cannot be told from our answer by any
-        client of HTTP/1.1, but for the echo. A fresh connection may rightly have TLS tickets to read.
+        after all of the user's own code, and asks the kernel for what the loop has not read. What the server says
+        later still cannot be told from our answer by any client of HTTP/1.1, but for the echo. A fresh connection
+        is not asked about: it may rightly have TLS tickets to read.
         """
-        if self._limit.over:
+        connection = self._connection
+        if last and self._limit.over:
             self.stopped = TimeoutError("the time was over before the request could leave")
-        elif self._connection is not None and self._is_stale(self._connection.protocol):
+        elif connection is not None and (
+            (protocol := connection.protocol) is None
+            or protocol.should_close
+            or (transport := protocol.transport) is None
+            or transport.is_closing()
+            or (last and not self._fresh and unread(transport))
+        ):
             self.stopped = _StaleConnectionError(
                 "the server had spoken, or hung up, on the connection that was to be used"
             )
         if self.stopped is not None:
             self._progress.sent = not self.asked
             raise self.stopped
-
-    def _is_stale(self, protocol: ResponseHandler | None) -> bool:
-        transport = None if protocol is None else protocol.transport
-        if protocol is None or transport is None or transport.is_closing() or protocol.should_close:
-            return True
-        return not self._fresh and unread(transport)
 
 
 class _Request(aiohttp.ClientRequest):
@@ -158,21 +153,28 @@ class _Request(aiohttp.ClientRequest):
     attempt: _Attempt | None = None
 
     def send(self, conn: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
-        if self.attempt is not None:
-            self.attempt.has(conn)
+        body = self.body
+        attempt = body.attempt if isinstance(body, _Body) else self.attempt
+        if attempt is not None:
+            attempt.leaves_on(conn, body=isinstance(body, _Body))
         return super().send(conn)
 
 
 class _Body(aiohttp.BytesPayload):
-    """A body that looks once more before it is written: on Python 3.11 that is one turn of the loop later."""
+    """The body of an attempt, which looks for the last time when it is written: head and body leave together.
+
+    On Python 3.11 aiohttp writes it one turn of the loop after it has handed out the connection.
+    """
 
     def __init__(self, data: bytes, attempt: _Attempt) -> None:
         super().__init__(data)
-        self._attempt = attempt
+        self.attempt = attempt
 
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        self._attempt.look()  # head and body leave together
-        await super().write_with_length(writer, content_length)
+    def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> Coroutine[Any, Any, None]:
+        self.attempt.look()
+        return super().write_with_length(writer, content_length)
 
 
 def _last_trace() -> aiohttp.TraceConfig:
@@ -212,17 +214,20 @@ async def _asks_first() -> bool:
     The methods that make it ask are not all public. Were one renamed, a lost request would be taken for one that
     never left, and be sent again.
     """
-    attempt = _Attempt(Progress(), Timeouts().within(None), trusted=True, plain=True)
     session = aiohttp.ClientSession(
         connector=_Nowhere(), request_class=_Request, cookie_jar=aiohttp.DummyCookieJar()
     )
+    asks = True
     async with session:
         session.trace_configs.clear()  # an instrumentor may have added its own, which need not hear of this
-        with suppress(Exception):
-            async with asyncio.timeout(1):
-                body = _Body(b"{}", attempt)
-                await session.post("http://nowhere.invalid/", data=body, middlewares=(attempt,))
-    return attempt.asked and attempt.stopped is not None
+        for has_body in (True, False):
+            attempt = _Attempt(Progress(), Timeouts().within(None), trusted=True)
+            body, middlewares = (_Body(b"{}", attempt), ()) if has_body else (None, (attempt,))
+            with suppress(Exception):
+                async with asyncio.timeout(1):
+                    await session.post("http://nowhere.invalid/", data=body, middlewares=middlewares)
+            asks = asks and attempt.asked and attempt.stopped is not None
+    return asks
 
 
 def _proxy(proxy: str | None) -> tuple[URL | None, dict[str, str] | None]:
@@ -368,9 +373,7 @@ class Transport:
                 progress.connecting = True
                 try:
                     for stale in range(MOST_STALE + 1):
-                        attempt = _Attempt(
-                            progress, limit, trusted=self._trusted, plain=request.method == "POST"
-                        )
+                        attempt = _Attempt(progress, limit, trusted=self._trusted)
                         try:
                             return await self._exchange(session, request, headers, attempt)
                         except Exception:  # it was closed; the next one may be fit
@@ -405,19 +408,21 @@ class Transport:
         traces = session.trace_configs
         if traces and traces[-1] is not _LAST_TRACE and self._borrowed is None:
             traces.append(_LAST_TRACE)
+        data = None if request.body is None else _Body(request.body, attempt)
+        posts = request.method == "POST"  # which aiohttp sends once by itself
         answer = await session.request(
             request.method,
             URL(request.url, encoded=True),
-            data=None if request.body is None else _Body(request.body, attempt),
-            headers=self._headers_for(headers, body=request.body is not None),
+            data=data,
+            headers=self._headers_for(headers, body=data is not None),
             timeout=self._timeout,
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=True,
             proxy=self._proxy,
             proxy_headers=self._proxy_headers,
-            skip_auto_headers=_NO_GUESSES if request.method == "POST" and request.body is None else None,
-            middlewares=(attempt,),
+            skip_auto_headers=_NO_GUESSES if posts and data is None else None,
+            middlewares=() if posts and data is not None and self._trusted else (attempt,),
             trace_request_ctx=attempt if self._borrowed is None else None,
         )
         try:
