@@ -16,6 +16,7 @@ from hostile import (
     Hostile,
     hang_up,
     honest,
+    plain_200,
     quota,
     refuse,
     stall,
@@ -195,10 +196,7 @@ async def pooled(request):
             at_rest(client)
 
 
-STRAY_429 = (
-    b"HTTP/1.1 429 No\r\nretry-after: 0\r\ncontent-type: application/json\r\ncontent-length: 31\r\n\r\n"
-    + b'{"code": "no", "message": "no"}\n'
-)
+STRAY_429 = plain_200(b'{"message": "no"}', "retry-after: 0").replace(b"200 OK", b"429 No")
 
 
 @pytest.mark.parametrize("kind", ["unsafe", "guarded", "put"])
