@@ -40,7 +40,7 @@ PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
 DEFINITION = "0197e3c2-0000-7000-8000-000000000001"
 CALLS, QUICK = 20_000, 2_000
 CONCURRENCY = 64
-TIMEOUT = 1.0
+TIMEOUT = 3.0
 TROUBLE = 0.05
 HOLDS_UP, LONGEST_HOLD = 0.005, 0.05
 """How often user code holds the loop after one of our events, and for how many seconds at most."""
