@@ -50,8 +50,8 @@ CONNECT_TIMEOUT: Final = 10.0
 """Seconds for one TCP and TLS handshake, within the call's own timeout."""
 IDLE_TIMEOUT: Final = 15.0
 """Seconds an idle connection is kept: the longer it idles, the likelier a stray answer waits on it."""
-MOST_STALE: Final = 1_000
-"""Connections of the pool that one attempt finds unfit before it fails as not sent."""
+MOST_STALE: Final = 10
+"""New connections that one attempt finds unfit before it fails as not sent; those of the pool come to an end."""
 
 _JSON: Final = "application/json"
 _NO_GUESSES: Final = ("content-type",)
@@ -84,13 +84,13 @@ class _Attempt:
     connection, so it may have left. ``stopped``: why it did not leave in spite of that.
     """
 
-    __slots__ = ("_connection", "_fresh", "_limit", "_progress", "asked", "stopped")
+    __slots__ = ("_connection", "_limit", "_progress", "asked", "fresh", "stopped")
 
     def __init__(self, progress: Progress, limit: TimeLimit, *, trusted: bool) -> None:
         self._progress = progress
         self._limit = limit
         self._connection: Connection | None = None
-        self._fresh = True
+        self.fresh = True
         self.asked = False
         self.stopped: Exception | None = None
         progress.sent = not trusted
@@ -115,8 +115,8 @@ class _Attempt:
         """Take note of its connection: from here on it may have left, unless a look says otherwise."""
         self.asked = self._progress.sent = True
         protocol = connection.protocol
-        self._connection, self._fresh = connection, protocol not in _used
-        if self._fresh and protocol is not None:
+        self._connection, self.fresh = connection, protocol not in _used
+        if self.fresh and protocol is not None:
             _used.add(protocol)
         self.look(last=not body)
 
@@ -137,7 +137,7 @@ class _Attempt:
             or protocol.should_close
             or (transport := protocol.transport) is None
             or transport.is_closing()
-            or (last and not self._fresh and unread(transport))
+            or (last and not self.fresh and unread(transport))
         ):
             self.stopped = _StaleConnectionError(
                 "the server had spoken, or hung up, on the connection that was to be used"
@@ -372,12 +372,14 @@ class Transport:
                     await self._pool.acquire()
                 progress.connecting = True
                 try:
-                    for stale in range(MOST_STALE + 1):
+                    stale = 0
+                    while True:
                         attempt = _Attempt(progress, limit, trusted=self._trusted)
                         try:
                             return await self._exchange(session, request, headers, attempt)
                         except Exception:  # it was closed; the next one may be fit
-                            if stale == MOST_STALE or not isinstance(attempt.stopped, _StaleConnectionError):
+                            stale += attempt.fresh
+                            if stale > MOST_STALE or not isinstance(attempt.stopped, _StaleConnectionError):
                                 raise
                 finally:
                     if self._pool is not None:
@@ -396,7 +398,6 @@ class Transport:
             if failure is None:
                 raise
             raise failure from error
-        raise AssertionError("unreachable")
 
     async def _exchange(
         self,
