@@ -119,6 +119,8 @@ class _Attempt:
         if self.fresh and protocol is not None:
             _used.add(protocol)
         self.look(last=not body)
+        if self.fresh:
+            self._connection = None  # nothing of an earlier request can come on it
 
     def look(self, *, last: bool = True) -> None:
         """Raise if the request must not leave: its time is over, or somebody else's answer waits.
@@ -136,8 +138,7 @@ class _Attempt:
             (protocol := connection.protocol) is None
             or protocol.should_close
             or (transport := protocol.transport) is None
-            or transport.is_closing()
-            or (last and not self.fresh and unread(transport))
+            or (not self.fresh and (transport.is_closing() or (last and unread(transport))))
         ):
             self.stopped = _StaleConnectionError(
                 "the server had spoken, or hung up, on the connection that was to be used"
