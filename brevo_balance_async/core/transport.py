@@ -371,12 +371,6 @@ class Transport:
         if self._borrowed is not None:
             connector = self._borrowed.connector
         else:
-            self._trusted = await _asks_first()
-            if not self._trusted:
-                logging.getLogger("brevo_balance_async").warning(
-                    "aiohttp %s works in a way that this package does not know: every lost request counts as sent",
-                    aiohttp.__version__,
-                )
             connector = self._connector or aiohttp.TCPConnector(
                 limit=self._max_connections, keepalive_timeout=IDLE_TIMEOUT
             )
@@ -399,6 +393,13 @@ class Transport:
         limits = [] if connector is None else [connector.limit, connector.limit_per_host]
         if any(limits):
             self._pool = asyncio.Semaphore(min(limit for limit in limits if limit))
+        if self._borrowed is None:  # last, because it awaits, and until it is known nothing is trusted
+            self._trusted = await _asks_first()
+            if not self._trusted:
+                logging.getLogger("brevo_balance_async").warning(
+                    "aiohttp %s works in a way that this package does not know: every lost request counts as sent",
+                    aiohttp.__version__,
+                )
 
     async def close(self) -> None:
         """End the calls in flight and close what was opened here; harmless a second time."""

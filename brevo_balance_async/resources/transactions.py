@@ -360,16 +360,22 @@ class Hold:
                     status=422,
                 )
             return
-        await despite_repetition(self._give_back(draft, error), error)
+        given_back = self._give_back(draft, error)
+        if isinstance(error, CancelledError) and error.args:  # anyio's, which comes again at every await
+            await despite_repetition(given_back, error)
+        else:
+            await given_back
 
     async def _give_back(self, draft: Transaction, error: BaseException) -> None:
         """Cancel the draft; the exception of the block goes through, with a note if that fails."""
         try:
             self.result = await self._transactions.cancel(draft, timeout=self._timeout)
-        except (Exception, CancelledError) as failure:  # noqa: BLE001
+        except (Exception, CancelledError) as failure:
             error.add_note(
                 f"the hold {draft.id} could not be cancelled ({failure}); {_left_behind(draft, failure)}"
             )
+            if isinstance(failure, CancelledError):
+                raise
 
 
 def _left_behind(draft: Transaction, failure: BaseException) -> str:
