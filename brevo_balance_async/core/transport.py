@@ -295,7 +295,8 @@ class Transport:
             raise
         # The whole body was read, so the connection is back in the pool.
         wire = getattr(answer, "wire", None)
-        return Response(answer.status, answer.headers, body, wire.abort if wire else answer.close)
+        discard = wire.abort if wire else answer.close
+        return Response(answer.status, answer.headers, body, discard, told == 0 or answer.status == 204)
 
     def _headers_for(self, auth: Mapping[str, str], *, body: bool) -> dict[str, str]:
         """All headers of a request; those of the last auth headers are kept, since these seldom change."""

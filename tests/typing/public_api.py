@@ -136,6 +136,6 @@ async def errors() -> None:
         cause: BalanceError | None = error.cause
         print(cause, error.look_for)
     except QuotaWaitError as error:
-        print(error.wait, error.max_wait)
+        print(error.retry_after, error.max_wait)
     except BalanceError as error:
         print(error.endpoint, error.attempts, error.status)
