@@ -75,7 +75,7 @@ def _may_be_rounded(got: Decimal, asked: Decimal) -> bool:
     Brevo declares its amounts as float. The sign of a debit in answers is not documented.
     """
     size = asked.copy_abs()
-    slack = _EXACT.add(Decimal(1), _EXACT.scaleb(size, -6))
+    slack = max(Decimal(1), _EXACT.scaleb(size, -6))
     return (got >= 0 or asked < 0) and got.copy_abs() < _EXACT.add(size, slack)
 
 
