@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from brevo_balance_async._version import __version__
@@ -50,12 +51,30 @@ _JSON: Final = "application/json"
 _NO_GUESSES: Final = ("content-type",)
 """aiohttp calls a POST without a body an octet stream; Brevo's has no type at all."""
 
+_NO_CONTENT: Final = (b"HTTP/1.1 204 ", b"HTTP/1.0 204 ")
+_LAST_CHUNK: Final = b"\r\n\r\n0\r\n\r\n"
+
 _progress: ContextVar[Progress] = ContextVar("progress")
 """The attempt of this task: aiohttp passes nothing of ours on to the requests it makes."""
 
 
 class _StaleConnectionError(aiohttp.ClientConnectionError):
     """The connection was not fit to be used; nothing was sent on it."""
+
+
+class _Protocol(ResponseHandler):
+    """Bears the end of a chunked body behind an answer that has no body, as some servers write it.
+
+    aiohttp takes it for the beginning of another answer, which is broken, and throws away the one that was whole.
+    """
+
+    __slots__ = ()
+
+    def data_received(self, data: bytes) -> None:
+        if data.endswith(_LAST_CHUNK) and data.startswith(_NO_CONTENT):
+            head, _, rest = data.partition(b"\r\n\r\n")
+            data = data if rest != _LAST_CHUNK[4:] else head + b"\r\n\r\n"
+        super().data_received(data)
 
 
 class _Request(aiohttp.ClientRequest):
@@ -71,6 +90,9 @@ class _Request(aiohttp.ClientRequest):
             raise _StaleConnectionError(
                 "the server had spoken, or hung up, on the connection that was to be used"
             )
+        if type(conn.protocol) is ResponseHandler and conn.transport is not None:
+            conn.protocol.__class__ = _Protocol
+            conn.transport.set_protocol(conn.protocol)  # uvloop remembers the method, not the object
         _progress.get().sent = True
         return super().send(conn)
 

@@ -527,7 +527,9 @@ def _check(fault: Fault, kind: str, expected: Outcome, error: Any, server: Hosti
     assert error.endpoint
     # Nothing is said of a write that is more certain than it is; a 404 or 422 may be our own, replayed by a gateway.
     replayed = kind == "guarded" and error.status in {404, 422}
-    certain = kind == "read" or fault.follows in (NOT_SENT, HOPELESS) or (fault.name == "424" and kind == "put")
+    certain = (
+        kind == "read" or fault.follows in (NOT_SENT, HOPELESS) or (fault.name == "424" and kind == "put")
+    )
     assert error.applied is (False if certain and not replayed else None)
     if expected.unknown:
         assert type(error) is OutcomeUnknownError
