@@ -36,7 +36,7 @@ def shown(value: object) -> str:
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001  (an int of more digits than Python writes out, or whatever its own class raises)
-        return f"a huge {type(value).__name__}" if isinstance(value, int) else f"a {type(value).__name__}"
+        return "a huge int" if type(value) is int else f"a {type(value).__name__}"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
