@@ -178,13 +178,13 @@ class Call(Generic[T]):
 
     def stopped(self, error: BalanceError) -> BalanceError:
         """What the caller is told when the call stops between two attempts: an earlier one may have been applied."""
-        if self.doubt is not None:
-            if self.endpoint.replay is Replay.GUARDED:
-                return self.unknown(self.doubt)
-            error.applied = None
+        if self.doubt is not None and self.endpoint.replay is Replay.GUARDED:
+            return self.unknown(self.doubt)
         if self.refused is not None and isinstance(error, QuotaWaitError):
             self.refused.retry_after = max(error.retry_after or 0.0, self.refused.retry_after or 0.0)
-            return self.refused
+            error = self.refused
+        if self.doubt is not None:
+            error.applied = None
         return error
 
     def unknown(self, cause: BalanceError) -> OutcomeUnknownError:
