@@ -6,7 +6,8 @@ survive pickling, so that a process pool shows the real failure. Nothing here im
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+import os
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,6 +60,38 @@ class InvalidRequestError(BalanceError, ValueError):
         super().__init__(f"{argument}: {reason}")
         self.argument = argument
         self.reason = reason
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a file of rows."""
+
+    line: int | None
+    """Counted from 1; None where the file as a whole is meant."""
+    argument: str | None
+    """The column or key; None where the line or the file as a whole is meant."""
+    reason: str
+
+    def __str__(self) -> str:
+        parts = (None if self.line is None else f"line {self.line}", self.argument, self.reason)
+        return ": ".join(filter(None, parts))
+
+
+class InputFileError(InvalidRequestError):
+    """A file of rows cannot be what it should be. It is raised while reading: nothing of the file was sent.
+
+    ``problems`` are all that were found, in file order: one that ends the reading comes last, and reading stops at
+    the 20th. ``path`` is the file; ``line``, ``argument`` and ``reason`` are those of the first problem, ``line`` is
+    None and ``argument`` is ``"path"`` where the file as a whole is meant.
+    """
+
+    def __init__(self, path: os.PathLike[str] | str, problems: Sequence[Problem]) -> None:
+        first = problems[0]
+        super().__init__(first.argument or "path", first.reason)
+        self.path = os.fspath(path)
+        self.problems = tuple(problems)
+        self.line = first.line
+        where = f"{self.path}: " if len(problems) == 1 else f"{self.path}: {len(problems)} problems:\n  "
+        self.args = (where + ";\n  ".join(map(str, problems)),)
 
 
 class ClientStateError(BalanceError):

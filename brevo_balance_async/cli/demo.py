@@ -18,7 +18,7 @@ from .terminal import CommandError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .purchases import Purchase
+    from brevo_balance_async.importer import Entry
 
 
 async def demo(
@@ -33,7 +33,7 @@ async def demo(
     Credits purchases concurrently, spends some of the points, cancels some drafts, walks every listing, and checks
     that each contact's balance is the sum of its rows.
 
-    :param csv: credit these rows (columns reference, contact_id, event_time, quantity, amount).
+    :param csv: credit these rows (columns reference, contact_id, amount, and event_time if there is one).
     :param rows: without a csv: how many purchases to make up (5,000).
     :param contacts: without a csv: of how many customers (a fifth of the purchases).
     """
@@ -58,7 +58,7 @@ async def demo(
         raise CommandError(f"{story.failed} of the demo's checks failed, see above")
 
 
-def _purchases(csv: Path | None, rows: int | None, contacts: int | None) -> Sequence[Purchase]:
+def _purchases(csv: Path | None, rows: int | None, contacts: int | None) -> Sequence[Entry]:
     if csv is not None:
         if rows or contacts:
             raise CommandError("--rows and --contacts make purchases up: leave them out with --csv")

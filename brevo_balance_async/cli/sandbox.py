@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter, types
 
 from brevo_balance_async.sandbox import Sandbox, serve
-from brevo_balance_async.sandbox.switches import read_assignments
+from brevo_balance_async.sandbox.rules.switches import read_assignments
 
 from .terminal import CommandError
 

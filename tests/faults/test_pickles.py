@@ -15,6 +15,7 @@ from brevo_balance_async import (
     BalanceError,
     ConnectFailedError,
     DecodeError,
+    InputFileError,
     InvalidRequestError,
     OutcomeUnknownError,
     PaginationError,
@@ -26,6 +27,7 @@ from brevo_balance_async import (
     Transaction,
     TransportError,
 )
+from brevo_balance_async.errors import Problem
 
 
 def everything(kind=BalanceError):
@@ -51,6 +53,8 @@ def example(kind):
         )
     elif kind is InvalidRequestError:
         error = kind("amount", "is zero")
+    elif kind is InputFileError:
+        error = kind("rows.csv", [Problem(3, "amount", "is no number"), Problem(None, None, "changed")])
     elif kind is ConnectFailedError:
         error = kind("refused", retryable=False)
     elif kind is RequestTimeoutError:
