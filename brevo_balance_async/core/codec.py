@@ -157,7 +157,9 @@ def parse(body: bytes) -> Any:
                 return value
         # There is white space around it, or a byte order mark before it, or something is wrong.
         return _decoder.decode(text.removeprefix("\ufeff"))
-    except Exception as error:  # nested too deep, an exponent of twenty digits: whatever a hostile answer provokes
+    except (
+        Exception
+    ) as error:  # nested too deep, an exponent of twenty digits: whatever a hostile answer provokes
         start = body[:BODY_START].decode("utf-8", "replace")
         raise DecodeError(
             f"the answer is no JSON, it begins {start[:200]!r}" if body else "the answer has no body",
