@@ -72,7 +72,7 @@ def _acknowledges(body: bytes) -> bool:
 
 def refusing_end(endpoint: Endpoint[Any], value: Any, response: Response) -> UnprocessableError | None:
     """The refusal that a successful answer is, if it shows the transaction at another end than was asked for."""
-    if not endpoint.refuses_as or value.status not in endpoint.refuses_as:
+    if value.status not in endpoint.refuses_as:
         return None
     error = ended(value.status, value.reject_reason, "the answer")
     error.request_id = request_id(response)

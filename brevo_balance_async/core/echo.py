@@ -23,10 +23,20 @@ Echo: TypeAlias = "tuple[tuple[str, Any], ...]"
 PRESENT: Final = object()
 """Wanted value: anything, as long as it is there."""
 SENT: Final = object()
-"""Wanted value: what the body that was sent has under this name. A caller's dict may have changed since."""
+"""Wanted value: what the body that was sent has under this name."""
 
 _EXACT: Final = Context(prec=60)
 _MOST_SECONDS_APART: Final = 1.0
+
+
+_FLAT: Final = frozenset({str, int, float, bool, Decimal, type(None)})
+
+
+def of_meta(meta: dict[str, Any] | None) -> Any:
+    """The wanted value for ``meta``, a copy of the caller's: itself, unless what it holds may change in flight."""
+    if not meta:
+        return None
+    return meta if _FLAT.issuperset(map(type, meta.values())) else SENT
 
 
 def mismatch(answer: object, echo: Echo, body: bytes | None) -> str | None:
@@ -55,7 +65,7 @@ def _difference(name: str, got: Any, wanted: Any, body: bytes | None) -> str | N
         return None if got in wanted else f"{name} is missing" if missing else f"{name} is {got!r}"
     if missing:
         return None
-    if wanted is SENT:
+    if wanted is SENT or isinstance(wanted, dict):
         return meta_difference(got, codec.parse(body or b"")[codec.camel(name)]) if got else None
     if isinstance(wanted, Decimal):
         same = _may_be_rounded(got, wanted)

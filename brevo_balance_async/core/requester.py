@@ -297,8 +297,7 @@ class Requester:
                 )
                 stray.status, stray.request_id = response.status, answers.request_id(response)
                 raise stray
-            refusal = answers.refusing_end(call.endpoint, value, response)
-            if refusal is not None:
+            if call.endpoint.refuses_as and (refusal := answers.refusing_end(call.endpoint, value, response)):
                 call.ended = True
                 raise refusal
         except BalanceError as error:

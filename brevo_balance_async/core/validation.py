@@ -62,9 +62,18 @@ def _total(check: Callable[Concatenate[str, Checked], T]) -> Callable[Concatenat
     return checked
 
 
-@_total
+# What every begin asks for has a short way for plain values; the long way is for all others.
+
+
 def uuid(argument: str, value: str | UUID) -> str:
     """The text of a UUID."""
+    if type(value) is str and _UUID.fullmatch(value):
+        return value
+    return _uuid(argument, value)
+
+
+@_total
+def _uuid(argument: str, value: str | UUID) -> str:
     text = str(value) if isinstance(value, UUID) else value
     if not isinstance(text, str) or not _UUID.fullmatch(text):
         raise InvalidRequestError(argument, f"must be a UUID, not {shown(value)}")
@@ -76,13 +85,19 @@ def _plain(text: str) -> str:
     return text if type(text) is str else str.__str__(text)
 
 
-@_total
 def integer(argument: str, value: int, *, least: int, most: int = _INT64) -> int:
     """A whole number within bounds."""
+    if type(value) is int and least <= value <= most:
+        return value
+    return _integer(argument, value, least, most)
+
+
+@_total
+def _integer(argument: str, value: int, least: int, most: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         bounds = f"at least {least}" if most == _INT64 else f"from {least} to {most}"
         raise InvalidRequestError(argument, f"must be a whole number {bounds}, not {shown(value)}")
-    return value if type(value) is int else int.__int__(value)
+    return int.__int__(value)
 
 
 def contact_id(value: int) -> int:
@@ -90,9 +105,15 @@ def contact_id(value: int) -> int:
     return integer("contact_id", value, least=1)
 
 
-@_total
 def number(argument: str, value: Decimal | float | str) -> Decimal:
     """A finite amount that survives the wire: JSON numbers are read as doubles by most servers."""
+    return (_number if type(value) in _PLAIN_NUMBERS else _odd_number)(argument, value)
+
+
+_PLAIN_NUMBERS = frozenset({str, int, float, Decimal})
+
+
+def _number(argument: str, value: Decimal | float | str) -> Decimal:
     if type(value) is float and -math.inf < value < math.inf:
         return Decimal(repr(value))  # the shortest text of a double is what it carries
     if isinstance(value, bool) or not isinstance(value, (Decimal, int, float, str)):
@@ -117,6 +138,9 @@ def number(argument: str, value: Decimal | float | str) -> Decimal:
             f"{shown(value)} has more digits than a JSON number carries exactly (about 15); round it first",
         )
     return amount
+
+
+_odd_number = _total(_number)
 
 
 def amount(value: Decimal | float | str) -> Decimal:
@@ -244,12 +268,21 @@ def day_of_year(argument: str, value: str) -> str:
     return day_and_month
 
 
-@_total
 def mapping(argument: str, value: dict[str, Any]) -> dict[str, Any]:
-    """A free map with text for keys."""
+    """A copy of a free map with text for keys."""
+    if type(value) is dict and _TEXT.issuperset(map(type, value)):
+        return value.copy()
+    return _mapping(argument, value)
+
+
+_TEXT = frozenset({str})
+
+
+@_total
+def _mapping(argument: str, value: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise InvalidRequestError(argument, f"must be a dict with text keys, not {shown(value)}")
-    return value
+    return dict(value)
 
 
 def given(value: object) -> bool:

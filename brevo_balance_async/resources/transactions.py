@@ -14,7 +14,7 @@ from attrs import evolve
 
 from brevo_balance_async.core import validation
 from brevo_balance_async.core.answers import ENDS
-from brevo_balance_async.core.echo import PRESENT, SENT
+from brevo_balance_async.core.echo import PRESENT, of_meta
 from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.errors import OutcomeUnknownError
 from brevo_balance_async.models import (
@@ -32,12 +32,15 @@ from brevo_balance_async.resources._hold import Hold
 from brevo_balance_async.resources._settle import settle
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from datetime import datetime
     from uuid import UUID
 
+    from brevo_balance_async.core.echo import Echo
     from brevo_balance_async.core.requester import Caller
     from brevo_balance_async.resources.history import History
 
+_CREDIT, _DEBIT = TransactionType.CREDIT, TransactionType.DEBIT
 _NOT_COMPLETED: Final = ENDS - {TransactionStatus.COMPLETED}
 _NOT_CANCELLED: Final = ENDS - {TransactionStatus.CANCELLED}
 _MANY = "/loyalty/balance/programs/{program_id}/transactions"
@@ -119,9 +122,7 @@ class Transactions:
         Raises ``InvalidRequestError`` before anything is sent, ``UnprocessableError`` and the other answers of
         the server, and ``OutcomeUnknownError`` if it may have been applied: it is never sent twice.
         """
-        return await self._begin(
-            BEGIN,
-            timeout,
+        body = begin_body(
             amount=amount,
             balance_definition_id=balance_definition_id,
             contact_id=contact_id,
@@ -133,6 +134,7 @@ class Transactions:
             balance_expiry_in_minutes=balance_expiry_in_minutes,
             meta=meta,
         )
+        return await self._begin(BEGIN, body, timeout)
 
     async def credit(
         self,
@@ -152,9 +154,7 @@ class Transactions:
         ``UnprocessableError`` with the server's reason. Put a reference of your own into ``meta``: it is what
         ``history.find`` looks for should the outcome be unknown.
         """
-        return await self._begin(
-            BEGIN_OR_FAIL,
-            timeout,
+        body = begin_body(
             amount=positive(amount),
             balance_definition_id=balance_definition_id,
             contact_id=contact_id,
@@ -164,6 +164,7 @@ class Transactions:
             event_time=event_time,
             meta=meta,
         )
+        return await self._begin(BEGIN_OR_FAIL, body, timeout)
 
     async def debit(
         self,
@@ -178,9 +179,7 @@ class Transactions:
         timeout: float | Unset | None = UNSET,
     ) -> Transaction:
         """Debit points at once, by a positive ``amount``. Everything else is as for ``credit``."""
-        return await self._begin(
-            BEGIN_OR_FAIL,
-            timeout,
+        body = begin_body(
             amount=positive(amount).copy_negate(),
             balance_definition_id=balance_definition_id,
             contact_id=contact_id,
@@ -190,6 +189,7 @@ class Transactions:
             event_time=event_time,
             meta=meta,
         )
+        return await self._begin(BEGIN_OR_FAIL, body, timeout)
 
     async def complete(
         self, transaction: Transaction | str | UUID, *, timeout: float | Unset | None = UNSET
@@ -250,7 +250,7 @@ class Transactions:
             ("amount", body["amount"]),
             ("due_at", body["due_at"]),
             ("source", OrderSource(body["source"])),
-            ("meta", SENT if body["meta"] else None),
+            ("meta", of_meta(body["meta"])),
         )
         return await self._caller.call(
             CREATE_ORDER, (self._program_id,), body=body, echo=echo, timeout=timeout
@@ -278,10 +278,7 @@ class Transactions:
         if meta is not None:
             given = {} if isinstance(meta, Unset) else validation.mapping("meta", meta)
             meta = {"hold": urandom(8).hex(), **given}
-        begin = partial(
-            self._begin,
-            BEGIN_OR_FAIL,
-            timeout,
+        body = begin_body(
             amount=amount,
             balance_definition_id=balance_definition_id,
             contact_id=contact_id,
@@ -291,25 +288,25 @@ class Transactions:
             event_time=event_time,
             meta=meta,
         )
+        begin = partial(self._begin, BEGIN_OR_FAIL, body, timeout)
         return Hold(begin, partial(self.complete, timeout=timeout), partial(self.cancel, timeout=timeout))
 
-    async def _begin(
-        self, endpoint: Endpoint[Transaction], timeout: float | Unset | None, **given: Any
-    ) -> Transaction:
-        body = begin_body(**given)
+    def _begin(
+        self, endpoint: Endpoint[Transaction], body: dict[str, Any], timeout: float | Unset | None
+    ) -> Awaitable[Transaction]:
         amount = body["amount"]
-        echo = (
+        echo: Echo = (
             ("id", PRESENT),
             ("loyalty_program_id", self._program_id),
             ("balance_definition_id", body["balance_definition_id"]),
             ("contact_id", body.get("contact_id")),
-            ("transaction_type", TransactionType.CREDIT if amount > 0 else TransactionType.DEBIT),
+            ("transaction_type", _DEBIT if amount.is_signed() else _CREDIT),
             ("amount", amount),
-            ("meta", SENT if body.get("meta") else None),
-            # Whoever wants it completed at once must not be given a draft for it.
-            ("status", ENDS if endpoint is BEGIN_OR_FAIL and "auto_complete" in body else None),
+            ("meta", of_meta(body.get("meta"))),
         )
-        return await self._caller.call(endpoint, (self._program_id,), body=body, echo=echo, timeout=timeout)
+        if endpoint is BEGIN_OR_FAIL and "auto_complete" in body:
+            echo = (*echo, ("status", ENDS))  # whoever wants points to move must not be given a draft for it
+        return self._caller.call(endpoint, (self._program_id,), body=body, echo=echo, timeout=timeout)
 
     async def _finish(
         self,
