@@ -157,10 +157,10 @@ def _pairs(query: Mapping[str, Any]) -> list[tuple[str, str]]:
             continue
         wire_name = codec.camel(name)
         if isinstance(value, dict):  # "deep object", as OpenAPI calls it
-            for key, entry in value.items():
-                pairs.append(
-                    (f"{wire_name}[{key}]", entry if isinstance(entry, str) else codec.encode(entry).decode())
-                )
+            texts = [
+                each if isinstance(each, str) else codec.encode(each).decode() for each in value.values()
+            ]
+            pairs += [(f"{wire_name}[{key}]", text) for key, text in zip(value, texts, strict=True)]
             continue
         for each in value if isinstance(value, (list, tuple)) else (value,):
             text = str(each).lower() if isinstance(each, bool) else str(each)
@@ -185,21 +185,22 @@ def build_free(
             "path", f"must not climb out of the base URL with dot segments: {path!r:.80}"
         )
     url = base_url + quote(path, safe="/%:@!$&'()*+,;=-._~")
-    if params is not None and not isinstance(params, Mapping):
-        raise InvalidRequestError("params", f"must be a mapping, not {validation.shown(params)}")
-    if params:
-        try:
-            pairs = [
-                (name, str(each).lower() if isinstance(each, bool) else str(each))
-                for name, value in params.items()
-                if value is not None
-                for each in (value if isinstance(value, (list, tuple)) else (value,))
-            ]
-            url = f"{url}?{urlencode(pairs)}"
-        except (
-            Exception
-        ) as error:  # half a surrogate pair, an int of too many digits, or a method that raised
-            raise InvalidRequestError("params", codec.reason(error)) from error
+    try:
+        if params is not None and not isinstance(params, Mapping):
+            raise InvalidRequestError("params", f"must be a mapping, not {validation.shown(params)}")
+        given = {} if params is None else dict(params)
+        pairs = [
+            (name, str(each).lower() if isinstance(each, bool) else str(each))
+            for name, value in given.items()
+            if value is not None
+            for each in (value if isinstance(value, (list, tuple)) else (value,))
+        ]
+        url = f"{url}?{urlencode(pairs)}" if pairs else url
+    except InvalidRequestError:
+        raise
+    except Exception as error:
+        # Half a surrogate pair, an int of more digits than Python writes out, a method that raised.
+        raise InvalidRequestError("params", codec.reason(error)) from error
     body = None if json_body is None else codec.encode(json_body)
-    asked_for = {"method": method, "path": path, "params": dict(params or {})}
+    asked_for = {"method": method, "path": path, "params": given}
     return Request(f"{method} {path}", method, url, body, fields=asked_for)

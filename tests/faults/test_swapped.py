@@ -271,6 +271,21 @@ async def test_meta_that_changes_in_flight_is_compared_as_it_was_sent(server, tr
     assert (made.meta["reference"], made.meta["lines"]) == ("a", [1, 2])
 
 
+async def test_meta_that_changes_in_flight_to_what_a_stranger_sent_is_still_a_strangers(server, transactions):
+    meta = {"reference": "a", "lines": [1]}
+
+    async def meddling(exchange):
+        exchange.commit()
+        meta["lines"].append(2)
+        code, body = truth(exchange.request, exchange.server)
+        await exchange.answer(code, {**body, "meta": meta})
+
+    server.then([meddling])
+    with pytest.raises(OutcomeUnknownError, match="another 'lines'") as caught:
+        await transactions.begin(**WHOM, amount=1, meta=meta)
+    assert caught.value.arguments["meta"] == {"reference": "a", "lines": [1]}
+
+
 def deep(levels):
     value = 1
     for at in range(levels):

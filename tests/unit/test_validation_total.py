@@ -207,6 +207,8 @@ def test_and_in_listings(program, argument, more):
     ("argument", "more"),
     [
         ("params", lambda: {"params": {"a": Hidden()}}),
+        ("params", lambda: {"params": Hidden()}),
+        ("params", lambda: {"params": Bag(a=1)}),
         ("params", lambda: {"params": {"a": Text("x")}}),
         ("json", lambda: {"json": Hidden()}),
         ("json", lambda: {"json": {"a": Bag(b=1)}}),
