@@ -16,12 +16,18 @@ BODY_START = 2_000
 """Characters of an answer's body that an error keeps."""
 
 
+def as_utf8(text: str) -> str:
+    """Text that UTF-8 can carry: half a surrogate pair, which JSON and raw header bytes may hold, as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 class BalanceError(Exception):
     """Root of every error of this package.
 
     ``endpoint`` is the operation (``"transactions.begin"``), ``attempts`` how many requests were made for the
     call. ``status``, ``code`` and ``request_id`` are set where a server answered, and ``None`` elsewhere, so
-    that one line of logging serves every error.
+    that one line of logging serves every error. ``retry_after`` is the seconds after which it makes sense to try
+    again, where somebody has said so.
 
     ``applied`` is False where the call certainly changed nothing, as for every read, and None where nobody can
     say. ``draft`` is the ``Transaction`` that a hold leaves behind as a draft, perhaps: complete or cancel it.
@@ -34,6 +40,10 @@ class BalanceError(Exception):
     attempts: int = 0
     applied: bool | None = False
     draft: Any = None  # a Transaction; the tree imports nothing of ours
+    retry_after: float | None = None
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(as_utf8(each) if isinstance(each, str) else each for each in args))
 
     @property
     def message(self) -> str:
@@ -133,7 +143,8 @@ class ResponseError(BalanceError):
 
     ``status`` is the HTTP status, ``code`` and the message come from Brevo's ``{"code", "message"}`` body where
     there is one, ``headers`` are the answer's (names in lower case), ``body`` is the start of its text.
-    ``explained``: the body was Brevo's, so its business code has answered and nothing in between.
+    ``explained``: the body was Brevo's, so its business code has answered and nothing in between; or a 401 that
+    asks for other credentials (``WWW-Authenticate``, RFC 6749's ``error``), so that nothing reached business code.
     """
 
     def __init__(
@@ -150,9 +161,9 @@ class ResponseError(BalanceError):
         super().__init__(message)
         self.explained = explained
         self.status: int = status
-        self.code = code
-        self.request_id = request_id
-        self.headers = dict(headers or {})
+        self.code = code and as_utf8(code)
+        self.request_id = request_id and as_utf8(request_id)
+        self.headers = {name: as_utf8(value) for name, value in (headers or {}).items()}
         self.body = body
 
     def __str__(self) -> str:
@@ -292,7 +303,7 @@ class DecodeError(BalanceError):
         self, message: str, *, problems: Sequence[str] = (), body: bytes = b"", garbled: bool = False
     ) -> None:
         super().__init__(message)
-        self.problems = tuple(problems)
+        self.problems = tuple(map(as_utf8, problems))
         self.body = body
         self.garbled = garbled
 

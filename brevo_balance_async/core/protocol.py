@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
 from string import Formatter
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from attrs import Factory, define, field, frozen
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+
+
+REQUEST_IDS: Final = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
+"""Headers of an answer that a support ticket should name one of."""
 
 
 class Replay(Enum):
@@ -73,6 +77,8 @@ class Request:
     ids: tuple[str | int, ...] = ()
     fields: Mapping[str, Any] = field(factory=dict)
     """What the body was made of, by our names; a caller's ``meta`` may have changed since."""
+    secrets: tuple[str, ...] = ()
+    """What no answer to it may repeat, beside the auth headers."""
 
 
 def _nothing() -> None:

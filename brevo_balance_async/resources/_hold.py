@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from brevo_balance_async.models import Transaction
 
+    KeepOpen: TypeAlias = Callable[[], Callable[[], None]]
     Begin: TypeAlias = Callable[[], Awaitable[Transaction]]
     End: TypeAlias = Callable[[Transaction], Awaitable[Transaction]]
 
@@ -32,7 +33,9 @@ class Hold:
     perhaps, has it as ``draft``, to be completed or cancelled later; any exception carries a note that names it.
     """
 
-    def __init__(self, begin: Begin, complete: End, cancel: End) -> None:
+    def __init__(self, keep_open: KeepOpen, begin: Begin, complete: End, cancel: End) -> None:
+        self._keep_open = keep_open
+        self._ended: Callable[[], None] | None = None
         self._begin: Begin | None = begin
         self._complete = complete
         self._cancel = cancel
@@ -45,7 +48,13 @@ class Hold:
         begin, self._begin = self._begin, None
         if begin is None:
             raise ClientStateError("a hold is for one block: ask for another one with transactions.hold(...)")
-        self._draft = await begin()
+        ended = self._keep_open()
+        try:
+            self._draft = await begin()
+        except BaseException:
+            ended()
+            raise
+        self._ended = ended
         return self._draft
 
     async def complete(self) -> Transaction:
@@ -71,6 +80,9 @@ class Hold:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        ended, self._ended = self._ended, None
+        if ended is None:
+            return
         try:
             if self._was_completing or self._draft is None:
                 return
@@ -80,6 +92,7 @@ class Hold:
                 await self._undo(self._draft, error)
         finally:
             self._draft = None
+            ended()
 
     async def _undo(self, draft: Transaction, error: BaseException) -> None:
         try:

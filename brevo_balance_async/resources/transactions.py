@@ -289,7 +289,12 @@ class Transactions:
             meta=meta,
         )
         begin = partial(self._begin, BEGIN_OR_FAIL, body, timeout)
-        return Hold(begin, partial(self.complete, timeout=timeout), partial(self.cancel, timeout=timeout))
+        return Hold(
+            self._caller.keep_open,
+            begin,
+            partial(self.complete, timeout=timeout),
+            partial(self.cancel, timeout=timeout),
+        )
 
     def _begin(
         self, endpoint: Endpoint[Transaction], body: dict[str, Any], timeout: float | Unset | None
