@@ -119,3 +119,13 @@ class CreatedBalance:
     id: str
     amount: Decimal
     created_at: datetime
+
+
+@define(eq=False)
+class Commit:
+    """The end of a completion that takes its time: the draft was found live, what remains is to move the balance."""
+
+    transaction: Transaction
+    at: datetime
+    refusal: str | None = None
+    """Why the balance did not move after all."""
