@@ -31,6 +31,7 @@ from .redaction import quotes_no_request
 from .routes import OPERATIONS
 from .seeding import Seed
 from .service import Service
+from .wire import forget_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -167,6 +168,7 @@ class Sandbox:
         self.requests.clear()
         self.quota.reset()
         self.access.revoke_tokens()
+        forget_texts()
         self._sow()
 
     def _sow(self) -> None:

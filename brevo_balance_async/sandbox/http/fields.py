@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from brevo_balance_async.sandbox.rules.refusals import Refusal, invalid
 
-from .wire import read_timestamp
+from .wire import nearest_double, read_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -86,13 +86,10 @@ class Fields:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
             _wrong(name, "a number")
-        try:
-            double = float(value)
-        except OverflowError:
-            double = float("inf")
-        if not isfinite(double):
+        double = nearest_double(value)
+        if not double.is_finite():
             raise invalid(f"{name} is not a number that a double holds", "out_of_range")
-        return Decimal(repr(double))
+        return double
 
     def flag(self, name: str) -> bool | None:
         """True or false."""

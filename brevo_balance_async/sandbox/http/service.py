@@ -15,6 +15,7 @@ from .answers import Answers
 from .fields import Fields, QueryFields
 from .operations import Call, read_query
 from .routes import Operation, Route, find_route
+from .sharing import lean
 from .wire import read_json, write_json
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class Service:
                 body = read_json(content)
             except Refusal as refusal:
                 unparsed = refusal
+        if isinstance(body, dict):
+            body = lean(body)
         record = self._log.open(
             operation=route.operation.name if route and route.operation else None,
             method=method,

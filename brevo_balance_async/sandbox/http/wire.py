@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 
 from brevo_balance_async.sandbox.rules.refusals import Refusal, invalid, malformed
 
+from .sharing import shared_mapping, shared_text
+
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):\d\d:)(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -56,6 +58,7 @@ def as_received(value: Any) -> Any:
         raise _too_deep() from error
 
 
+@lru_cache(maxsize=4096)
 def _read_number(text: str) -> Decimal:
     double = float(text)
     if not isfinite(double):
@@ -63,6 +66,15 @@ def _read_number(text: str) -> Decimal:
     return (
         Decimal(text) if double else Decimal(0)
     )  # what is as good as zero may have an exponent of any length
+
+
+@lru_cache(maxsize=4096)
+def nearest_double(number: float | Decimal) -> Decimal:
+    """The double nearest to ``number``, as the shortest decimal that means it; infinite when it is too large."""
+    try:
+        return Decimal(repr(float(number)))
+    except OverflowError:
+        return Decimal("Infinity")
 
 
 def _read_integer(text: str) -> int:
@@ -134,6 +146,12 @@ def rfc3339(moment: datetime) -> str:
 
 timestamp = lru_cache(maxsize=4096)(rfc3339)
 """``rfc3339`` for moments that are met again: a row has the same one in several places."""
+
+
+def forget_texts() -> None:
+    """Empty the caches: what they hold stands between other things in memory, which could not be given back else."""
+    for cache in (_read_number, number_text, timestamp, nearest_double, shared_text, shared_mapping):
+        cache.cache_clear()
 
 
 def read_timestamp(text: str) -> datetime | None:

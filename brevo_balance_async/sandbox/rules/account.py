@@ -85,13 +85,13 @@ class Account:
             self.alarm = self._agenda[0][0]
             self.book.wake(self, self.alarm)
 
-    def credit(self, size: Decimal, lot_id: str, now: datetime, expires_at: datetime | None) -> None:
+    def credit(self, size: Decimal, source: str, now: datetime, expires_at: datetime | None) -> None:
         """Add points. They pay off an overdrawn balance first, the rest is a lot of its own."""
         overdrawn = max(ZERO, self.balance.copy_negate())
         self._moved(size, now)
         if size > overdrawn:
             remaining = minus(size, overdrawn) if overdrawn else size
-            lot = Lot(id=lot_id, remaining=remaining, created_at=now, expires_at=expires_at)
+            lot = Lot(source=source, remaining=remaining, created_at=now, expires_at=expires_at)
             self.lots.append(lot)
             if expires_at is not None:
                 self.expect(expires_at, lot)

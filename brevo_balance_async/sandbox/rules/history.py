@@ -71,7 +71,7 @@ class SeededRows:
             size=self.size,
             sent_negative=False,
             status="completed",
-            meta={"row": index},
+            flat_meta=("row", index),
             event_time=moment,
             created_at=moment,
             updated_at=moment,

@@ -20,7 +20,7 @@ from .history import Page, Rows, SeededRows, Wanted, locate, shuffled_ties, visi
 from .lifecycle import Lifecycle
 from .limits import Breach
 from .periods import later
-from .records import Commit, CreatedBalance, Order, Transaction
+from .records import Commit, CreatedBalance, Order, Transaction, flat
 from .refusals import invalid, not_found, unprocessable
 from .switches import Switches
 
@@ -410,7 +410,7 @@ class Ledger:
         definition = program.active.definitions[definition_id]
         kind = intern(kind or ("debit" if amount < 0 else "credit"))
         rule = definition.credit_rounding if kind == "credit" else definition.debit_rounding
-        size = rounded(amount.copy_abs(), rule, self.switches.rounding_places)
+        size = rounded(amount.copy_abs() if amount < 0 else amount, rule, self.switches.rounding_places)
         if not size:
             raise invalid("amount is zero after rounding")
         owner = self.catalogue.member(program, contact_id, subscription_id)
@@ -426,7 +426,7 @@ class Ledger:
             size=size,
             sent_negative=amount < 0,
             status="draft",
-            meta=meta,
+            flat_meta=flat(meta),
             event_time=event_time or now,
             created_at=now,
             updated_at=now,

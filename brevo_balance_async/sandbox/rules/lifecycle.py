@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import uuid4
+from uuid import UUID, uuid5
 
 from .amounts import minus, plus
 from .expiry import points_expire_at
@@ -64,7 +64,9 @@ class Lifecycle:
             rules = self._catalogue.program(transaction.program_id).active
             definition = rules.definition(transaction.definition_id)
             transaction.points_expire_at = points_expire_at(definition, now, transaction.points_lifetime)
-            account.credit(allowed, str(uuid4()), now, transaction.points_expire_at)
+            again = transaction.completed_at is not None
+            source = str(uuid5(UUID(transaction.id), str(now))) if again else transaction.id
+            account.credit(allowed, source, now, transaction.points_expire_at)
         else:
             soonest_first = self._switches.lots_consumed == "soonest_first"
             account.debit(allowed, now, soonest_first=soonest_first)

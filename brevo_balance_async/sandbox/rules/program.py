@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING
 
 from .book import Book
@@ -70,7 +69,7 @@ class Program:
         self._joined: list[int] = []
         self._contacts: dict[str, int] = {}
         self._books: dict[str, Book] = {}
-        self._new_contact = count(1_000_000_001)
+        self._new_contact = 1_000_000_000
 
     def publish(self) -> None:
         """Make the draft version the active one."""
@@ -116,7 +115,10 @@ class Program:
 
     def unused_contact(self) -> int:
         """A contact id for a subscription nobody has heard of."""
-        return next(contact_id for contact_id in self._new_contact if contact_id not in self.members)
+        self._new_contact += 1
+        while self._new_contact in self.members:
+            self._new_contact += 1
+        return self._new_contact
 
     def open_accounts(self, book: Book, now: datetime) -> None:
         """Give an account in ``book`` to every member that has joined since the last time."""
