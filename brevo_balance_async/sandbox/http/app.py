@@ -68,7 +68,7 @@ class Sandbox:
         api_key: str = "xkeysib-sandbox-0123456789abcdef-LOCAL",
         client_id: str = "sandbox-client",
         client_secret: str = "sandbox-client-secret",  # noqa: S107 - it opens nothing but the sandbox
-        log_size: int = 50_000,
+        log_size: int = 20_000,
         allow_public: bool = False,
         switches: Switches | None = None,
         **changes: Any,

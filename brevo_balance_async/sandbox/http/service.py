@@ -11,9 +11,8 @@ from attrs import field, frozen
 
 from brevo_balance_async.sandbox.rules.refusals import Refusal, not_allowed, not_found
 
-from .answers import Answers
 from .fields import Fields, QueryFields
-from .operations import Call, read_query
+from .operations import Call, answer_transaction, read_query
 from .routes import Operation, Route, find_route
 from .sharing import lean
 from .wire import read_json, write_json
@@ -136,7 +135,7 @@ class Service:
             transaction = self._ledger.finish_completing(commit)
         except Refusal as refusal:
             return self.refused(refusal)
-        return self.answer(200, Answers(self._ledger.switches).transaction(transaction), applied=True)
+        return self.answer(200, answer_transaction(self._ledger, transaction), applied=True)
 
     def now(self) -> datetime:
         """The moment on the sandbox's clock."""
