@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import aiohttp
 import pytest
 
 from brevo_balance_async.sandbox import effects
@@ -66,6 +67,27 @@ async def test_a_cancel_in_between_wins(api, draft):
     reply = await complete
     assert (reply.status, reply.json["message"]) == (422, "transaction is already cancelled")
     assert api.sandbox.ledger.balance(api.program, api.definition_id, 1) == 0
+
+
+async def test_nothing_comes_of_it_after_a_reset(api, draft):
+    complete = asyncio.create_task(api("POST", f"transactions/{draft['id']}/complete"))
+    await until(lambda: api.sandbox.hits(COMPLETE))
+    api.sandbox.reset()
+    api.sandbox.clock.advance(120)
+    assert (await complete).status == 404
+    assert list(api.sandbox.ledger.accounts()) == []
+
+
+async def test_a_sandbox_that_stops_waits_for_no_clock(api, draft):
+    complete = asyncio.create_task(api("POST", f"transactions/{draft['id']}/complete"))
+    await until(lambda: api.sandbox.hits(COMPLETE))
+    await api.sandbox.stop()
+    with pytest.raises(aiohttp.ClientError):
+        await complete
+    await api.sandbox.start()
+    assert await statuses(api) == ["draft"]
+    api.sandbox.clock.advance(120)
+    assert await statuses(api) == ["completed"]
 
 
 async def test_what_is_refused_at_once_is_answered_at_once_and_counted_once(serve):
