@@ -190,6 +190,13 @@ SEEDS = {
         "definitions": [POINTS],
         "histories": [{"contactId": 1, "count": 1, "amount": 0}],
     },
+    **{
+        f"a history of {amount}": {
+            "definitions": [POINTS],
+            "histories": [{"contactId": 1, "count": 1, "amount": amount}],
+        }
+        for amount in ("many", "1e100000000", "1e-400", "NaN", "-1", "")
+    },
     "two histories of one contact": {
         "definitions": [POINTS],
         "histories": [{"contactId": 1, "count": 1}, {"contactId": 1, "count": 2}],
@@ -228,6 +235,13 @@ async def test_a_seed_takes_fractions(api):
     found = await api.ok("GET", f"balance-definitions/{DEFINITION}")
     assert (found["maxAmount"], found["meta"]) == (Decimal("99.5"), {"rate": Decimal("0.1")})
     assert api.sandbox.ledger.balance(api.program, DEFINITION, 4) == Decimal("0.3")
+    api.sandbox.seed(
+        api.program,
+        histories=[
+            {"contactId": 5, "count": 2, "amount": "1234567890123456.78", "balanceDefinitionId": DEFINITION}
+        ],
+    )
+    assert api.sandbox.ledger.balance(api.program, DEFINITION, 5) == Decimal("2469135780246913.56")
     rows = (await api.history(DEFINITION, 4))["transactionHistory"]
     assert [row["createdAt"][-7:] for row in rows] == ["00.000Z", "59.500Z", "59.000Z"]
 

@@ -6,8 +6,10 @@ All of a seed is read and checked, the way the API would, before any of it is pu
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from math import inf
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -37,7 +39,8 @@ class Seed:
     ``program``: the program's UUID. ``contacts``: contact ids, or objects ``{"contactId", "loyaltySubscriptionId"}``.
     ``definitions``: bodies as for creating a definition, which may add ``id`` and ``limits`` (bodies as for creating
     a limit). ``histories``: ``{"contactId", "count", "balanceDefinitionId", "amount", "spacingSeconds", "ties"}``,
-    of which only the first two are required when one definition is seeded beside them.
+    of which only the first two are required when one definition is seeded beside them. An ``amount`` may be text, which
+    is exact beyond what a double holds.
     """
 
     program: str
@@ -97,11 +100,14 @@ def _read_definition(body: object, switches: Switches) -> tuple[str, dict[str, A
 
 def _read_history(body: object, seeded: Sequence[str]) -> dict[str, Any]:
     """What ``Ledger.seed_history`` takes; a history without a definition is of the only one ``seeded`` beside it."""
-    fields = Fields(_members("histories", body))
+    members = _members("histories", body)
+    written = members.pop("amount", None)
+    exact = _exact(written) if isinstance(written, str) else None
+    fields = Fields(members if exact else members | {"amount": written})
     definition_id = fields.uuid("balanceDefinitionId")
     if definition_id is None and len(seeded) != 1:
         raise invalid("balanceDefinitionId is required unless one definition is seeded", "missing_parameter")
-    amount, spacing = fields.number("amount"), fields.number("spacingSeconds")
+    amount, spacing = exact or fields.number("amount"), fields.number("spacingSeconds")
     if amount is not None and amount <= 0:
         raise invalid("amount must be more than 0", "out_of_range")
     if spacing is not None and not 0 <= spacing <= LONGEST_SECONDS:
@@ -116,6 +122,15 @@ def _read_history(body: object, seeded: Sequence[str]) -> dict[str, Any]:
     }
     _check_read("a history", fields)
     return history
+
+
+def _exact(text: str) -> Decimal:
+    """An amount written as text, which no double has touched, though one could hold its size."""
+    with suppress(InvalidOperation):
+        amount = Decimal(text)
+        if amount.is_finite() and 0 < abs(float(amount)) < inf:
+            return amount
+    raise invalid(f"amount must be a number, not {text!r:.80}")
 
 
 def _check_read(what: str, fields: Fields) -> None:
