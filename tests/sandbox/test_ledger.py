@@ -687,3 +687,30 @@ def test_a_completion_that_takes_its_time_may_fail_in_the_end(book, end):
         book.ledger.finish_completing(commit)
     assert status_of(error) == 422
     assert draft.status == ("cancelled" if end == "cancel" else "draft")
+
+
+@pytest.mark.parametrize("end", ["complete", "cancel"])
+def test_drafts_that_have_ended_are_not_waited_for(book, end):
+    book = book()
+    kept = [book.begin(1, ttl=1000) for _ in range(5)]
+    for _ in range(1000):
+        getattr(book, end)(book.begin(1, ttl=2000))
+    account = next(book.ledger.accounts())
+    assert len(account._agenda) <= 20
+    book.clock.advance(1000)
+    book.ledger.settle()
+    assert {draft.status for draft in kept} == {"expired"}
+
+
+def test_what_falls_due_brings_about_more_that_does(book):
+    book = book(duration_value=1, duration_unit="day")
+    terms = {"definition_id": book.definition, "contact_id": 1, "amount": Decimal(1), "source": "user"}
+    for minutes in range(1, 31):
+        due = book.clock.now() + timedelta(minutes=minutes)
+        book.ledger.create_order(book.program, due_at=due, **terms)
+    book.clock.advance(HOUR)
+    assert book.balance() == 30
+    book.clock.advance(DAY - HOUR + 10 * 60)
+    assert (book.balance(), len(book.lots())) == (20, 20)
+    book.clock.advance(HOUR)
+    assert (book.balance(), book.lots()) == (0, [])
