@@ -20,10 +20,13 @@ import tempfile
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cosmic_ray.commands.init import _all_work_items
 from cosmic_ray.mutating import mutate_and_test
-from cosmic_ray.work_item import MutationSpec, WorkResult
+
+if TYPE_CHECKING:
+    from cosmic_ray.work_item import MutationSpec, WorkResult
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path("brevo_balance_async")
