@@ -126,6 +126,13 @@ def compat(session: nox.Session) -> None:
 
 
 @nox.session
+def schema(session: nox.Session) -> None:
+    """Schemathesis against the sandbox and the OpenAPI document it serves; ``-- --examples 200`` is a long run."""
+    install_wheel(session, "schema")
+    session.run("python", "tests/schema", *session.posargs, env={"PYTHONSAFEPATH": "1"})
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """All benchmarks in one run, each contender in its own environment; ``-- --quick`` is a smoke test."""
     install_wheel(session)

@@ -52,11 +52,11 @@ class Peer:
         return [interpreter, str(HERE / self.script[0]), *self.script[1:]]
 
     def environment(self) -> dict[str, str]:
-        """Ours, but the official SDKs take credentials from there, and the Python ones find the plan by their path."""
+        """Ours without credentials, which the SDKs take from there, and without what tells Python where to look."""
         kept = {
             name: value
             for name, value in os.environ.items()
-            if name != "PYTHONSAFEPATH" and "BREVO" not in name
+            if not name.startswith("PYTHON") and "BREVO" not in name
         }
         return {**kept, "NODE_PATH": os.environ[self.variable]} if self.is_node else kept
 

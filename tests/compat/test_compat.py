@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import brevo_balance_async
 from brevo_balance_async import BalanceClient
 
 HERE = Path(__file__).parent
@@ -40,6 +41,7 @@ def test_the_plan_passes_every_argument_of_every_operation():
     reason="no variable names an official SDK (nox -s compat installs all of them)",
 )
 def test_official_sdks():
-    run = subprocess.run([sys.executable, HERE], capture_output=True, text=True, check=False)
+    env = {**os.environ, "PYTHONPATH": str(Path(brevo_balance_async.__file__).parents[1])}
+    run = subprocess.run([sys.executable, HERE], env=env, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "35 calls of 18 operations" in run.stdout

@@ -16,10 +16,10 @@ from aiohttp import web
 from brevo_balance_async.sandbox.faults.matching import Faults
 from brevo_balance_async.sandbox.rules.clock import SandboxClock
 from brevo_balance_async.sandbox.rules.ledger import Ledger
-from brevo_balance_async.sandbox.rules.refusals import Refusal, malformed
+from brevo_balance_async.sandbox.rules.refusals import Refusal, malformed, not_allowed
 from brevo_balance_async.sandbox.rules.switches import Switches
 
-from .access import Access, TokenRefusal
+from .access import TOKEN_PATH, Access, TokenRefusal
 from .control import PREFIX, control
 from .fields import Fields, present, read_uuid
 from .guard import check_control, is_loopback
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-TOKEN_PATH = "/realms/partner/oauth/token"  # noqa: S105 - a path
 _SHUTDOWN_SECONDS = 1.0
 _LOGGER = logging.getLogger("brevo_balance_async.sandbox")
 _LOGGER.addFilter(quotes_no_request)
@@ -226,8 +225,8 @@ class Sandbox:
         if path.startswith(PREFIX):
             return self._control(request, path, content, unread)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        if path == TOKEN_PATH and request.method == "POST":
-            return self._token(content, headers)
+        if path == TOKEN_PATH:
+            return self._token(request.method, content, headers)
         query = request.rel_url.query
         received = self._service.receive(request.method, path, query, headers, content, unread)
         effect = None
@@ -240,7 +239,9 @@ class Sandbox:
         self._service.settle(received, answer.status, applied=answer.applied)
         return response(answer)
 
-    def _token(self, content: bytes, headers: Mapping[str, str]) -> web.Response:
+    def _token(self, method: str, content: bytes, headers: Mapping[str, str]) -> web.Response:
+        if method != "POST":
+            return response(self._service.refused(not_allowed(("POST",))))
         form = dict(parse_qsl(content.decode("latin-1")))
         try:
             return response(self._service.answer(200, self.access.issue(form, headers)))

@@ -2,6 +2,7 @@
 
 | request | body | does |
 |---|---|---|
+| ``GET openapi.json`` | | the OpenAPI document of the API's routes |
 | ``GET state`` | | says what this is, and counts what there is |
 | ``POST reset`` | | forgets everything but the seed it was started with |
 | ``POST seed`` | the members of ``Seed`` | adds contacts, definitions, histories |
@@ -113,6 +114,12 @@ def _state(sandbox: Handles, _: dict[str, Any]) -> Any:
     }
 
 
+def _openapi(sandbox: Handles, _: dict[str, Any]) -> Any:
+    from .openapi.document import document  # noqa: PLC0415 - few ask for it, and every start would load it
+
+    return document(sandbox.base_url.removesuffix("/v3"), sandbox.switches)
+
+
 def _reset(sandbox: Handles, _: dict[str, Any]) -> Any:
     sandbox.reset()
     return {}
@@ -188,6 +195,7 @@ def _fault(fault: Fault) -> dict[str, Any]:
 
 
 _ROUTES: dict[tuple[str, str], Callable[[Handles, dict[str, Any]], Any]] = {
+    ("GET", "openapi.json"): _openapi,
     ("GET", "state"): _state,
     ("POST", "reset"): _reset,
     ("POST", "seed"): _seed,
