@@ -13,36 +13,35 @@ from brevo_balance_async.sandbox.http.openapi.document import document
 
 @lru_cache(maxsize=256)
 def declared(switches):
-    """The document for ``switches``, with a pattern for each path."""
-    paths = document("http://127.0.0.1", switches)["paths"]
-    return [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), methods) for path, methods in paths.items()]
+    """The document for ``switches``, and the operations of each path, which is a pattern."""
+    made = document("http://127.0.0.1", switches)
+    return made, {re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): each for path, each in made["paths"].items()}
 
 
 @lru_cache(maxsize=1024)
 def validator(switches, shape):
-    """A validator of one of the document's shapes."""
-    components = document("http://127.0.0.1", switches)["components"]
-    return jsonschema_rs.validator_for({**json.loads(shape), "components": components}, validate_formats=True)
+    """A validator of what a reference among the document's shapes names."""
+    made, _ = declared(switches)
+    schema = {"$ref": shape, "components": made["components"]}
+    return jsonschema_rs.validator_for(schema, validate_formats=True)
 
 
 def undeclared(switches, method, path, status, headers, text):
     """What is wrong with an answer, as one line; empty when it is declared, or nothing is said about that path."""
-    methods = next((methods for pattern, methods in declared(switches) if pattern.fullmatch(path)), {})
+    _, paths = declared(switches)
+    methods = next((each for pattern, each in paths.items() if pattern.fullmatch(path)), {})
     operation = methods.get({"HEAD": "GET"}.get(method, method).lower())
     if operation is None:
         return ""
     answer = operation["responses"].get(str(status))
     if answer is None:
         return f"{method} {path}: {status} is not declared"
-    if not {name for name in headers if name.lower().startswith("x-")} <= {
-        *answer["headers"],
-        *map(str.title, answer["headers"]),
-    }:
-        return f"{method} {path}: a header of {dict(headers)} is not declared"
+    if not {name.lower() for name in headers if name.lower().startswith("x-")} <= answer["headers"].keys():
+        return f"{method} {path}: one of the headers {dict(headers)} is not declared"
     if "content" not in answer or method == "HEAD":
         return f"{method} {path}: {status} has a body: {text:.200}" if text else ""
     ((kind, content),) = answer["content"].items()
     if headers.get("content-type") != kind:
         return f"{method} {path}: {status} is {headers.get('content-type')}, not {kind}"
-    checks = validator(switches, json.dumps(content["schema"]))
+    checks = validator(switches, content["schema"]["$ref"])
     return "; ".join(f"{method} {path}: {error.message}" for error in checks.iter_errors(json.loads(text)))
