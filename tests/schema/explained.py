@@ -16,6 +16,7 @@ UNKNOWN_PARAMETER = "only query parameters that are not declared are odd, and th
 NOT_THERE = "the id is that of nothing"
 TWO_MEMBERS = "a rule between two members, which the document leaves to this message"
 STATE = "the transaction has ended, which no schema can tell"
+RULE = "a rule of the definition or a limit is broken, which rejection=422 answers so"
 REFUSED = {
     "balance definition not found": NOT_THERE,
     "balance limit not found": NOT_THERE,
@@ -28,6 +29,8 @@ REFUSED = {
     "balanceExpiryInMinutes only applies with autoComplete": TWO_MEMBERS,
     "expiresAt must lie after dueAt": TWO_MEMBERS,
     "transaction is already": STATE,
+    "insufficient balance": RULE,
+    "credit amount limit reached": RULE,
     "invalid_client": "the form names no client, and neither does an Authorization header",
 }
 EDGE_OF_CALENDAR = re.compile(rb'"(0000|0001|9999)-')
