@@ -15,7 +15,7 @@ from __future__ import annotations
 from .faults import effects
 from .http.app import Sandbox, serve
 from .http.log import RequestRecord
-from .rules.clock import SandboxClock
+from .clock import SandboxClock
 from .rules.switches import Switches
 
 __all__ = ["RequestRecord", "Sandbox", "SandboxClock", "Switches", "effects", "serve"]

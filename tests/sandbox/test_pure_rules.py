@@ -17,7 +17,7 @@ from brevo_balance_async.sandbox.http.wire import (
     write_json,
 )
 from brevo_balance_async.sandbox.rules.amounts import rounded
-from brevo_balance_async.sandbox.rules.clock import SandboxClock
+from brevo_balance_async.sandbox.clock import SandboxClock
 from brevo_balance_async.sandbox.rules.expiry import points_expire_at
 from brevo_balance_async.sandbox.rules.periods import end_of, shifted, start_of
 from brevo_balance_async.sandbox.rules.records import Definition

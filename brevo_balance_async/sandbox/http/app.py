@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from brevo_balance_async.sandbox.faults.matching import Faults
-from brevo_balance_async.sandbox.rules.clock import SandboxClock
+from brevo_balance_async.sandbox.clock import SandboxClock
 from brevo_balance_async.sandbox.rules.ledger import Ledger
 from brevo_balance_async.sandbox.rules.refusals import Refusal, malformed
 from brevo_balance_async.sandbox.rules.switches import Switches

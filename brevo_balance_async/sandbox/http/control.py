@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from brevo_balance_async.sandbox.faults.matching import Fault, Faults
-    from brevo_balance_async.sandbox.rules.clock import SandboxClock
+    from brevo_balance_async.sandbox.clock import SandboxClock
     from brevo_balance_async.sandbox.rules.ledger import Ledger
     from brevo_balance_async.sandbox.rules.switches import Switches
 

@@ -14,7 +14,7 @@ from .refusals import failed_dependency, invalid, not_found, unprocessable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .clock import SandboxClock
+    from brevo_balance_async.sandbox.clock import SandboxClock
     from .switches import Switches
 
 

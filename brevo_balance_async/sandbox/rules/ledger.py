@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .account import Account
-    from .clock import SandboxClock
+    from brevo_balance_async.sandbox.clock import SandboxClock
     from .records import Definition, Lot
 
 
