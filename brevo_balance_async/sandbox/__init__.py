@@ -12,10 +12,10 @@ cannot be right on both sides::
 
 from __future__ import annotations
 
+from .clock import SandboxClock
 from .faults import effects
 from .http.app import Sandbox, serve
 from .http.log import RequestRecord
-from .clock import SandboxClock
 from .rules.switches import Switches
 
 __all__ = ["RequestRecord", "Sandbox", "SandboxClock", "Switches", "effects", "serve"]

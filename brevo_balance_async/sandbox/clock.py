@@ -26,7 +26,7 @@ class SandboxClock:
     is woken as soon as it is advanced. Both may be used from any event loop.
     """
 
-    __slots__ = ("_elapsed", "_first", "_frozen", "_held", "_origin", "_since", "_timers")
+    __slots__ = ("_elapsed", "_first", "_frozen", "_held", "_origin", "_since", "_timers", "on_turn")
 
     def __init__(self, start: datetime | None = None, *, frozen: bool = False) -> None:
         if start is not None and start.tzinfo is None:
@@ -38,6 +38,8 @@ class SandboxClock:
         self._since = time.monotonic()
         self._held: datetime | None = None
         self._timers: set[ClockTimer] = set()
+        self.on_turn: Callable[[], None] | None = None
+        """Called when the clock was advanced, set, turned, frozen or let run."""
 
     @property
     def frozen(self) -> bool:
@@ -62,7 +64,7 @@ class SandboxClock:
         except OverflowError:
             raise ValueError("a clock cannot be advanced beyond the year 9999") from None
         self._elapsed += step
-        self._look_at_timers()
+        self._turned()
         return self.now()
 
     def set(self, moment: datetime) -> datetime:
@@ -72,25 +74,25 @@ class SandboxClock:
         if moment < self.now():
             raise ValueError(f"a clock is not set back: it is {self.now().isoformat()} already")
         self._elapsed, self._since = moment - self._origin, time.monotonic()
-        self._look_at_timers()
+        self._turned()
         return self.now()
 
     def freeze(self) -> None:
         """Let the clock stand still until it is advanced, set, or let run."""
         self._elapsed, self._frozen = self._passed(), True
-        self._look_at_timers()
+        self._turned()
 
     def run(self) -> None:
         """Let a frozen clock move with real time again."""
         if self._frozen:
             self._frozen, self._since = False, time.monotonic()
-            self._look_at_timers()
+            self._turned()
 
     def turn_to(self, moment: datetime, *, frozen: bool) -> None:
         """Show ``moment`` from now on, be it in the past. Whoever waits goes on waiting as long as before."""
         self._elapsed, self._since, self._frozen = self._passed(), time.monotonic(), frozen
         self._origin = moment - self._elapsed
-        self._look_at_timers()
+        self._turned()
 
     def restart(self) -> None:
         """Show what the clock showed when it was made; one that started with the present shows the present."""
@@ -122,10 +124,12 @@ class SandboxClock:
             return self._elapsed
         return self._elapsed + timedelta(seconds=time.monotonic() - self._since)
 
-    def _look_at_timers(self) -> None:
+    def _turned(self) -> None:
         for timer in sorted(self._timers, key=attrgetter("due")):
             with suppress(RuntimeError):  # its loop is closed: nobody waits any more
                 timer.loop.call_soon_threadsafe(timer.look)
+        if self.on_turn is not None:
+            self.on_turn()
 
 
 class ClockTimer:

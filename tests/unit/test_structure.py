@@ -65,9 +65,10 @@ WALK = {"core.walk", "core.frontier", "core.readahead", "core.route", "core.offs
 # The rooms of the island, and the rooms of it that each may import beside its own; the door opens all of them.
 ISLAND = {
     "clock": set(),
+    "state": set(),
     "rules": {"clock"},
     "faults": set(),
-    "http": {"clock", "rules", "faults"},
+    "http": {"clock", "rules", "faults", "state"},
 }
 # The money knows no transport, and the script of faults no web framework.
 NO_TRANSPORT = {"rules": {"aiohttp", "asyncio", "http", "multidict", "socket", "yarl"}, "faults": {"aiohttp"}}

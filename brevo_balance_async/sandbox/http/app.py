@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from signal import SIGINT, SIGTERM
@@ -12,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
+from attrs import asdict
 
-from brevo_balance_async.sandbox.faults.matching import Faults
 from brevo_balance_async.sandbox.clock import SandboxClock
+from brevo_balance_async.sandbox.faults.matching import Faults
 from brevo_balance_async.sandbox.rules.ledger import Ledger
 from brevo_balance_async.sandbox.rules.refusals import Refusal, malformed
 from brevo_balance_async.sandbox.rules.switches import Switches
 
 from .access import Access, TokenRefusal
-from .control import PREFIX, control
+from .control.answers import control_answer
+from .control.routes import PREFIX
 from .guard import check_control, is_loopback
 from .log import RequestLog
 from .misbehaviour import Misbehaviour, response
@@ -29,14 +32,24 @@ from .redaction import quotes_no_request
 from .routes import OPERATIONS
 from .seeding import Seed
 from .service import Service
+from .snapshots import Snapshot, taken
+from .verification import differences
+from .wire import read_json, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
+    from brevo_balance_async.sandbox.state import Change
+
+
+DEFAULT_KEY = "xkeysib-sandbox-0123456789abcdef-LOCAL"
 TOKEN_PATH = "/realms/partner/oauth/token"  # noqa: S105 - a path
 _SHUTDOWN_SECONDS = 1.0
+_GRACE_SECONDS = 10.0
+"""How long a server that is told to end waits for the requests in flight."""
 _LOGGER = logging.getLogger("brevo_balance_async.sandbox")
 _LOGGER.addFilter(quotes_no_request)
 
@@ -48,7 +61,12 @@ class Sandbox:
     quota (None: no quota, no quota headers). ``switches`` decide what Brevo's documents leave open; single ones may be
     given by name. With ``strict`` programs and contacts must be seeded and edits be published; without it every program
     and contact exists and edits are published as they are made. ``seed`` is what ``seed()`` takes, one or several.
-    ``log_size`` bounds ``requests``. A host that is not loopback is refused unless ``allow_public``.
+    ``log_size`` bounds ``requests``. A host that is not loopback is refused unless ``allow_public``; whoever sends
+    ``control_token`` as ``Authorization: Bearer`` may use the control routes from other addresses.
+
+    ``state`` names a file that keeps what was done (see ``sandbox.state``): it is opened by ``start``, made when there
+    is none, and nobody else may use it meanwhile. ``seed`` fills a new file only. Switches, quota and keys are those
+    of each start; faults, log and tokens begin anew. What is done to ``ledger`` behind the sandbox's back is not kept.
 
     Handles: ``clock``, ``ledger``, ``faults``, ``requests``, ``quota``, ``access``, ``switches``.
     """
@@ -62,9 +80,11 @@ class Sandbox:
         strict: bool = False,
         clock: SandboxClock | None = None,
         seed: Mapping[str, Any] | Iterable[Mapping[str, Any]] = (),
-        api_key: str = "xkeysib-sandbox-0123456789abcdef-LOCAL",
+        api_key: str = DEFAULT_KEY,
         client_id: str = "sandbox-client",
         client_secret: str = "sandbox-client-secret",  # noqa: S107 - it opens nothing but the sandbox
+        control_token: str | None = None,
+        state: str | Path | None = None,
         log_size: int = 50_000,
         allow_public: bool = False,
         switches: Switches | None = None,
@@ -74,7 +94,10 @@ class Sandbox:
             raise ValueError(f"{host} is not a loopback address; allow_public=True serves it all the same")
         self._host = host
         self._port = port
-        self._seeds = [Seed(**one) for one in _each(seed)]
+        if control_token == "":
+            raise ValueError("control_token must not be empty")
+        self._control_token = control_token
+        self._seeds = [_plain(one) for one in _each(seed)]
         self._first_switches = (switches or Switches()).replaced(changes)
         self.clock = clock or SandboxClock()
         self.faults = Faults(OPERATIONS)
@@ -85,7 +108,19 @@ class Sandbox:
         self._service = Service(self.ledger, self.access, self.quota, self.requests)
         self._runner: web.ServerRunner | None = None
         self._misbehaviour = Misbehaviour(self._service)
-        self._sow()
+        self._busy = 0
+        self._idle: asyncio.Event | None = None
+        self.snapshots: dict[str, Snapshot] = {}
+        """Those that were asked for over HTTP, by name."""
+        self._snapshots_taken = 0
+        self._state = state
+        self._changes: dict[str, Callable[..., Any]] = {
+            "seed": self._seed,
+            "publish": self._publish,
+            "switches": self._set_switches,
+        }
+        if state is None:
+            self._sow()
 
     # addresses and keys
 
@@ -131,36 +166,139 @@ class Sandbox:
 
     def set_switches(self, **changes: Any) -> None:
         """Set some switches otherwise, from the next request on."""
-        self.ledger.switches = self.quota.switches = self.switches.replaced(changes)
+        self._change("switches", changes)
 
     def seed(self, program: str, **what: Any) -> list[str]:
-        """Add ``contacts``, ``definitions`` and ``histories`` to a program, publish it, return the definitions' ids.
+        """Add ``contacts``, ``definitions``, ``credits``, ``histories`` to a program, publish it, return the new ids.
 
         See ``seeding.Seed`` for their forms. A history of a million rows takes no time: its rows are made when read.
         """
-        return Seed(program=program, **what).sow(self.ledger)
+        return list(self._change("seed", _plain({"program": program, **what})))
 
     def publish(self, program: str) -> None:
         """Let a program's edits reach its members, as the publish route does."""
-        self.ledger.catalogue.publish(program)
+        self._change("publish", {"program": program})
 
     def hits(self, operation: str | None = None) -> int:
         """How many requests reached an operation, or all of them, since the start or the last reset."""
         return self.requests.hits(operation)
 
+    def expect(
+        self,
+        hits: Mapping[str, int] | None = None,
+        *,
+        applied: Mapping[str, int] | None = None,
+        only: bool = False,
+    ) -> None:
+        """Raise ``AssertionError`` unless so many requests came, or were carried out, by operation.
+
+        The error lists the requests of each operation that differs. An operation that is not named may have had any
+        number, or with ``only`` none at all.
+        """
+        lines = differences(self.requests, hits=hits or {}, applied=applied or {}, only=only)
+        if lines:
+            raise AssertionError("\n".join(lines))
+
+    def snapshot(self) -> Snapshot:
+        """Remember all there is, for ``restore``: the money, its rules, the switches, the quota spent, the clock."""
+        self._snapshots_taken += 1
+        return taken(self._snapshots_taken, self.ledger, self.quota, self._service.journal)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot of this sandbox, as often as you like. Faults, log and tokens stay as they are."""
+        snapshot.put_back(self.ledger, self.quota, self._service.journal)
+        self.ledger.switches = self.quota.switches = snapshot.switches
+        self.clock.turn_to(snapshot.moment, frozen=snapshot.frozen)
+
     def reset(self) -> None:
-        """Forget state, log, faults, tokens and spent quota, restore switches and seed; the clock goes on."""
+        """Forget state, log, faults, tokens and spent quota, restore switches and seed, set the clock back."""
         self.ledger.clear()
-        self.ledger.switches = self.quota.switches = self._first_switches
+        if self._service.journal is not None:
+            self._service.journal.file.rewrite()
+        self.clock.restart()
         self.faults.clear()
         self.requests.clear()
         self.quota.reset()
         self.access.revoke_tokens()
+        self.snapshots.clear()
+        self.ledger.switches = self.quota.switches = Switches()
+        self._set_first_switches()
         self._sow()
+
+    # what changes the state
+
+    def _change(self, name: str, body: Mapping[str, Any]) -> Any:
+        """Carry out a change and note it in the state file, if there is one, as its control route's request."""
+        journal, work = self._service.journal, self._changes[name]
+        if journal is not None:
+            text = write_json(dict(body))
+            return journal.carry_out("POST", PREFIX + name, text, lambda: work(**_read(name, text)))
+        if self._state is not None:
+            raise RuntimeError("a sandbox with a state file can be changed only while it runs")
+        return work(**body)
+
+    def _redo(self, change: Change) -> Any:
+        if change.target.startswith(PREFIX):
+            name = change.target.removeprefix(PREFIX)
+            return self._changes[name](**_read(name, str(change.body)))
+        return self._service.redo(change)
+
+    def _seed(self, **what: Any) -> list[str]:
+        self.ledger.settle()
+        return Seed(**what).sow(self.ledger)
+
+    def _publish(self, program: str) -> None:
+        self.ledger.settle()
+        self.ledger.catalogue.publish(program)
+
+    def _set_switches(self, **changes: Any) -> None:
+        switches = self.switches.replaced(changes)
+        self.ledger.settle()
+        self.ledger.switches = self.quota.switches = switches
+
+    def _set_first_switches(self) -> None:
+        """Let the switches be those of the start; a change is noted only if it is one."""
+        wanted, now = asdict(self._first_switches), asdict(self.switches)
+        changes = {name: value for name, value in wanted.items() if value != now[name]}
+        if changes:
+            self._change("switches", changes)
 
     def _sow(self) -> None:
         for seed in self._seeds:
-            seed.sow(self.ledger)
+            self._change("seed", seed)
+
+    def _open_state(self, path: str | Path) -> None:
+        """Have what the state file says, and keep it up to date from now on."""
+        # Most sandboxes have no state file and start faster without.
+        from brevo_balance_async.sandbox.state import StateError, StateFile  # noqa: PLC0415
+
+        from .journal import Journal  # noqa: PLC0415
+
+        file = StateFile(path)
+        try:
+            journal = Journal(file, self.ledger, self.clock)
+            self.ledger.clear()
+            self.ledger.switches = self.quota.switches = Switches()
+            if file.new:
+                file.set_about(strict=write_json(self.ledger.strict), seeds=write_json(self._seeds))
+                journal.save_clock()
+            else:
+                strict = json.loads(file.about("strict") or "false")
+                if strict != self.ledger.strict:
+                    raise StateError(
+                        f"the state file {path} was made {'with' if strict else 'without'} strict"
+                    )
+                self._seeds = read_json((file.about("seeds") or "[]").encode())
+                journal.replay(self._redo)
+            self._service.journal = journal
+            self._set_first_switches()
+            if file.new:
+                self._sow()
+        except BaseException:
+            self._service.journal = None
+            self.clock.on_turn = None
+            file.close()
+            raise
 
     # life
 
@@ -177,7 +315,18 @@ class Sandbox:
         """Bind and serve. A sandbox that was stopped may be started again, with its state, on the same port."""
         if self._runner is not None:
             raise RuntimeError("the sandbox is running already")
+        if self._state is not None:
+            self._open_state(self._state)
+        try:
+            await self._bind()
+        except BaseException:
+            self._close_state()
+            raise
+
+    async def _bind(self) -> None:
         self._misbehaviour = Misbehaviour(self._service)
+        self._idle = asyncio.Event()
+        self._idle.set()
         server = web.Server(self._handle, handler_cancellation=True, access_log=None, logger=_LOGGER)
         runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
@@ -196,10 +345,41 @@ class Sandbox:
             return
         self._misbehaviour.stop()
         await runner.cleanup()
+        self._close_state()
+
+    async def drain(self, seconds: float = _GRACE_SECONDS) -> None:
+        """Take no more connections, and wait until the requests in flight are answered, ``seconds`` at most.
+
+        Delays and slow bodies are seen through; what is stalled for ever ends at once.
+        """
+        if self._runner is None or self._idle is None:
+            return
+        for site in list(self._runner.sites):
+            await site.stop()
+        self._misbehaviour.end_stalls()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+
+    def _close_state(self) -> None:
+        journal, self._service.journal = self._service.journal, None
+        if journal is not None:
+            journal.close()
 
     # one request
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        assert self._idle is not None
+        self._busy += 1
+        self._idle.clear()
+        try:
+            return await self._answered(request)
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
+
+    async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
         content = await request.read()
         path = request.rel_url.raw_path
         if path.startswith(PREFIX):
@@ -227,14 +407,33 @@ class Sandbox:
 
     def _control(self, request: web.BaseRequest, path: str, content: bytes) -> web.Response:
         try:
-            check_control(request.method, request.raw_path, request.remote or "", request.headers)
+            check_control(
+                request.method,
+                request.raw_path,
+                request.remote or "",
+                request.headers,
+                token=self._control_token,
+            )
             try:
                 body = json.loads(content) if content else None
             except ValueError as error:
                 raise malformed(f"invalid JSON: {error}") from error
-            return response(self._service.answer(200, control(self, request.method, path, body)))
+            asked = (request.method, path.removeprefix(PREFIX), request.rel_url.query, body)
+            value, headers = control_answer(self, *asked, accept=request.headers.get("accept", ""))
+            return response(self._service.answer(200, value, headers))
         except Refusal as refusal:
             return response(self._service.refused(refusal))
+
+
+def _plain(seed: Mapping[str, Any]) -> dict[str, Any]:
+    """A seed whose parts are lists, so that it can be sown again and written down. Raises ``TypeError``."""
+    Seed(**seed)
+    return {name: value if isinstance(value, str) else list(value) for name, value in seed.items()}
+
+
+def _read(name: str, text: str) -> dict[str, Any]:
+    """The body of a change: amounts exact, but the numbers of switches as they are."""
+    return dict(json.loads(text) if name == "switches" else read_json(text.encode()))
 
 
 def _each(seed: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
@@ -242,9 +441,10 @@ def _each(seed: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> Iterable[Map
 
 
 async def serve(sandbox: Sandbox, *, stop: asyncio.Event | None = None) -> None:
-    """Run ``sandbox`` until ``stop`` is set, or SIGINT or SIGTERM comes.
+    """Run ``sandbox`` until ``stop`` is set, or SIGINT or SIGTERM comes; requests in flight are finished.
 
-    Prints one line, ``listening on http://HOST:PORT/v3``, once the port is bound.
+    Prints one line on stdout, ``listening on http://HOST:PORT/v3``, once the port is bound; what a person needs
+    besides goes to stderr. When it is told to stop a second time, nothing is waited for.
     """
     stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -256,7 +456,26 @@ async def serve(sandbox: Sandbox, *, stop: asyncio.Event | None = None) -> None:
     try:
         async with sandbox:
             print(f"listening on {sandbox.base_url}", flush=True)  # noqa: T201 - it is the command's output
+            print(_to_export(sandbox), file=sys.stderr, flush=True)  # noqa: T201 - for a person
             await stop.wait()
+            stop.clear()
+            drained, hurried = loop.create_task(sandbox.drain()), loop.create_task(stop.wait())
+            await asyncio.wait([drained, hurried], return_when=asyncio.FIRST_COMPLETED)
+            for task in (drained, hurried):
+                task.cancel()
+            await asyncio.wait([drained, hurried])
     finally:
         for signal in caught:
             loop.remove_signal_handler(signal)
+
+
+def _to_export(sandbox: Sandbox) -> str:
+    """What a shell needs to talk to the sandbox. A key of the caller's is not shown: it may be a real one."""
+    ours = sandbox.api_key == DEFAULT_KEY
+    return "\n".join(
+        [
+            f"# imitates api.brevo.com; to look at it: {sandbox.origin}{PREFIX}",
+            f"export BREVO_BASE_URL={sandbox.base_url}",
+            f"export BREVO_API_KEY={sandbox.api_key}" if ours else "# the API key is the one that was given",
+        ]
+    )

@@ -22,6 +22,12 @@ class Operation:
     name: str
     run: Callable[[Call], Any]
 
+    @property
+    def edits_rules(self) -> bool:
+        """Whether it may change what transactions are judged by."""
+        kind, _, what = self.name.partition(".")
+        return kind in {"definitions", "limits", "programs"} and what not in {"list", "get"}
+
 
 _BALANCE = "/v3/loyalty/balance/programs/*"
 _CONFIG = "/v3/loyalty/config/programs/*"

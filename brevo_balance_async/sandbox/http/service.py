@@ -6,13 +6,15 @@ from contextlib import suppress
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
 
 from attrs import field, frozen
+from multidict import MultiDict
 
 from brevo_balance_async.sandbox.rules.refusals import Refusal, not_found
 
 from .operations import Call, read_query
-from .routes import Route, find_route
+from .routes import Operation, Route, find_route
 from .wire import read_json, write_json
 
 if TYPE_CHECKING:
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 
     from brevo_balance_async.sandbox.faults.effects import TooMany
     from brevo_balance_async.sandbox.rules.ledger import Ledger
+    from brevo_balance_async.sandbox.state import Change
 
     from .access import Access
+    from .journal import Journal
     from .log import RequestLog, RequestRecord
     from .quota import ServerQuota
 
@@ -54,6 +58,8 @@ class Received:
     headers: Mapping[str, str] = field(repr=False)
     body: Any = field(repr=False)
     malformed: Refusal | None
+    path: str = field(repr=False)
+    content: bytes = field(repr=False)
 
 
 class Service:
@@ -64,6 +70,8 @@ class Service:
         self._access = access
         self._quota = quota
         self._log = log
+        self.journal: Journal | None = None
+        """Where changes are noted, when there is a state file."""
 
     def receive(
         self,
@@ -75,12 +83,7 @@ class Service:
     ) -> Received:
         """Enter a request into the log."""
         route = find_route(method, path)
-        body, malformed = None, None
-        if content:
-            try:
-                body = read_json(content)
-            except Refusal as refusal:
-                malformed = refusal
+        body, malformed = _parsed(content)
         record = self._log.open(
             operation=route.operation.name if route and route.operation else None,
             method=method,
@@ -89,7 +92,7 @@ class Service:
             headers=headers,
             body=body,
         )
-        return Received(record, route, query, headers, body, malformed)
+        return Received(record, route, query, headers, body, malformed, path, content)
 
     def settle(
         self, received: Received, status: int | None, *, applied: bool, fault: str | None = None
@@ -173,16 +176,55 @@ class Service:
             raise _quota_used_up()
 
     def _run(self, received: Received) -> Any:
-        route = received.route
+        operation, call = self._call(received.route, received.query, received.body, received.malformed)
+        if self.journal is None:
+            return _carried_out(operation, call)
+        return self.journal.carry_out(
+            received.record.method,
+            _target(received.path, received.query),
+            received.content,
+            lambda: _carried_out(operation, call),
+            reads=received.record.method == "GET",
+        )
+
+    def redo(self, change: Change) -> Any:
+        """Do again what a request to an operation did, whoever sent it."""
+        path, _, query = change.target.partition("?")
+        route = find_route(change.method, path)
+        members = MultiDict(parse_qsl(query, keep_blank_values=True))
+        operation, call = self._call(route, members, *_parsed(change.content))
+        return _carried_out(operation, call)
+
+    def _call(
+        self, route: Route | None, query: Mapping[str, str], body: Any, malformed: Refusal | None
+    ) -> tuple[Operation, Call]:
         if route is None:
             raise not_found("route")
         if route.operation is None:
             raise Refusal(405, "method_not_allowed", "method not allowed")
-        if received.malformed is not None:
-            raise received.malformed
+        if malformed is not None:
+            raise malformed
         program_id, ids = route.checked_ids()
-        query = read_query(received.query, self._ledger.switches)
-        return route.operation.run(Call(self._ledger, program_id, ids, query, received.body))
+        members = read_query(query, self._ledger.switches)
+        return route.operation, Call(self._ledger, program_id, ids, members, body)
+
+
+def _parsed(content: bytes) -> tuple[Any, Refusal | None]:
+    """The JSON value of a body, or why there is none."""
+    try:
+        return read_json(content) if content else None, None
+    except Refusal as refusal:
+        return None, refusal
+
+
+def _carried_out(operation: Operation, call: Call) -> Any:
+    if operation.edits_rules:
+        call.ledger.settle()  # what has fallen due is judged by the rules as they were
+    return operation.run(call)
+
+
+def _target(path: str, query: Mapping[str, str]) -> str:
+    return f"{path}?{urlencode(list(query.items()))}" if query else path
 
 
 def _quota_used_up() -> Refusal:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from .amounts import ZERO
 from .expiry import points_expire_at
+from .ids import derived_id
 from .limits import Breach, check_floor, check_limit, check_operation_cap, fitting_credit, window_start
 from .records import Lot, Transaction
 
@@ -62,7 +62,9 @@ class Lifecycle:
             rules = self._catalogue.program(transaction.program_id).active
             definition = rules.definition(transaction.definition_id)
             transaction.points_expire_at = points_expire_at(definition, now, transaction.points_lifetime)
-            account.credit(allowed, str(uuid4()), now, transaction.points_expire_at)
+            # Derived, because an order may run whenever somebody looks, and its lot is always to have the same id.
+            lot_id = derived_id(f"{transaction.id} {account.balance} {now}")
+            account.credit(allowed, lot_id, now, transaction.points_expire_at)
         else:
             account.debit(allowed, now)
         self._end(account, transaction, "completed", now)

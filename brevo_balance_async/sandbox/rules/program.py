@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING
 
 from .account import Book
@@ -68,7 +67,7 @@ class Program:
         self.members: dict[int, str] = {}
         self._contacts: dict[str, int] = {}
         self._books: dict[str, Book] = {}
-        self._new_contact = count(1_000_000_001)
+        self._new_contact = 1_000_000_000
 
     def publish(self) -> None:
         """Make the draft version the active one."""
@@ -92,11 +91,16 @@ class Program:
 
     def unused_contact(self) -> int:
         """A contact id for a subscription nobody has heard of."""
-        return next(self._new_contact)
+        self._new_contact += 1
+        return self._new_contact
 
     def books(self) -> Iterable[Book]:
         """The accounts of every definition there is or was."""
         return self._books.values()
+
+    def books_by_definition(self) -> Iterable[tuple[str, Book]]:
+        """The same, each with its definition's id."""
+        return self._books.items()
 
     def book(self, definition_id: str) -> Book:
         """The accounts under a definition."""
