@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import pickle
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,17 +25,19 @@ from brevo_balance_async.sandbox.rules.switches import Switches
 from .access import Access, TokenRefusal
 from .control.answers import control_answer
 from .control.routes import PREFIX
+from .fields import Fields, present, read_uuid
 from .guard import check_control, is_loopback
 from .log import RequestLog
 from .misbehaviour import Misbehaviour, response
 from .quota import ServerQuota
+from .reading import read_content
 from .redaction import quotes_no_request
 from .routes import OPERATIONS
 from .seeding import Seed
 from .service import Service
 from .snapshots import Snapshot, taken
 from .verification import differences
-from .wire import read_json, write_json
+from .wire import forget_texts, read_json, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -118,6 +121,7 @@ class Sandbox:
             "seed": self._seed,
             "publish": self._publish,
             "switches": self._set_switches,
+            "merge": self._merge,
         }
         if state is None:
             self._sow()
@@ -175,6 +179,13 @@ class Sandbox:
         """
         return list(self._change("seed", _plain({"program": program, **what})))
 
+    def merge_contacts(self, program: str, contact_id: int, into: int) -> None:
+        """Make one member out of two: what ``contact_id`` has in every balance moves to ``into``.
+
+        The ids of the transactions stay, and the old contact's history is empty afterwards.
+        """
+        self._change("merge", {"program": program, "contactId": contact_id, "into": into})
+
     def publish(self, program: str) -> None:
         """Let a program's edits reach its members, as the publish route does."""
         self._change("publish", {"program": program})
@@ -220,6 +231,7 @@ class Sandbox:
         self.requests.clear()
         self.quota.reset()
         self.access.revoke_tokens()
+        forget_texts()
         self.snapshots.clear()
         self.ledger.switches = self.quota.switches = Switches()
         self._set_first_switches()
@@ -245,11 +257,23 @@ class Sandbox:
 
     def _seed(self, **what: Any) -> list[str]:
         self.ledger.settle()
-        return Seed(**what).sow(self.ledger)
+        before = pickle.dumps(self.ledger.contents()) if what.get("credits") else None
+        try:
+            return Seed(**what).sow(self.ledger)
+        except Refusal:
+            if before is not None:  # a credit was refused by the rules, when others were given already
+                self.ledger.replace(pickle.loads(before))  # noqa: S301 - pickled above
+            raise
 
     def _publish(self, program: str) -> None:
         self.ledger.settle()
-        self.ledger.catalogue.publish(program)
+        self.ledger.catalogue.publish(read_uuid("program", program))
+
+    def _merge(self, **what: Any) -> None:
+        ids = Fields(what)
+        source, target = (present(ids.contact(name, required=True)) for name in ("contactId", "into"))
+        self.ledger.settle()
+        self.ledger.merge(read_uuid("program", what["program"]), source, target)
 
     def _set_switches(self, **changes: Any) -> None:
         switches = self.switches.replaced(changes)
@@ -380,14 +404,15 @@ class Sandbox:
                 self._idle.set()
 
     async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
-        content = await request.read()
+        content, unread = await read_content(request)
         path = request.rel_url.raw_path
         if path.startswith(PREFIX):
-            return self._control(request, path, content)
+            return self._control(request, path, content, unread)
         headers = {name.lower(): value for name, value in request.headers.items()}
         if path == TOKEN_PATH and request.method == "POST":
             return self._token(content, headers)
-        received = self._service.receive(request.method, path, request.rel_url.query, headers, content)
+        query = request.rel_url.query
+        received = self._service.receive(request.method, path, query, headers, content, unread)
         effect = None
         if len(self.faults):
             contact_id = self._service.contact_of(received)
@@ -405,7 +430,9 @@ class Sandbox:
         except TokenRefusal as refusal:
             return response(self._service.answer(refusal.status, {"error": refusal.error}))
 
-    def _control(self, request: web.BaseRequest, path: str, content: bytes) -> web.Response:
+    def _control(
+        self, request: web.BaseRequest, path: str, content: bytes, unread: Refusal | None
+    ) -> web.Response:
         try:
             check_control(
                 request.method,
@@ -414,9 +441,11 @@ class Sandbox:
                 request.headers,
                 token=self._control_token,
             )
+            if unread is not None:
+                raise unread
             try:
                 body = json.loads(content) if content else None
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise malformed(f"invalid JSON: {error}") from error
             asked = (request.method, path.removeprefix(PREFIX), request.rel_url.query, body)
             value, headers = control_answer(self, *asked, accept=request.headers.get("accept", ""))

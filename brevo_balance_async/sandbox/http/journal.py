@@ -113,7 +113,8 @@ def _outcome(work: Callable[[], T]) -> tuple[Callable[[], T], str]:
         return _raiser(refusal), f"{refusal.status} {refusal.code}"
     except Exception as error:  # noqa: BLE001 - it is raised again; what it left behind was noted, as any change
         return _raiser(error), type(error).__name__
-    told = [value[name] for name in _TOLD if name in value] if isinstance(value, dict) else [value]
+    told = [value[name] for name in _TOLD if name in value] if isinstance(value, dict) else []
+    told += value if isinstance(value, list) else []
     return lambda: value, write_json([200 if value is not None else 204, *told])
 
 

@@ -11,20 +11,25 @@ from urllib.parse import parse_qsl, urlencode
 from attrs import field, frozen
 from multidict import MultiDict
 
-from brevo_balance_async.sandbox.rules.refusals import Refusal, not_found
+from brevo_balance_async.sandbox.rules.refusals import Refusal, not_allowed, not_found
 
+from .answers import Answers
+from .fields import Fields, QueryFields
 from .operations import Call, read_query
 from .routes import Operation, Route, find_route
+from .sharing import lean
 from .wire import read_json, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
+    from typing import TypeVar
 
     from multidict import MultiDictProxy
 
     from brevo_balance_async.sandbox.faults.effects import TooMany
     from brevo_balance_async.sandbox.rules.ledger import Ledger
+    from brevo_balance_async.sandbox.rules.records import Commit
     from brevo_balance_async.sandbox.state import Change
 
     from .access import Access
@@ -32,10 +37,14 @@ if TYPE_CHECKING:
     from .log import RequestLog, RequestRecord
     from .quota import ServerQuota
 
+    T = TypeVar("T")
+
 IMITATION = {"x-sandbox": "imitates api.brevo.com"}
 """On every answer, so that nobody takes the sandbox for Brevo."""
 
 _JSON = {"content-type": "application/json"}
+_COMMITTED_AFTER = "sandbox-committed-after"
+"""In the state file, what marks a complete that took so many seconds."""
 
 
 @frozen
@@ -57,7 +66,10 @@ class Received:
     query: Mapping[str, str] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: Any = field(repr=False)
-    malformed: Refusal | None
+    unparsed: Refusal | None
+    """Why the body could not be parsed."""
+    unread: Refusal | None
+    """Why it could not even be read."""
     path: str = field(repr=False)
     content: bytes = field(repr=False)
 
@@ -80,10 +92,11 @@ class Service:
         query: MultiDictProxy[str],
         headers: Mapping[str, str],
         content: bytes,
+        unread: Refusal | None = None,
     ) -> Received:
-        """Enter a request into the log."""
+        """Enter a request into the log; ``unread`` is why its body could not be read."""
         route = find_route(method, path)
-        body, malformed = _parsed(content)
+        body, unparsed = _parsed(content)
         record = self._log.open(
             operation=route.operation.name if route and route.operation else None,
             method=method,
@@ -92,7 +105,7 @@ class Service:
             headers=headers,
             body=body,
         )
-        return Received(record, route, query, headers, body, malformed, path, content)
+        return Received(record, route, query, headers, body, unparsed, unread, path, content)
 
     def settle(
         self, received: Received, status: int | None, *, applied: bool, fault: str | None = None
@@ -109,6 +122,36 @@ class Service:
             return self.refused(refusal)
         return self.answer(200 if value is not None else 204, value, applied=True)
 
+    def start_completing(self, received: Received, seconds: float) -> Commit | Answer:
+        """Check what a complete asks for; ``finish_completing`` answers it in ``seconds`` of the sandbox's clock.
+
+        What is refused at once is answered at once, and so is any other operation.
+        """
+        if received.record.operation != "transactions.complete":
+            return self.perform(received)
+        try:
+            self._admit(received)
+            _, call = self._call(received)
+            return self._noted(
+                received,
+                lambda: self._ledger.start_completing(call.program_id, call.ids[0], seconds),
+                **{_COMMITTED_AFTER: seconds},
+            )
+        except Refusal as refusal:
+            return self.refused(refusal)
+
+    def finish_completing(self, commit: Commit) -> Answer:
+        """What became of a complete that took its time."""
+        try:
+            transaction = self._ledger.finish_completing(commit)
+        except Refusal as refusal:
+            return self.refused(refusal)
+        return self.answer(200, Answers(self._ledger.switches).transaction(transaction), applied=True)
+
+    def now(self) -> datetime:
+        """The moment on the sandbox's clock."""
+        return self._ledger.clock.now()
+
     def charge(self, received: Received) -> None:
         """Count a request that is not carried out against the quota, if its caller is known."""
         with suppress(Refusal):
@@ -121,7 +164,8 @@ class Service:
 
     def refused(self, refusal: Refusal) -> Answer:
         """An error answer."""
-        answer = self.answer(refusal.status, {"code": refusal.code, "message": refusal.message})
+        body = {"code": refusal.code, "message": refusal.message}
+        answer = self.answer(refusal.status, body, refusal.headers)
         if refusal.status == 429 and not self._ledger.switches.quota_headers_on_429:
             for name in self._quota.headers():
                 answer.headers.pop(name, None)
@@ -158,17 +202,18 @@ class Service:
 
     def contact_of(self, received: Received) -> int | None:
         """The contact that a request is about, as far as it tells."""
-        record, route = received.record, received.route
-        if isinstance(received.body, dict) and isinstance(received.body.get("contactId"), int):
-            return int(received.body["contactId"])
-        named = received.query.get("contactId", "")
-        if route is not None and route.ids and record.operation is not None:
-            if record.operation.startswith("balances."):
-                named = route.ids[0]
-            elif record.operation.startswith("transactions."):
-                transaction = self._ledger.transaction(route.ids[0])
-                return transaction.contact_id if transaction else None
-        return int(named) if named.isascii() and named.isdigit() else None
+        operation, route, body = received.record.operation or "", received.route, received.body
+        with suppress(Refusal):
+            if route is not None and route.ids:
+                _, ids = route.checked_ids()
+                if operation.startswith("balances."):
+                    return QueryFields({"contactId": ids[0]}).contact("contactId")
+                if operation.startswith("transactions."):
+                    transaction = self._ledger.transaction(ids[0])
+                    return transaction.contact_id if transaction else None
+            named = Fields(body).contact("contactId") if isinstance(body, dict) else None
+            return named or QueryFields(received.query).contact("contactId")
+        return None
 
     def _admit(self, received: Received) -> None:
         self._access.check(received.record.method, received.headers)
@@ -176,55 +221,62 @@ class Service:
             raise _quota_used_up()
 
     def _run(self, received: Received) -> Any:
-        operation, call = self._call(received.route, received.query, received.body, received.malformed)
+        operation, call = self._call(received)
+        return self._noted(received, lambda: _carried_out(operation, call))
+
+    def _noted(self, received: Received, work: Callable[[], T], **how: object) -> T:
+        """Do ``work`` and, where there is a state file, note what asked for it; ``how`` is added to its query."""
         if self.journal is None:
-            return _carried_out(operation, call)
-        return self.journal.carry_out(
-            received.record.method,
-            _target(received.path, received.query),
-            received.content,
-            lambda: _carried_out(operation, call),
-            reads=received.record.method == "GET",
-        )
+            return work()
+        method, query = received.record.method, [*received.query.items(), *how.items()]
+        target = f"{received.path}?{urlencode(query)}" if query else received.path
+        reads = method in {"GET", "HEAD"}
+        return self.journal.carry_out(method, target, received.content, work, reads=reads)
 
     def redo(self, change: Change) -> Any:
         """Do again what a request to an operation did, whoever sent it."""
         path, _, query = change.target.partition("?")
-        route = find_route(change.method, path)
         members = MultiDict(parse_qsl(query, keep_blank_values=True))
-        operation, call = self._call(route, members, *_parsed(change.content))
+        seconds = members.pop(_COMMITTED_AFTER, None)
+        operation, call = self._called(find_route(change.method, path), members, *_parsed(change.content))
+        if seconds is not None:
+            return self._ledger.start_completing(call.program_id, call.ids[0], float(seconds))
         return _carried_out(operation, call)
 
-    def _call(
-        self, route: Route | None, query: Mapping[str, str], body: Any, malformed: Refusal | None
+    def _call(self, received: Received) -> tuple[Operation, Call]:
+        if (
+            received.unread is not None
+            and received.route is not None
+            and received.route.operation is not None
+        ):
+            raise received.unread
+        return self._called(received.route, received.query, received.body, received.unparsed)
+
+    def _called(
+        self, route: Route | None, query: Mapping[str, str], body: Any, unparsed: Refusal | None
     ) -> tuple[Operation, Call]:
         if route is None:
             raise not_found("route")
         if route.operation is None:
-            raise Refusal(405, "method_not_allowed", "method not allowed")
-        if malformed is not None:
-            raise malformed
+            raise not_allowed(route.methods)
         program_id, ids = route.checked_ids()
         members = read_query(query, self._ledger.switches)
-        return route.operation, Call(self._ledger, program_id, ids, members, body)
+        return route.operation, Call(self._ledger, program_id, ids, members, body, unparsed)
 
 
 def _parsed(content: bytes) -> tuple[Any, Refusal | None]:
     """The JSON value of a body, or why there is none."""
     try:
-        return read_json(content) if content else None, None
+        body = read_json(content) if content else None
     except Refusal as refusal:
         return None, refusal
+    return lean(body) if isinstance(body, dict) else body, None
 
 
 def _carried_out(operation: Operation, call: Call) -> Any:
     if operation.edits_rules:
         call.ledger.settle()  # what has fallen due is judged by the rules as they were
     return operation.run(call)
-
-
-def _target(path: str, query: Mapping[str, str]) -> str:
-    return f"{path}?{urlencode(list(query.items()))}" if query else path
 
 
 def _quota_used_up() -> Refusal:

@@ -11,7 +11,6 @@ from brevo_balance_async.sandbox.rules.refusals import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import TypeVar
 
     from brevo_balance_async.sandbox.clock import SandboxClock
     from brevo_balance_async.sandbox.faults.matching import Faults
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from brevo_balance_async.sandbox.http.snapshots import Snapshot
     from brevo_balance_async.sandbox.rules.ledger import Ledger
     from brevo_balance_async.sandbox.rules.switches import Switches
-
-    T = TypeVar("T")
 
 
 class Handles(Protocol):
@@ -53,6 +50,9 @@ class Handles(Protocol):
 
     def publish(self, program: str) -> None:
         """Let a program's edits reach its members."""
+
+    def merge_contacts(self, program: str, contact_id: int, into: int) -> None:
+        """Make one member out of two."""
 
     def snapshot(self) -> Snapshot:
         """What there is now."""
@@ -100,9 +100,3 @@ class ControlRoute:
         if unknown:
             takes = f"it takes {', '.join(self.takes)}" if self.takes else "it takes nothing"
             raise invalid(f"{self.path} does not know {', '.join(sorted(unknown))}; {takes}")
-
-
-def present(value: T | None) -> T:
-    """``value``, which a reader with ``required`` never leaves out."""
-    assert value is not None
-    return value

@@ -26,6 +26,7 @@ ROUTES = (
     ControlRoute("POST", "expect", ("hits", "applied", "only"), "compares those counts", watch.expect),
     ControlRoute("POST", "seed", None, "adds contacts, definitions, credits, histories", script.seed),
     ControlRoute("POST", "publish", ("program",), "publishes a program's edits", script.publish),
+    ControlRoute("POST", "merge", ("program", "contactId", "into"), "makes one member of two", script.merge),
     ControlRoute("GET", "clock", (), "tells the time", script.read_clock),
     ControlRoute("POST", "clock", ("now", "frozen"), "sets the clock forward, freezes it", script.set_clock),
     ControlRoute("POST", "clock/advance", ("seconds",), "pushes the clock forward", script.advance_clock),

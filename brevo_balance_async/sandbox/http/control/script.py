@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import asdict, fields_dict
 
 from brevo_balance_async.sandbox.faults.effects import EFFECTS
+from brevo_balance_async.sandbox.http.fields import present
 from brevo_balance_async.sandbox.http.seeding import Seed
 from brevo_balance_async.sandbox.rules.refusals import invalid, not_found
-
-from .handles import present
 
 if TYPE_CHECKING:
     from brevo_balance_async.sandbox.faults.effects import Effect
@@ -46,6 +45,13 @@ def seed(sandbox: Handles, asked: Asked) -> Any:
 def publish(sandbox: Handles, asked: Asked) -> Any:
     """``POST publish``."""
     sandbox.publish(present(asked.fields.uuid("program", required=True)))
+    return {}
+
+
+def merge(sandbox: Handles, asked: Asked) -> Any:
+    """``POST merge``: one member out of two."""
+    source, target = (present(asked.fields.contact(name, required=True)) for name in ("contactId", "into"))
+    sandbox.merge_contacts(present(asked.fields.uuid("program", required=True)), source, target)
     return {}
 
 

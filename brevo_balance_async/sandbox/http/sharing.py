@@ -1,0 +1,36 @@
+"""What many requests have in common is kept once: names of members, ids, headers.
+
+Each request brings texts of its own, and the ledger and the log keep them; they are most of what a sandbox remembers.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+_ID_LENGTH = 36
+
+
+@lru_cache(maxsize=4096)
+def shared_text(text: str) -> str:
+    """The first text met that equals ``text``."""
+    return text
+
+
+@lru_cache(maxsize=256)
+def shared_mapping(items: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """The one mapping with these items; nobody may change it."""
+    return dict(items)
+
+
+def lean(members: dict[str, Any]) -> dict[str, Any]:
+    """A body with shared names, also one level down, and shared ids."""
+    return {shared_text(name): _lean_value(value) for name, value in members.items()}
+
+
+def _lean_value(value: Any) -> Any:
+    if type(value) is str and len(value) == _ID_LENGTH:
+        return shared_text(value)
+    if type(value) is dict:
+        return {shared_text(name): item for name, item in value.items()}
+    return value
