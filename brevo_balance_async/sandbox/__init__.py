@@ -16,6 +16,17 @@ from .clock import SandboxClock
 from .faults import effects
 from .http.app import Sandbox, serve
 from .http.log import RequestRecord
+from .http.snapshots import Snapshot
 from .rules.switches import Switches
+from .state import StateError
 
-__all__ = ["RequestRecord", "Sandbox", "SandboxClock", "Switches", "effects", "serve"]
+__all__ = [
+    "RequestRecord",
+    "Sandbox",
+    "SandboxClock",
+    "Snapshot",
+    "StateError",
+    "Switches",
+    "effects",
+    "serve",
+]

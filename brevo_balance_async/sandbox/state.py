@@ -7,6 +7,7 @@ power failure may cost the last rows.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -96,17 +97,14 @@ class StateFile:
         return value
 
     def set_about(self, **facts: str) -> None:
-        """Note facts about the whole file."""
-        self._database.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", facts.items())
+        """Note facts about the whole file. Raises ``OSError`` when that fails."""
+        with self._writing():
+            self._database.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", facts.items())
 
     def append(self, change: Change) -> None:
         """Write a change; it is there after the process is killed. Raises ``OSError`` when that fails."""
-        import sqlite3  # noqa: PLC0415 - it is imported already
-
-        try:
+        with self._writing():
             self._insert([change])
-        except sqlite3.Error as error:
-            raise OSError(f"the state file {self._path} cannot be written: {error}") from error
         self._last = change.number
 
     def changes(self) -> Iterator[Change]:
@@ -117,9 +115,9 @@ class StateFile:
         return (Change(*row) for row in rows)
 
     def rewrite(self, changes: Iterable[Change] = ()) -> None:
-        """Have these changes and no others."""
+        """Have these changes and no others. Raises ``OSError`` when that fails."""
         kept = list(changes)
-        with self._database:
+        with self._writing(), self._database:
             self._database.execute("BEGIN")
             self._database.execute("DELETE FROM changes")
             self._insert(kept)
@@ -150,6 +148,15 @@ class StateFile:
             self._database.execute(f"PRAGMA user_version = {_FORMAT}")
         self._database.execute("COMMIT")
         return empty
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        import sqlite3  # noqa: PLC0415 - it is imported already
+
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise OSError(f"the state file {self._path} cannot be written: {error}") from error
 
     def _insert(self, changes: Iterable[Change]) -> None:
         rows = ((c.number, c.moment, c.method, c.target, c.body, c.outcome) for c in changes)

@@ -8,7 +8,7 @@ rules, of a later version say, never show a balance that nobody was told.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
@@ -19,7 +19,7 @@ from brevo_balance_async.sandbox.state import Change, StateError
 from .wire import read_json, rfc3339, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from brevo_balance_async.sandbox.clock import SandboxClock
     from brevo_balance_async.sandbox.rules.ledger import Ledger
@@ -46,7 +46,8 @@ class Journal:
     def close(self) -> None:
         """Note what the clock shows, and let go of the file."""
         self._clock.on_turn = None
-        self.save_clock()
+        with suppress(Refusal):  # it was told already
+            self.save_clock()
         self.file.close()
 
     def carry_out(
@@ -56,17 +57,15 @@ class Journal:
 
         Raises a 507 once a change could not be written: what came after it would make no sense without it.
         """
-        if self._failure is not None:
+        if self._failure is not None and not reads:
             raise _not_saved(self._failure)
         number, accounts = self.file.next_number, self._ledger.account_count()
         with self._clock.held() as moment, self._ledger.ids.of(f"{self._key}:{number}"):
             result, outcome = _outcome(work)
         if not reads or self._ledger.account_count() != accounts:
-            try:
-                self.file.append(Change(number, rfc3339(moment), method, target, _readable(body), outcome))
-            except OSError as error:
-                self._failure = error
-                raise _not_saved(error) from error
+            change = Change(number, rfc3339(moment), method, target, _readable(body), outcome)
+            with self._writing():
+                self.file.append(change)
         return result()
 
     def replay(self, redo: Callable[[Change], Any]) -> None:
@@ -91,7 +90,16 @@ class Journal:
             "frozen": self._clock.frozen,
             "at": rfc3339(datetime.now(UTC)),
         }
-        self.file.set_about(clock=write_json(shown))
+        with self._writing():
+            self.file.set_about(clock=write_json(shown))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._failure = error
+            raise _not_saved(error) from error
 
     def _load_clock(self, last: datetime | None) -> None:
         """Set the clock to where it would be had it gone on, and not before the last change."""
