@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from brevo_balance_async.sandbox import Sandbox, serve
-from brevo_balance_async.sandbox.__main__ import main
+from brevo_balance_async.sandbox.options import main
 
 
 async def test_addresses_are_known_while_it_runs():
@@ -151,7 +151,7 @@ async def test_the_command_serves_until_a_signal(end):
         (("--host", "0.0.0.0"), "0.0.0.0 is not a loopback address"),
         (("--port", "99999"), "a port is from 0 to 65535, not 99999"),
         (("--port", "-1"), "a port is from 0 to 65535"),
-        (("--port", "http"), "invalid port value: 'http'"),
+        (("--port", "http"), "'http' is no whole number"),
         (("--port", "TAKEN"), "address already in use"),
         (("--switch", "no_such=1"), "no such switch: no_such"),
         (("--switch", "history_offset=rows"), "history_offset must be one of records, pages0, "),

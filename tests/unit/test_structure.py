@@ -69,6 +69,8 @@ ISLAND = {
     "rules": {"clock"},
     "faults": set(),
     "http": {"clock", "rules", "faults", "state"},
+    "seeds": set(),
+    "options": {"http", "rules", "seeds"},
 }
 # The money knows no transport, and the script of faults no web framework.
 NO_TRANSPORT = {"rules": {"aiohttp", "asyncio", "http", "multidict", "socket", "yarl"}, "faults": {"aiohttp"}}
