@@ -19,6 +19,7 @@ from .http.log import RequestRecord
 from .http.snapshots import Snapshot
 from .rules.switches import Switches
 from .state import StateError
+from .threads import ThreadedSandbox
 
 __all__ = [
     "RequestRecord",
@@ -27,6 +28,7 @@ __all__ = [
     "Snapshot",
     "StateError",
     "Switches",
+    "ThreadedSandbox",
     "effects",
     "serve",
 ]

@@ -63,9 +63,7 @@ def _from_csv(path: str | Path, text: str) -> list[dict[str, Any]]:
 def _credit(row: dict[str, str]) -> dict[str, Any]:
     if None in row or None in row.values():
         raise ValueError("a record has more or fewer fields than the header")
-    meta = json.loads(row["meta"], parse_float=Decimal) if row.get("meta") else {}
-    if not isinstance(meta, dict):
-        raise ValueError("meta must be a JSON object")
+    meta = _meta(row.get("meta") or "{}")
     if row.get("reference"):
         meta["reference"] = row["reference"]
     credit: dict[str, Any] = {"contactId": int(row["contact_id"]), "amount": Decimal(row["amount"])}
@@ -76,6 +74,13 @@ def _credit(row: dict[str, str]) -> dict[str, Any]:
     if row.get("event_time"):
         credit["eventTime"] = row["event_time"]
     return credit
+
+
+def _meta(text: str) -> dict[str, Any]:
+    meta = json.loads(text, parse_float=Decimal)
+    if isinstance(meta, dict):
+        return meta
+    raise ValueError("meta must be a JSON object")
 
 
 def _why(error: Exception) -> str:

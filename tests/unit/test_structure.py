@@ -70,6 +70,7 @@ ISLAND = {
     "faults": set(),
     "http": {"clock", "rules", "faults", "state"},
     "seeds": set(),
+    "threads": {"clock", "faults", "http", "rules"},
     "options": {"http", "rules", "seeds"},
 }
 # The money knows no transport, and the script of faults no web framework.

@@ -76,8 +76,8 @@ class Answers:
             "updatedAt": limit.updated_at,
         }
 
-    def transaction(self, transaction: Transaction) -> dict[str, Any]:
-        """A ``transaction``; ``balance`` only when it was completed."""
+    def transaction(self, transaction: Transaction, balance: Decimal) -> dict[str, Any]:
+        """A ``transaction``; with the ``balance`` that it left only when it was completed."""
         answer = {
             "id": transaction.id,
             "amount": self._signed(transaction),
@@ -96,8 +96,8 @@ class Answers:
             "createdAt": transaction.created_at,
             "updatedAt": transaction.updated_at,
         }
-        if transaction.balance_after is not None:
-            answer["balance"] = transaction.balance_after
+        if transaction.status == "completed":
+            answer["balance"] = balance
         return answer
 
     def history_rows(self, page: Page) -> Json:

@@ -88,7 +88,7 @@ class Sandbox:
         client_secret: str = "sandbox-client-secret",  # noqa: S107 - it opens nothing but the sandbox
         control_token: str | None = None,
         state: str | Path | None = None,
-        log_size: int = 50_000,
+        log_size: int = 20_000,
         allow_public: bool = False,
         switches: Switches | None = None,
         **changes: Any,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from brevo_balance_async.sandbox.rules.ledger import Ledger
-    from brevo_balance_async.sandbox.rules.records import Definition
+    from brevo_balance_async.sandbox.rules.records import Definition, Transaction
     from brevo_balance_async.sandbox.rules.switches import Switches
 
     from .fields import Fields
@@ -184,22 +184,28 @@ def delete_limit(call: Call) -> None:
 # transactions
 
 
+def answer_transaction(ledger: Ledger, transaction: Transaction) -> Any:
+    """A transaction as it stands after a call of its own."""
+    balance = ledger.balance(transaction.program_id, transaction.definition_id, transaction.contact_id)
+    return Answers(ledger.switches).transaction(transaction, balance)
+
+
 def begin(call: Call) -> Any:
     """``POST transactions``."""
     terms = call.terms(begin_terms)
-    return call.answers.transaction(call.ledger.begin(call.program_id, **terms))
+    return answer_transaction(call.ledger, call.ledger.begin(call.program_id, **terms))
 
 
 def complete(call: Call) -> Any:
     """``POST transactions/{id}/complete``, without a body."""
     (transaction_id,) = call.ids
-    return call.answers.transaction(call.ledger.complete(call.program_id, transaction_id))
+    return answer_transaction(call.ledger, call.ledger.complete(call.program_id, transaction_id))
 
 
 def cancel(call: Call) -> Any:
     """``POST transactions/{id}/cancel``, without a body."""
     (transaction_id,) = call.ids
-    return call.answers.transaction(call.ledger.cancel(call.program_id, transaction_id))
+    return answer_transaction(call.ledger, call.ledger.cancel(call.program_id, transaction_id))
 
 
 def create_order(call: Call) -> Any:

@@ -88,6 +88,11 @@ class Route:
         return program_id, tuple(read_uuid("id", value) for value in self.ids)
 
 
+def is_imitated(path: str) -> bool:
+    """Whether a path is of the part of Brevo's API that is imitated; one there that is not found is misspelt."""
+    return path.startswith("/v3/loyalty/balance/") or not path.startswith("/v3/")
+
+
 def find_route(method: str, path: str) -> Route | None:
     """The operation behind a request line, HEAD being a GET; None for a path that does not exist."""
     parts = [unquote(part) for part in path.split("/")]

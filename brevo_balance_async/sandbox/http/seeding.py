@@ -6,8 +6,9 @@ All of a seed is read and checked, the way the API would, before any of it is pu
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -105,11 +106,14 @@ def _read_definition(body: object, ledger: Ledger) -> tuple[str, dict[str, Any],
 
 def _read_history(body: object, seeded: Sequence[str]) -> dict[str, Any]:
     """What ``Ledger.seed_history`` takes; a history without a definition is of the only one ``seeded`` beside it."""
-    fields = Fields(_members("histories", body))
+    members = _members("histories", body)
+    written = members.pop("amount", None)
+    exact = _exact(written) if isinstance(written, str) else None
+    fields = Fields(members if exact else members | {"amount": written})
     definition_id = fields.uuid("balanceDefinitionId")
     if definition_id is None and len(seeded) != 1:
         raise invalid("balanceDefinitionId is required unless one definition is seeded", "missing_parameter")
-    amount, spacing = fields.number("amount"), fields.number("spacingSeconds")
+    amount, spacing = exact or fields.number("amount"), fields.number("spacingSeconds")
     if amount is not None and amount <= 0:
         raise invalid("amount must be more than 0", "out_of_range")
     if spacing is not None and not 0 <= spacing <= LONGEST_SECONDS:
@@ -124,6 +128,15 @@ def _read_history(body: object, seeded: Sequence[str]) -> dict[str, Any]:
     }
     _check_read("a history", fields)
     return history
+
+
+def _exact(text: str) -> Decimal:
+    """An amount written as text, which no double has touched."""
+    with suppress(InvalidOperation):
+        amount = Decimal(text)
+        if amount.is_finite():
+            return amount
+    raise invalid(f"amount must be a number, not {text!r:.80}")
 
 
 def _read_credit(body: object, seeded: Sequence[str], switches: Switches) -> dict[str, Any]:

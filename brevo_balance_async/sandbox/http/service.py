@@ -11,12 +11,11 @@ from urllib.parse import parse_qsl, urlencode
 from attrs import field, frozen
 from multidict import MultiDict
 
-from brevo_balance_async.sandbox.rules.refusals import Refusal, not_allowed, not_found
+from brevo_balance_async.sandbox.rules.refusals import Refusal, not_allowed, not_found, not_imitated
 
-from .answers import Answers
 from .fields import Fields, QueryFields
-from .operations import Call, read_query
-from .routes import Operation, Route, find_route
+from .operations import Call, answer_transaction, read_query
+from .routes import Operation, Route, find_route, is_imitated
 from .sharing import lean
 from .wire import read_json, write_json
 
@@ -146,7 +145,7 @@ class Service:
             transaction = self._ledger.finish_completing(commit)
         except Refusal as refusal:
             return self.refused(refusal)
-        return self.answer(200, Answers(self._ledger.switches).transaction(transaction), applied=True)
+        return self.answer(200, answer_transaction(self._ledger, transaction), applied=True)
 
     def now(self) -> datetime:
         """The moment on the sandbox's clock."""
@@ -250,6 +249,8 @@ class Service:
             and received.route.operation is not None
         ):
             raise received.unread
+        if received.route is None and not is_imitated(received.path):
+            raise not_imitated(received.record.method, received.record.path)
         return self._called(received.route, received.query, received.body, received.unparsed)
 
     def _called(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 from random import Random
 from sys import intern
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
 
 
 _PAGES_KEPT = 256
+
+
+@lru_cache(maxsize=256)
+def _span(seconds: int) -> timedelta:
+    """One object for the many drafts that live as long."""
+    return timedelta(seconds=seconds)
 
 
 class Ledger:
@@ -102,7 +109,7 @@ class Ledger:
             meta=meta,
             event_time=event_time,
             points_lifetime=points_lifetime,
-            expires_at=None if seconds is None else later(now, timedelta(seconds=seconds)),
+            lifetime=None if seconds is None else _span(seconds),
         )
         try:
             allowed = self._life.allowed(account, transaction, now)
@@ -184,7 +191,7 @@ class Ledger:
             now=now,
             contact_id=contact_id,
             meta=meta,
-            expires_at=expires_at,
+            lifetime=None if expires_at is None else expires_at - now,
         )
         order = Order(
             id=self.ids.new(),
@@ -412,7 +419,7 @@ class Ledger:
         amount: Decimal,
         *,
         now: datetime,
-        expires_at: datetime | None,
+        lifetime: timedelta | None,
         contact_id: int | None = None,
         subscription_id: str | None = None,
         kind: str | None = None,
@@ -435,7 +442,7 @@ class Ledger:
             id=self.ids.new(),
             program_id=program.id,  # the texts that are there already: those of each request would be kept
             definition_id=definition.id,
-            contact_id=owner,
+            contact_id=account.contact_id,
             subscription_id=subscription_id or program.members[owner],
             kind=kind,
             size=size,
@@ -445,7 +452,7 @@ class Ledger:
             event_time=event_time or now,
             created_at=now,
             updated_at=now,
-            draft_expires_at=expires_at,
+            draft_lifetime=lifetime,
             points_lifetime=points_lifetime,
         )
 

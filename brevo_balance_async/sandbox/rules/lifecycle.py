@@ -54,8 +54,9 @@ class Lifecycle:
         account.history.add(transaction)
         if transaction.status == "draft":
             account.drafts[transaction.id] = transaction
-            if transaction.draft_expires_at is not None:
-                account.expect(transaction.draft_expires_at, transaction)
+            expires_at = transaction.draft_expires_at
+            if expires_at is not None:
+                account.expect(expires_at, transaction)
 
     def complete(self, account: Account, transaction: Transaction, allowed: Decimal, now: datetime) -> None:
         """Move the balance by what is allowed."""
@@ -73,7 +74,6 @@ class Lifecycle:
         account.note_move(transaction.kind, now, allowed)
         self._end(account, transaction, "completed", now)
         transaction.completed_at = now
-        transaction.balance_after = account.balance
 
     def may_complete(self, transaction: Transaction) -> bool:
         """Whether a completion moves the balance: a draft's does, and a completed one's where that credits again."""

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, frozen
 
+from .periods import later
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from decimal import Decimal
 
 
@@ -86,7 +88,8 @@ class Transaction:
     event_time: datetime
     created_at: datetime
     updated_at: datetime
-    draft_expires_at: datetime | None = None
+    draft_lifetime: timedelta | None = None
+    """How long it may stay a draft; None: for ever."""
     points_lifetime: int | None = None
     """``balanceExpiryInMinutes``: minutes that the credited points live."""
     points_expire_at: datetime | None = None
@@ -94,7 +97,11 @@ class Transaction:
     cancelled_at: datetime | None = None
     rejected_at: datetime | None = None
     reject_reason: str | None = None
-    balance_after: Decimal | None = None
+
+    @property
+    def draft_expires_at(self) -> datetime | None:
+        """When a draft expires."""
+        return None if self.draft_lifetime is None else later(self.created_at, self.draft_lifetime)
 
     @property
     def meta(self) -> dict[str, Any] | None:
