@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 class ThreadedSandbox:
     """``with ThreadedSandbox(rph=600) as sandbox``: a ``Sandbox`` for code that is not asynchronous.
 
-    It takes the same arguments and has the same handles, which may be used from any thread while it runs. What a
-    handle returns is a result, not a handle: a list of transactions is read without the loop.
+    It takes the same arguments and has the same handles, which may be used from any thread. What a handle
+    returns is a result and no handle: a list of transactions is read without the loop.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -194,14 +194,12 @@ class _LoopThread:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of a coroutine."""
-        if self._loop is None:
-            work.close()
-            raise RuntimeError("the sandbox is not running")
+        assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def call(self, work: Callable[..., T], *arguments: Any, **named: Any) -> T:
-        """The result of a function that runs between two requests."""
-        if threading.current_thread() is self._thread:
+        """The result of a function that runs between two requests; while nothing is served, in this thread."""
+        if self._loop is None or threading.current_thread() is self._thread:
             return work(*arguments, **named)
 
         async def on_the_loop() -> T:
@@ -221,19 +219,17 @@ class _Handle:
         object.__setattr__(self, "_target", target)
 
     def __getattr__(self, name: str) -> Any:
-        value = self._loop.call(getattr, self._target, name)
-        if not callable(value):
-            return value
-        return lambda *arguments, **named: self._loop.call(value, *arguments, **named)
+        if callable(getattr(type(self._target), name, None)):
+            method = getattr(self._target, name)
+            return lambda *arguments, **named: self._loop.call(method, *arguments, **named)
+        return self._loop.call(getattr, self._target, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._loop.call(setattr, self._target, name, value)
 
     def __len__(self) -> int:
-        return self._loop.call(len, self._target)
-
-    def __bool__(self) -> bool:
-        return self._loop.call(bool, self._target)
+        length: int = self._loop.call(len, self._target)
+        return length
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._loop.call(list, self._target))

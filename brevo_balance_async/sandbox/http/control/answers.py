@@ -18,12 +18,23 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "vary": "accept",
 }
+_ASSETS = frozenset({"page.css", "page.js"})
 
 
 def control_answer(
     sandbox: Handles, method: str, path: str, query: Mapping[str, str], body: Any, *, accept: str
 ) -> tuple[Any, dict[str, str]]:
     """The value and the headers of the answer to one control request; raises ``Refusal``."""
-    if path == "" and method in {"GET", "HEAD"}:
+    looks = method in {"GET", "HEAD"}
+    if looks and (path in _ASSETS or (path == "" and "text/html" in accept)):
+        return _for_eyes(sandbox, path, query)
+    if looks and path == "":
         return index(), _HEADERS
     return control(sandbox, method, path, query, body), _HEADERS
+
+
+def _for_eyes(sandbox: Handles, path: str, query: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    from brevo_balance_async.sandbox.http.page.view import POLICY, asset, page  # noqa: PLC0415 - programs need no page
+
+    text, kind = asset(path) if path else (page(sandbox, query), "text/html; charset=utf-8")
+    return text, {**_HEADERS, "content-type": kind, "content-security-policy": POLICY}
