@@ -67,7 +67,7 @@ class StateFile:
         except sqlite3.Error as error:
             raise StateError(f"the state file {path} cannot be opened: {error}") from error
         try:
-            self._new = self._lock_and_check()
+            self._lock_and_check()
         except sqlite3.OperationalError as error:
             self._database.close()
             locked = "locked" in str(error)
@@ -83,8 +83,8 @@ class StateFile:
 
     @property
     def new(self) -> bool:
-        """Whether this process made the file, or found it empty."""
-        return self._new
+        """Whether nothing has been noted in it yet."""
+        return self.about("ids") is None
 
     @property
     def next_number(self) -> int:
@@ -115,19 +115,24 @@ class StateFile:
         return (Change(*row) for row in rows)
 
     def rewrite(self, changes: Iterable[Change] = ()) -> None:
-        """Have these changes and no others. Raises ``OSError`` when that fails."""
+        """Have these changes and no others; to be done ``at_once``."""
         kept = list(changes)
+        self._database.execute("DELETE FROM changes")
+        self._insert(kept)
+        self._last = kept[-1].number if kept else 0
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Write all that the block writes, or nothing. Raises ``OSError`` when that fails."""
         with self._writing(), self._database:
             self._database.execute("BEGIN")
-            self._database.execute("DELETE FROM changes")
-            self._insert(kept)
-        self._last = kept[-1].number if kept else 0
+            yield
 
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
 
-    def _lock_and_check(self) -> bool:
+    def _lock_and_check(self) -> None:
         application = self._first_value("PRAGMA application_id")
         version = self._first_value("PRAGMA user_version")
         empty = not self._first_value("SELECT count(*) FROM sqlite_master")
@@ -147,7 +152,6 @@ class StateFile:
             self._database.execute(f"PRAGMA application_id = {_APPLICATION}")
             self._database.execute(f"PRAGMA user_version = {_FORMAT}")
         self._database.execute("COMMIT")
-        return empty
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

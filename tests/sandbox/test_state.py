@@ -383,6 +383,7 @@ async def test_sigkill_amid_a_thousand_writes_loses_no_answered_one(path):
                 page = f"{base.removesuffix('/v3')}/_sandbox/ledger?limit=1000&offset={len(kept)}"
                 async with session.get(page) as answer:
                     ledger = await answer.json()
+                assert answer.status == 200, ledger
                 if not ledger["transactions"]["items"]:
                     break
                 kept.update({row["meta"]["reference"]: row["id"] for row in ledger["transactions"]["items"]})

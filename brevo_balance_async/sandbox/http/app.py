@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import pickle
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,38 +12,35 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
-from attrs import asdict
 
 from brevo_balance_async.sandbox.clock import SandboxClock
 from brevo_balance_async.sandbox.faults.matching import Faults
 from brevo_balance_async.sandbox.rules.ledger import Ledger
-from brevo_balance_async.sandbox.rules.refusals import Refusal, malformed
+from brevo_balance_async.sandbox.rules.refusals import Refusal
 from brevo_balance_async.sandbox.rules.switches import Switches
 
 from .access import Access, TokenRefusal
-from .control.answers import control_answer
+from .changes import Changes, plain_seed
+from .control.answers import control_answer, private, read_control
 from .control.routes import PREFIX
-from .fields import Fields, present, read_uuid
 from .guard import check_control, is_loopback
+from .inflight import InFlight
 from .log import RequestLog
 from .misbehaviour import Misbehaviour, response
 from .quota import ServerQuota
 from .reading import read_content
 from .redaction import quotes_no_request
 from .routes import OPERATIONS
-from .seeding import Seed
 from .service import Service
 from .snapshots import Snapshot, taken
 from .verification import differences
-from .wire import forget_texts, read_json, write_json
+from .wire import forget_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
     from types import TracebackType
     from typing import Self
-
-    from brevo_balance_async.sandbox.state import Change
 
 
 DEFAULT_KEY = "xkeysib-sandbox-0123456789abcdef-LOCAL"
@@ -95,36 +90,26 @@ class Sandbox:
     ) -> None:
         if not allow_public and not is_loopback(host):
             raise ValueError(f"{host} is not a loopback address; allow_public=True serves it all the same")
-        self._host = host
-        self._port = port
         if control_token == "":
             raise ValueError("control_token must not be empty")
         self._control_token = control_token
-        self._seeds = [_plain(one) for one in _each(seed)]
-        self._first_switches = (switches or Switches()).replaced(changes)
+        self._host = host
+        self._port = port
+        first_switches = (switches or Switches()).replaced(changes)
         self.clock = clock or SandboxClock()
         self.faults = Faults(OPERATIONS)
         self.requests = RequestLog(log_size)
-        self.ledger = Ledger(self.clock, self._first_switches, strict=strict)
-        self.quota = ServerQuota(rph, self.clock, self._first_switches)
+        self.ledger = Ledger(self.clock, first_switches, strict=strict)
+        self.quota = ServerQuota(rph, self.clock, first_switches)
         self.access = Access(api_key, client_id, client_secret, self.clock)
-        self._service = Service(self.ledger, self.access, self.quota, self.requests)
-        self._runner: web.ServerRunner | None = None
-        self._misbehaviour = Misbehaviour(self._service)
-        self._busy = 0
-        self._idle: asyncio.Event | None = None
         self.snapshots: dict[str, Snapshot] = {}
         """Those that were asked for over HTTP, by name."""
         self._snapshots_taken = 0
-        self._state = state
-        self._changes: dict[str, Callable[..., Any]] = {
-            "seed": self._seed,
-            "publish": self._publish,
-            "switches": self._set_switches,
-            "merge": self._merge,
-        }
-        if state is None:
-            self._sow()
+        self._service = Service(self.ledger, self.access, self.quota, self.requests)
+        self._changes = Changes(self._service, self.ledger, self.quota, seeds=_each(seed), state=state)
+        self._runner: web.ServerRunner | None = None
+        self._misbehaviour = Misbehaviour(self._service)
+        self._in_flight = InFlight()
 
     # addresses and keys
 
@@ -170,25 +155,25 @@ class Sandbox:
 
     def set_switches(self, **changes: Any) -> None:
         """Set some switches otherwise, from the next request on."""
-        self._change("switches", changes)
+        self._changes.carry_out("switches", changes)
 
     def seed(self, program: str, **what: Any) -> list[str]:
         """Add ``contacts``, ``definitions``, ``credits``, ``histories`` to a program, publish it, return the new ids.
 
         See ``seeding.Seed`` for their forms. A history of a million rows takes no time: its rows are made when read.
         """
-        return list(self._change("seed", _plain({"program": program, **what})))
+        return list(self._changes.carry_out("seed", plain_seed({"program": program, **what})))
 
     def merge_contacts(self, program: str, contact_id: int, into: int) -> None:
         """Make one member out of two: what ``contact_id`` has in every balance moves to ``into``.
 
         The ids of the transactions stay, and the old contact's history is empty afterwards.
         """
-        self._change("merge", {"program": program, "contactId": contact_id, "into": into})
+        self._changes.carry_out("merge", {"program": program, "contactId": contact_id, "into": into})
 
     def publish(self, program: str) -> None:
         """Let a program's edits reach its members, as the publish route does."""
-        self._change("publish", {"program": program})
+        self._changes.carry_out("publish", {"program": program})
 
     def hits(self, operation: str | None = None) -> int:
         """How many requests reached an operation, or all of them, since the start or the last reset."""
@@ -223,106 +208,14 @@ class Sandbox:
 
     def reset(self) -> None:
         """Forget state, log, faults, tokens and spent quota, restore switches and seed, set the clock back."""
-        self.ledger.clear()
-        if self._service.journal is not None:
-            self._service.journal.file.rewrite()
         self.clock.restart()
         self.faults.clear()
         self.requests.clear()
         self.quota.reset()
         self.access.revoke_tokens()
-        forget_texts()
         self.snapshots.clear()
-        self.ledger.switches = self.quota.switches = Switches()
-        self._set_first_switches()
-        self._sow()
-
-    # what changes the state
-
-    def _change(self, name: str, body: Mapping[str, Any]) -> Any:
-        """Carry out a change and note it in the state file, if there is one, as its control route's request."""
-        journal, work = self._service.journal, self._changes[name]
-        if journal is not None:
-            text = write_json(dict(body))
-            return journal.carry_out("POST", PREFIX + name, text, lambda: work(**_read(name, text)))
-        if self._state is not None:
-            raise RuntimeError("a sandbox with a state file can be changed only while it runs")
-        return work(**body)
-
-    def _redo(self, change: Change) -> Any:
-        if change.target.startswith(PREFIX):
-            name = change.target.removeprefix(PREFIX)
-            return self._changes[name](**_read(name, str(change.body)))
-        return self._service.redo(change)
-
-    def _seed(self, **what: Any) -> list[str]:
-        self.ledger.settle()
-        before = pickle.dumps(self.ledger.contents()) if what.get("credits") else None
-        try:
-            return Seed(**what).sow(self.ledger)
-        except Refusal:
-            if before is not None:  # a credit was refused by the rules, when others were given already
-                self.ledger.replace(pickle.loads(before))  # noqa: S301 - pickled above
-            raise
-
-    def _publish(self, program: str) -> None:
-        self.ledger.settle()
-        self.ledger.catalogue.publish(read_uuid("program", program))
-
-    def _merge(self, **what: Any) -> None:
-        ids = Fields(what)
-        source, target = (present(ids.contact(name, required=True)) for name in ("contactId", "into"))
-        self.ledger.settle()
-        self.ledger.merge(read_uuid("program", what["program"]), source, target)
-
-    def _set_switches(self, **changes: Any) -> None:
-        switches = self.switches.replaced(changes)
-        self.ledger.settle()
-        self.ledger.switches = self.quota.switches = switches
-
-    def _set_first_switches(self) -> None:
-        """Let the switches be those of the start; a change is noted only if it is one."""
-        wanted, now = asdict(self._first_switches), asdict(self.switches)
-        changes = {name: value for name, value in wanted.items() if value != now[name]}
-        if changes:
-            self._change("switches", changes)
-
-    def _sow(self) -> None:
-        for seed in self._seeds:
-            self._change("seed", seed)
-
-    def _open_state(self, path: str | Path) -> None:
-        """Have what the state file says, and keep it up to date from now on."""
-        # Most sandboxes have no state file and start faster without.
-        from brevo_balance_async.sandbox.state import StateError, StateFile  # noqa: PLC0415
-
-        from .journal import Journal  # noqa: PLC0415
-
-        file = StateFile(path)
-        try:
-            journal = Journal(file, self.ledger, self.clock)
-            self.ledger.clear()
-            self.ledger.switches = self.quota.switches = Switches()
-            if file.new:
-                file.set_about(strict=write_json(self.ledger.strict), seeds=write_json(self._seeds))
-                journal.save_clock()
-            else:
-                strict = json.loads(file.about("strict") or "false")
-                if strict != self.ledger.strict:
-                    raise StateError(
-                        f"the state file {path} was made {'with' if strict else 'without'} strict"
-                    )
-                self._seeds = read_json((file.about("seeds") or "[]").encode())
-                journal.replay(self._redo)
-            self._service.journal = journal
-            self._set_first_switches()
-            if file.new:
-                self._sow()
-        except BaseException:
-            self._service.journal = None
-            self.clock.on_turn = None
-            file.close()
-            raise
+        forget_texts()
+        self._changes.begin_anew()
 
     # life
 
@@ -339,18 +232,15 @@ class Sandbox:
         """Bind and serve. A sandbox that was stopped may be started again, with its state, on the same port."""
         if self._runner is not None:
             raise RuntimeError("the sandbox is running already")
-        if self._state is not None:
-            self._open_state(self._state)
+        self._changes.open_state()
         try:
             await self._bind()
         except BaseException:
-            self._close_state()
+            self._changes.close_state()
             raise
 
     async def _bind(self) -> None:
         self._misbehaviour = Misbehaviour(self._service)
-        self._idle = asyncio.Event()
-        self._idle.set()
         server = web.Server(self._handle, handler_cancellation=True, access_log=None, logger=_LOGGER)
         runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
@@ -369,39 +259,27 @@ class Sandbox:
             return
         self._misbehaviour.stop()
         await runner.cleanup()
-        self._close_state()
+        self._changes.close_state()
 
     async def drain(self, seconds: float = _GRACE_SECONDS) -> None:
         """Take no more connections, and wait until the requests in flight are answered, ``seconds`` at most.
 
         Delays and slow bodies are seen through; what is stalled for ever ends at once.
         """
-        if self._runner is None or self._idle is None:
+        if self._runner is None:
             return
         for site in list(self._runner.sites):
             await site.stop()
         self._misbehaviour.end_stalls()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._idle.wait()
-
-    def _close_state(self) -> None:
-        journal, self._service.journal = self._service.journal, None
-        if journal is not None:
-            journal.close()
+                await self._in_flight.none()
 
     # one request
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        assert self._idle is not None
-        self._busy += 1
-        self._idle.clear()
-        try:
+        with self._in_flight:
             return await self._answered(request)
-        finally:
-            self._busy -= 1
-            if not self._busy:
-                self._idle.set()
 
     async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
         content, unread = await read_content(request)
@@ -434,35 +312,16 @@ class Sandbox:
         self, request: web.BaseRequest, path: str, content: bytes, unread: Refusal | None
     ) -> web.Response:
         try:
-            check_control(
-                request.method,
-                request.raw_path,
-                request.remote or "",
-                request.headers,
-                token=self._control_token,
-            )
+            caller = (request.method, request.raw_path, request.remote or "", request.headers)
+            check_control(*caller, token=self._control_token)
             if unread is not None:
                 raise unread
-            try:
-                body = json.loads(content) if content else None
-            except (ValueError, RecursionError) as error:
-                raise malformed(f"invalid JSON: {error}") from error
-            asked = (request.method, path.removeprefix(PREFIX), request.rel_url.query, body)
+            asked = (request.method, path.removeprefix(PREFIX), request.rel_url.query, read_control(content))
             value, headers = control_answer(self, *asked, accept=request.headers.get("accept", ""))
-            return response(self._service.answer(200, value, headers))
+            answer = self._service.answer(200, value, headers)
         except Refusal as refusal:
-            return response(self._service.refused(refusal))
-
-
-def _plain(seed: Mapping[str, Any]) -> dict[str, Any]:
-    """A seed whose parts are lists, so that it can be sown again and written down. Raises ``TypeError``."""
-    Seed(**seed)
-    return {name: value if isinstance(value, str) else list(value) for name, value in seed.items()}
-
-
-def _read(name: str, text: str) -> dict[str, Any]:
-    """The body of a change: amounts exact, but the numbers of switches as they are."""
-    return dict(json.loads(text) if name == "switches" else read_json(text.encode()))
+            answer = self._service.refused(refusal)
+        return response(private(answer))
 
 
 def _each(seed: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:

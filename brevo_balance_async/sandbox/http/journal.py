@@ -19,7 +19,7 @@ from brevo_balance_async.sandbox.state import Change, StateError
 from .wire import read_json, rfc3339, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from brevo_balance_async.sandbox.clock import SandboxClock
     from brevo_balance_async.sandbox.rules.ledger import Ledger
@@ -40,8 +40,12 @@ class Journal:
         self._clock = clock
         self._failure: OSError | None = None
         self._key = file.about("ids") or uuid4().hex
-        file.set_about(ids=self._key)
         clock.on_turn = self.save_clock
+
+    def begin(self, **facts: Any) -> None:
+        """Note the facts of a new file."""
+        self.file.set_about(ids=self._key, **{name: write_json(value) for name, value in facts.items()})
+        self.save_clock()
 
     def close(self) -> None:
         """Note what the clock shows, and let go of the file."""
@@ -67,6 +71,13 @@ class Journal:
             with self._writing():
                 self.file.append(change)
         return result()
+
+    @contextmanager
+    def rewritten(self, changes: Iterable[Change] = ()) -> Iterator[None]:
+        """Have these changes and no others, and those that the block makes, at once."""
+        with self._writing(), self.file.at_once():
+            self.file.rewrite(changes)
+            yield
 
     def replay(self, redo: Callable[[Change], Any]) -> None:
         """Do again what the file says, and set the clock. Raises ``StateError`` if something comes out otherwise."""

@@ -36,10 +36,11 @@ class Snapshot:
 
     def put_back(self, ledger: Ledger, quota: ServerQuota, journal: Journal | None) -> None:
         """Have what there was; the clock and the switches are the sandbox's to set."""
+        if journal is not None:
+            with journal.rewritten(self._changes):
+                pass
         ledger.replace(pickle.loads(self._contents))  # noqa: S301 - pickled by this very process
         quota.put_back(self._quota)
-        if journal is not None:
-            journal.file.rewrite(self._changes)
 
 
 def taken(number: int, ledger: Ledger, quota: ServerQuota, journal: Journal | None) -> Snapshot:

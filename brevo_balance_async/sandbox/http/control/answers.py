@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
+
+from brevo_balance_async.sandbox.rules.refusals import malformed
 
 from .routes import control, index
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from brevo_balance_async.sandbox.http.service import Answer
+
     from .handles import Handles
 
-_HEADERS = {
+_PRIVATE = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -29,12 +34,26 @@ def control_answer(
     if looks and (path in _ASSETS or (path == "" and "text/html" in accept)):
         return _for_eyes(sandbox, path, query)
     if looks and path == "":
-        return index(), _HEADERS
-    return control(sandbox, method, path, query, body), _HEADERS
+        return index(), {}
+    return control(sandbox, method, path, query, body), {}
+
+
+def private(answer: Answer) -> Answer:
+    """An answer to a control request, good or bad, that no browser keeps, frames or takes for something else."""
+    answer.headers.update(_PRIVATE)
+    return answer
+
+
+def read_control(content: bytes) -> Any:
+    """The JSON value of a control request's body, with numbers as Python has them; 400 when it is none."""
+    try:
+        return json.loads(content) if content else None
+    except (ValueError, RecursionError) as error:
+        raise malformed(f"invalid JSON: {error}") from error
 
 
 def _for_eyes(sandbox: Handles, path: str, query: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     from brevo_balance_async.sandbox.http.page.view import POLICY, asset, page  # noqa: PLC0415 - programs need no page
 
     text, kind = asset(path) if path else (page(sandbox, query), "text/html; charset=utf-8")
-    return text, {**_HEADERS, "content-type": kind, "content-security-policy": POLICY}
+    return text, {"content-type": kind, "content-security-policy": POLICY}

@@ -12,6 +12,7 @@ from brevo_balance_async.sandbox.faults.effects import EFFECTS
 from brevo_balance_async.sandbox.http.fields import present
 from brevo_balance_async.sandbox.http.seeding import Seed
 from brevo_balance_async.sandbox.rules.refusals import invalid, not_found
+from brevo_balance_async.sandbox.rules.switches import Switches
 
 if TYPE_CHECKING:
     from brevo_balance_async.sandbox.faults.effects import Effect
@@ -39,6 +40,9 @@ def seed(sandbox: Handles, asked: Asked) -> Any:
     if unknown:
         raise invalid(f"a seed has no {', '.join(sorted(unknown))}; it may have {', '.join(names)}")
     asked.fields.text("program", required=True)
+    for name in names[1:]:
+        if not isinstance(asked.members.get(name, []), list):
+            raise invalid(f"{name} must be a list")
     return {"definitions": sandbox.seed(**asked.members)}
 
 
@@ -113,6 +117,8 @@ def add_fault(sandbox: Handles, asked: Asked) -> Any:
     matching = {name: asked.members[name] for name in _MATCHING if name in asked.members}
     for name in ("contactId", "every", "seed", "times"):
         asked.fields.integer(name)
+    if not isinstance(matching.get("probability", 0), int | float):
+        raise invalid("probability must be a number")
     asked.fields.text("operation")
     if "contactId" in matching:
         matching["contact_id"] = matching.pop("contactId")
@@ -170,6 +176,9 @@ def read_switches(sandbox: Handles, _: Asked) -> Any:
 
 def set_switches(sandbox: Handles, asked: Asked) -> Any:
     """``POST switches``."""
+    unknown = asked.members.keys() - fields_dict(Switches).keys()
+    if unknown:
+        raise invalid(f"no such switch: {', '.join(sorted(unknown))}; GET switches lists those there are")
     sandbox.set_switches(**asked.members)
     return asdict(sandbox.switches)
 

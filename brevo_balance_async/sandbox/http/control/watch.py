@@ -13,7 +13,7 @@ from brevo_balance_async.sandbox.http.wire import write_json
 from brevo_balance_async.sandbox.rules.refusals import invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from brevo_balance_async.sandbox.http.fields import Fields
     from brevo_balance_async.sandbox.http.log import RequestRecord
@@ -75,7 +75,7 @@ def ledger(sandbox: Handles, asked: Asked) -> Any:
     balances = list(_balances(sandbox, program_id, definition_id, contact_id))
     answers = Answers(sandbox.switches)
     return {
-        "transactions": _page(fields, transactions, "items", answers.transaction),
+        "transactions": _page(fields, transactions, "items", lambda row: answers.transaction(row, None)),
         "balances": _page(fields, balances, "items", lambda row: row),
     }
 
@@ -163,7 +163,7 @@ def request_row(record: RequestRecord) -> dict[str, Any]:
     return asdict(record, recurse=False) | {"query": query, "headers": dict(record.headers)}
 
 
-def _page(fields: Fields, rows: Sequence[_T], name: str, write: Any) -> dict[str, Any]:
+def _page(fields: Fields, rows: Sequence[_T], name: str, write: Callable[[_T], Any]) -> dict[str, Any]:
     """``limit`` rows from ``offset`` on, and how many there are in all."""
     limit = fields.integer("limit", least=1, most=_MOST) or _DEFAULT_LIMIT
     offset = fields.integer("offset", least=0) or 0
