@@ -100,7 +100,7 @@ class ThreadedSandbox:
     @property
     def faults(self) -> Faults:
         """The script of faults."""
-        return cast("Faults", _Handle(self._loop, self._sandbox.faults))
+        return cast("Faults", _SequenceHandle(self._loop, self._sandbox.faults))
 
     @property
     def ledger(self) -> Ledger:
@@ -110,7 +110,7 @@ class ThreadedSandbox:
     @property
     def requests(self) -> RequestLog:
         """The request log."""
-        return cast("RequestLog", _Handle(self._loop, self._sandbox.requests))
+        return cast("RequestLog", _SequenceHandle(self._loop, self._sandbox.requests))
 
     @property
     def quota(self) -> ServerQuota:
@@ -227,6 +227,15 @@ class _Handle:
     def __setattr__(self, name: str, value: Any) -> None:
         self._loop.call(setattr, self._target, name, value)
 
+    def __repr__(self) -> str:
+        return repr(self._target)
+
+
+class _SequenceHandle(_Handle):
+    """A handle that is also a sequence of records."""
+
+    __slots__ = ()
+
     def __len__(self) -> int:
         length: int = self._loop.call(len, self._target)
         return length
@@ -236,9 +245,6 @@ class _Handle:
 
     def __getitem__(self, index: Any) -> Any:
         return self._loop.call(self._target.__getitem__, index)
-
-    def __repr__(self) -> str:
-        return repr(self._target)
 
 
 class _ClockHandle(_Handle):

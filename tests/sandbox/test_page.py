@@ -89,10 +89,10 @@ async def test_a_contact_s_history_has_its_line(api):
     assert re.findall(r"-1,000 (\w+)", reader.text) == ["rejected"]
     (line,) = reader.all("path", "d")
     assert line == "M0.0 77.0H200.0V3.0H400.0V25.2H600.0V21.5"  # up to the top, down by 30 of 100, up by 5
-    assert {address for address in reader.all("a", "href")} == {"/_sandbox/"}
+    assert set(reader.all("a", "href")) == {"/_sandbox/"}
 
 
-@pytest.mark.parametrize("contact", ["43", "x", "", "-1", "9" * 5000, "١"])
+@pytest.mark.parametrize("contact", ["43", "x", "", "-1", "9" * 5000, "\u0661"])
 async def test_a_contact_without_a_balance_is_told(api, contact):
     definition = await api.definition()
     await api.credit(definition, 1, 42)
@@ -132,9 +132,7 @@ async def test_everything_is_escaped(api):
 
 def test_a_text_is_never_markup():
     made = tag("a", "<b>", tag("i", "&"), None, 5, href='"><script>', title=None, hidden=True, data_path="x")
-    assert made == (
-        '<a href="&quot;&gt;&lt;script&gt;" hidden data-path="x">&lt;b&gt;<i>&amp;</i>5</a>'
-    )
+    assert made == ('<a href="&quot;&gt;&lt;script&gt;" hidden data-path="x">&lt;b&gt;<i>&amp;</i>5</a>')
     assert isinstance(made, Html)
     assert tag("input", class_="x") == '<input class="x">'
 
@@ -142,7 +140,9 @@ def test_a_text_is_never_markup():
 async def test_nothing_comes_from_elsewhere_and_nothing_is_kept_or_framed(api):
     reply = await api.send("GET", f"{api.sandbox.origin}/_sandbox/", headers=ACCEPT)
     policy = reply.headers["content-security-policy"].split("; ")
-    assert {"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"} <= {*policy}
+    assert {"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"} <= {
+        *policy
+    }
     assert not {"unsafe-inline", "http"} & {*re.findall(r"[\w-]+", " ".join(policy))}
     reader = Reader(reply.text)
     assert not [attributes for _, attributes in reader.tags if "style" in attributes]

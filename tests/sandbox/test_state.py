@@ -64,10 +64,10 @@ def shown(sandbox):
 
 async def a_bit_of_everything(api):
     """Every kind of change, refusals among them, on a clock that is moved now and then."""
-    credits = await api.definition(name="Crédits", meta={"é": [1.50, None]})
+    points = await api.definition(name="Crédits", meta={"é": [1.50, None]})
     await api.ok(
         "POST",
-        f"balance-definitions/{credits}/limits",
+        f"balance-definitions/{points}/limits",
         {
             "constraintType": "transaction",
             "durationUnit": "day",
@@ -76,38 +76,38 @@ async def a_bit_of_everything(api):
             "value": 3,
         },
     )
-    draft = await api.begin(credits, 100, 7, meta={"reference": "é-1"})
+    draft = await api.begin(points, 100, 7, meta={"reference": "é-1"})
     await api.ok("POST", f"transactions/{draft['id']}/complete")
-    cancelled = await api.begin(credits, 5, 7)
+    cancelled = await api.begin(points, 5, 7)
     await api.ok("POST", f"transactions/{cancelled['id']}/cancel")
-    assert (await api.credit(credits, -1000, 7))["status"] == "rejected"
+    assert (await api.credit(points, -1000, 7))["status"] == "rejected"
     assert (await api("POST", "transactions", {"amount": "x"})).status == 422
     assert (await api("POST", f"transactions/{draft['id']}/complete")).status == 422
-    await api.begin(credits, 1, 9, ttl=60)
+    await api.begin(points, 1, 9, ttl=60)
     due = (START + timedelta(hours=1)).isoformat()
     await api.ok(
         "POST",
         "create-order",
         {
-            "balanceDefinitionId": credits,
+            "balanceDefinitionId": points,
             "contactId": 8,
             "amount": 12.5,
             "dueAt": due,
             "source": "engine",
         },
     )
-    await api.ok("POST", "subscriptions/8/balances", {"balanceDefinitionId": credits})
+    await api.ok("POST", "subscriptions/8/balances", {"balanceDefinitionId": points})
     await api.control("POST", "clock/advance", {"seconds": 4000})
     await api.ok("GET", "contact-balances", balanceDefinitionId=DEFINITION)
     api.sandbox.set_switches(rejection="422", rounding_places=0, history_lag=0.5)
-    await api.ok("PUT", f"balance-definitions/{credits}", {"name": "Points", "unit": "EUR", "maxAmount": 110})
-    assert (await api("POST", "transactions", {"balanceDefinitionId": credits, "contactId": 8, "amount": 100}))
+    await api.ok("PUT", f"balance-definitions/{points}", {"name": "Points", "unit": "EUR", "maxAmount": 110})
+    assert await api("POST", "transactions", {"balanceDefinitionId": points, "contactId": 8, "amount": 100})
     await api.control("POST", "merge", {"program": PROGRAM, "contactId": 9, "into": 8})
     await api.ok("DELETE", f"balance-definitions/{await api.definition()}")
     api.sandbox.faults.add(effects.apply_then_drop(), times=1)
     with pytest.raises(aiohttp.ClientError):
         await api.credit(DEFINITION, 3, 2)
-    return credits
+    return points
 
 
 async def test_a_stopped_sandbox_starts_again_where_it_was(path, serve):
@@ -222,7 +222,9 @@ async def test_bytes_that_are_no_utf8_are_kept_as_they_came(path, serve):
     content = json.dumps({"name": "Points", "unit": "POINTS"}).encode("utf-16")
     async with serve(state=path) as api:
         url = f"{api.sandbox.base_url}/loyalty/balance/programs/{PROGRAM}/balance-definitions"
-        assert (await api.send("POST", url, data=content, headers={"api-key": api.sandbox.api_key})).status == 200
+        assert (
+            await api.send("POST", url, data=content, headers={"api-key": api.sandbox.api_key})
+        ).status == 200
         before = shown(api.sandbox)
     async with serve(state=path) as api:
         assert shown(api.sandbox) == before
@@ -301,7 +303,9 @@ async def test_other_rules_never_show_another_balance(path, serve):
     with sqlite3.connect(path) as database:
         database.execute("UPDATE changes SET body = replace(body, ': 5', ': 6') WHERE number = 2")
     database.close()
-    with pytest.raises(StateError, match=r"change 2 .* was answered .*104\.5.* would now be answered .*105\.5"):
+    with pytest.raises(
+        StateError, match=r"change 2 .* was answered .*104\.5.* would now be answered .*105\.5"
+    ):
         await Sandbox(state=path, clock=SandboxClock(START, frozen=True)).start()
 
 

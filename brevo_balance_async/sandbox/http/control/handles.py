@@ -96,7 +96,7 @@ class ControlRoute:
 
     def check_names(self, asked: Asked) -> None:
         """422 for a name that the route does not know."""
-        unknown = asked.members.keys() - set(self.takes or asked.members)
+        unknown = asked.members.keys() - set(asked.members if self.takes is None else self.takes)
         if unknown:
             takes = f"it takes {', '.join(self.takes)}" if self.takes else "it takes nothing"
             raise invalid(f"{self.path} does not know {', '.join(sorted(unknown))}; {takes}")

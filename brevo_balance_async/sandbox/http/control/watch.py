@@ -10,6 +10,7 @@ from brevo_balance_async.sandbox.http.answers import Answers
 from brevo_balance_async.sandbox.http.bodies import KINDS
 from brevo_balance_async.sandbox.http.verification import differences, found
 from brevo_balance_async.sandbox.http.wire import write_json
+from brevo_balance_async.sandbox.rules.amounts import ZERO
 from brevo_balance_async.sandbox.rules.refusals import invalid
 
 if TYPE_CHECKING:
@@ -75,9 +76,16 @@ def ledger(sandbox: Handles, asked: Asked) -> Any:
     balances = list(_balances(sandbox, program_id, definition_id, contact_id))
     answers = Answers(sandbox.switches)
     return {
-        "transactions": _page(fields, transactions, "items", lambda row: answers.transaction(row, None)),
+        "transactions": _page(fields, transactions, "items", lambda row: _transaction(answers, row)),
         "balances": _page(fields, balances, "items", lambda row: row),
     }
+
+
+def _transaction(answers: Answers, transaction: Transaction) -> dict[str, Any]:
+    """A transaction as Brevo writes it, but without the balance that it left, which nobody keeps."""
+    written = answers.transaction(transaction, ZERO)
+    written.pop("balance", None)
+    return written
 
 
 def _balances(
