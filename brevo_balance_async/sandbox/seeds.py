@@ -53,7 +53,7 @@ def _from_csv(path: str | Path, text: str) -> list[dict[str, Any]]:
             seed["definitions"][definition_id] = {"id": definition_id, "name": "Points", "unit": "POINTS"}
             seed["credits"].append(_credit(row) | {"balanceDefinitionId": definition_id})
     except (ValueError, TypeError, AttributeError, InvalidOperation, csv.Error) as error:
-        raise ValueError(f"{path}, line {rows.line_num}: {_why(error)}") from error
+        raise ValueError(f"{path}, line {rows.reader.line_num}: {_why(error)}") from error
     return [
         {"program": program, "definitions": list(seed["definitions"].values()), "credits": seed["credits"]}
         for program, seed in seeds.items()

@@ -231,10 +231,16 @@ async def test_bytes_that_are_no_utf8_are_kept_as_they_came(path, serve):
 
 
 async def test_the_file_holds_no_credentials(path, serve):
+    secrets = {"api_key": "another-CANARY", "password": "CANARY", "name": "Points", "unit": "POINTS"}
     async with serve(state=path, api_key="xkeysib-state-CANARY", control_token="token-CANARY") as api:
-        await api.definition()
+        await api.ok("POST", "balance-definitions", secrets, key="xkeysib-a-b-CANARY-0", token="CANARY")
+        assert (await api("POST", "subscriptions/xkeysib-c-CANARY-0/balances", {})).status == 422
         assert (await api("POST", "transactions")).status == 422
+        before = shown(api.sandbox)
+        assert b"CANARY" not in path.read_bytes() + path.with_name("sandbox.db-wal").read_bytes()
     assert b"CANARY" not in path.read_bytes()
+    async with serve(state=path) as api:
+        assert shown(api.sandbox) == before
 
 
 async def test_a_file_is_for_one_sandbox_at_a_time(path):

@@ -270,6 +270,8 @@ class Sandbox:
             return
         for site in list(self._runner.sites):
             await site.stop()
+        if self._runner.server is not None:
+            self._runner.server.pre_shutdown()  # which closes the idle connections
         self._misbehaviour.end_stalls()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -15,6 +15,7 @@ from brevo_balance_async.sandbox.rules.refusals import Refusal, not_allowed, not
 
 from .fields import Fields, QueryFields
 from .operations import Call, answer_transaction, read_query
+from .redaction import without_secrets
 from .routes import Operation, Route, find_route, is_imitated
 from .sharing import lean
 from .wire import read_json, write_json
@@ -224,13 +225,19 @@ class Service:
         return self._noted(received, lambda: _carried_out(operation, call))
 
     def _noted(self, received: Received, work: Callable[[], T], **how: object) -> T:
-        """Do ``work`` and, where there is a state file, note what asked for it; ``how`` is added to its query."""
+        """Do ``work`` and, where there is a state file, note what asked for it; ``how`` is added to its query.
+
+        As in the log no credentials are noted: no operation reads a member with such a name.
+        """
         if self.journal is None:
             return work()
-        method, query = received.record.method, [*received.query.items(), *how.items()]
-        target = f"{received.path}?{urlencode(query)}" if query else received.path
-        reads = method in {"GET", "HEAD"}
-        return self.journal.carry_out(method, target, received.content, work, reads=reads)
+        record, body = received.record, without_secrets(received.body)
+        query = [*record.query.items(), *how.items()]
+        target = f"{record.path}?{urlencode(query)}" if query else record.path
+        content = received.content if body is received.body else write_json(body).encode()
+        return self.journal.carry_out(
+            record.method, target, content, work, reads=record.method in {"GET", "HEAD"}
+        )
 
     def redo(self, change: Change) -> Any:
         """Do again what a request to an operation did, whoever sent it."""
