@@ -17,6 +17,7 @@ import json
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -135,8 +136,6 @@ async def daily_limit(rows: int, times: int) -> dict[str, float]:
 
 def fill(sandbox: Sandbox, rows: int) -> None:
     """``rows`` completed credits of contact 1 by the rules alone, begun before the limit is looked at."""
-    from decimal import Decimal  # noqa: PLC0415
-
     catalogue = sandbox.ledger.catalogue
     limits = catalogue.program(PROGRAM).active.limits[DEFINITION]
     kept = dict(limits)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter, types
+from cyclopts import Parameter
 
 from brevo_balance_async import BalanceClient
 from brevo_balance_async.sandbox import Sandbox
 
+from .numbers import Positive
 from .purchases import made_up_purchases, read_purchases
 from .shop import Shop
 from .story import Story
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 async def demo(
     *,
     csv: Path | None = None,
-    rows: types.PositiveInt | None = None,
-    contacts: types.PositiveInt | None = None,
-    concurrency: Annotated[types.PositiveInt, Parameter(help="calls in flight at a time.")] = 50,
+    rows: Positive | None = None,
+    contacts: Positive | None = None,
+    concurrency: Annotated[Positive, Parameter(help="calls in flight at a time.")] = 50,
 ) -> None:
     """Run the whole API against a local sandbox: nothing leaves this machine, no account is needed.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from attrs import define, evolve, field, frozen
@@ -14,7 +15,9 @@ from attrs import define, evolve, field, frozen
 from brevo_balance_async.core import answers, protocol
 from brevo_balance_async.core.call import Call
 from brevo_balance_async.core.clock import wait_for_timer
-from brevo_balance_async.core.protocol import Progress
+from brevo_balance_async.core.inflight import InFlight
+from brevo_balance_async.core.protocol import Progress, Replay
+from brevo_balance_async.core.quota.window import Pair
 from brevo_balance_async.core.retry import Backoff, Budget, Verdict, judge
 from brevo_balance_async.errors import (
     AuthenticationError,
@@ -25,6 +28,7 @@ from brevo_balance_async.errors import (
     QuotaWaitError,
     RateLimitedError,
     RequestTimeoutError,
+    ResponseError,
     TransportError,
 )
 from brevo_balance_async.hooks import (
@@ -44,9 +48,10 @@ if TYPE_CHECKING:
 
     from brevo_balance_async.config import Clock, Options
     from brevo_balance_async.core.answers import Echo
-    from brevo_balance_async.core.auth import Source
+    from brevo_balance_async.core.auth import AuthProvider
     from brevo_balance_async.core.protocol import Endpoint, Request, Response
-    from brevo_balance_async.core.quota import Gate, Permit
+    from brevo_balance_async.core.quota.gate import Gate
+    from brevo_balance_async.core.quota.window import Permit
     from brevo_balance_async.core.transport import Transport
     from brevo_balance_async.hooks import Event, Hook
 
@@ -74,13 +79,30 @@ class Caller(Protocol):
         """
         ...
 
+    def for_hold(self) -> HoldCaller:
+        """The same for one hold that begins now; see ``HoldCaller``."""
+        ...
+
+
+class HoldCaller(Caller, Protocol):
+    """Makes the calls of one hold, which count as one call in flight: closing the client waits for its end.
+
+    A hold never begins what the quota would not let it end. Its begin waits until the quota has two requests for it,
+    or is unknown. The second counts as used for everybody else until its complete or cancel takes it, which then does
+    not wait, or until ``release``.
+    """
+
+    def release(self) -> None:
+        """The hold has ended, however it did; to be called once."""
+        ...
+
 
 @define(eq=False, repr=False)
 class Shared:
     """What all views of one client have in common."""
 
     transport: Transport
-    credentials: Source
+    credentials: AuthProvider
     gate: Gate
     clock: Clock
     base_url: str
@@ -88,15 +110,24 @@ class Shared:
     backoff: Backoff = field(factory=Backoff)
     budget: Budget = field(factory=Budget)
     sleepers: set[asyncio.Future[None]] = field(factory=set)
+    in_flight: InFlight = field(factory=InFlight)
 
-    async def close(self) -> None:
-        """End every wait, then the connections."""
+    @property
+    def is_open(self) -> bool:
+        """Whether a call may begin."""
+        return self.transport.is_open and not self.in_flight.closing
+
+    async def close(self, grace: float) -> None:
+        """Refuse new calls and end the waits for quota; after ``grace`` seconds, everything."""
         self.transport.check_loop()
-        self.gate.close()  # turns away whoever wakes up below
-        for sleeper in self.sleepers:
-            if not sleeper.done():
-                sleeper.set_result(None)
-        await self.transport.close()
+        self.gate.close()
+        try:
+            await self.in_flight.finish(self.clock, grace)
+        finally:
+            for sleeper in self.sleepers:
+                if not sleeper.done():
+                    sleeper.set_result(None)
+            await self.transport.close()
 
     def emit(self, event: Event) -> None:
         """Tell the hooks; one that raises is logged and harms nobody."""
@@ -121,10 +152,25 @@ class Requester:
 
     shared: Shared
     options: Options
+    pair: Pair | None = None
+    ended: Callable[[], None] | None = None
 
     def with_options(self, **changes: Any) -> Requester:
-        """A view with other options."""
-        return evolve(self, options=evolve(self.options, **changes))
+        """A view with other options; what is ``UNSET`` stays as it is."""
+        given = {name: value for name, value in changes.items() if value is not UNSET}
+        return evolve(self, options=evolve(self.options, **given))
+
+    def for_hold(self) -> Requester:
+        """See ``Caller.for_hold``."""
+        in_flight = self.shared.in_flight
+        ended = partial(in_flight.end, in_flight.begin("transactions.hold"))
+        return evolve(self, pair=Pair(), ended=ended)
+
+    def release(self) -> None:
+        """See ``HoldCaller.release``."""
+        if self.pair is not None and self.ended is not None:
+            self.shared.gate.release(self.pair)
+            self.ended()
 
     def call(
         self,
@@ -153,27 +199,43 @@ class Requester:
         shared = self.shared
         options = self.options if timeout is UNSET else evolve(self.options, timeout=timeout)
         call = Call(endpoint, request, options, shared.clock.time())
+        task = shared.in_flight.begin(endpoint.name, admitted=self.pair is not None)
         try:
-            while True:
-                try:
-                    shared.transport.check_usable()
-                    return self._answer(call, await self._attempt(call), echo)
-                except BalanceError as error:
-                    error.endpoint, error.attempts = error.endpoint or endpoint.name, call.attempt
-                    if await self._applied_before(call, error):
-                        return None  # type: ignore[return-value]  # T is None for a DELETE
-                except Exception as error:
-                    # Not ours: the user's own credentials or trace config. It must not hide what may have happened.
-                    if call.doubt is None or not call.doubts_a_write:
-                        raise
-                    raise call.unknown(call.doubt) from error
+            return await self._answered(call, echo)
         except OutcomeUnknownError as unknown:
             return await self._settled(call, unknown, settle)
-        except asyncio.CancelledError:
-            # Nobody is left to be told by an exception, so the hooks are.
+        except BalanceError:
+            raise
+        except asyncio.CancelledError as error:
+            # Nobody may be left to be told by an exception, so the hooks are.
             if call.doubts_a_write:
+                call.cancelled(error)
                 self._tell(call, call.doubt, cancelled=True)
             raise
+        except Exception as error:
+            # The user's own code, between two attempts. It must not hide what may have happened.
+            if call.doubt is None or not call.doubts_a_write:
+                raise
+            doubt = call.unknown(call.doubt)
+            doubt.__cause__ = error
+            return await self._settled(call, doubt, settle)
+        finally:
+            shared.in_flight.end(task)
+
+    async def _answered(self, call: Call[T], echo: Echo) -> T:
+        """Attempt until there is an answer; raises what is to be told otherwise."""
+        while True:
+            call.progress = Progress()
+            try:
+                self.shared.transport.check_usable()
+                return self._answer(call, await self._attempt(call), echo)
+            except Exception as error:
+                failure = call.failure(error)
+                if failure is None:
+                    raise
+            failure.endpoint, failure.attempts = failure.endpoint or call.endpoint.name, call.attempt
+            if await self._applied_before(call, failure):
+                return None  # type: ignore[return-value]  # T is None for a DELETE
 
     async def _settled(
         self,
@@ -191,9 +253,17 @@ class Requester:
             unknown.add_note("there was no time left to settle it by reading the history")
         except OutcomeUnknownError:
             pass
-        except asyncio.CancelledError:
+        except ResponseError:
+            raise  # what it found out
+        except asyncio.CancelledError as error:
+            call.cancelled(error)
             self._tell(call, unknown.cause, cancelled=True)
             raise
+        except Exception as error:  # noqa: BLE001  (whoever raised it, the outcome is what has to be told)
+            unknown.add_note(
+                f"it could not be settled by reading the history: {type(error).__name__}: {error}"
+            )
+            unknown.__context__ = error
         self._tell(call, unknown.cause, cancelled=False)
         raise unknown
 
@@ -206,16 +276,16 @@ class Requester:
         shared = self.shared
         name = call.endpoint.name
         call.tries += 1
-        call.headers, call.heeded = None, False
+        call.headers = None
+        progress = call.progress
         headers = shared.credentials.ready
-        if headers is None or headers is call.stale:
+        if headers is None:
             headers = await self._authorize(call)
         call.headers = headers
         permit = None
         if call.endpoint.gated:
-            permit = shared.gate.try_enter(call.options.reserve) or await self._wait_for_quota(call)
+            permit = await self._enter(call)
         response: Response | None = None
-        progress = Progress()
         watched = shared.watched
         started = shared.clock.time()
         try:
@@ -223,6 +293,7 @@ class Requester:
             call.attempt += 1
             if watched:
                 shared.emit(AttemptStarted(name, call.request.method, call.request.url, call.attempt))
+                left = call.left(shared.clock.time())  # a hook may have taken its time
             response = await shared.transport.send(call.request, headers, left, progress)
         except BalanceError as error:
             if watched:
@@ -236,35 +307,28 @@ class Requester:
             raise
         finally:
             if permit is not None and progress.sent:
-                status, headers_told = (
-                    (None, None) if response is None else (response.status, response.headers)
-                )
-                call.heeded = shared.gate.leave(permit, status=status, headers=headers_told)
+                shared.gate.leave(permit, None if response is None else response.quota)
             elif permit is not None:
                 shared.gate.cancel(permit)
         if watched:
             spent = shared.clock.time() - started
             told = answers.request_id(response)
             shared.emit(AttemptFinished(name, call.attempt, response.status, spent, told))
-        return answers.without_secrets(response, headers.values())
+        return response
 
     async def _authorize(self, call: Call[Any]) -> Mapping[str, str]:
         """The auth headers, within the call's time. Whatever fails here, nothing of this attempt was sent."""
-        shared, source = self.shared, self.shared.credentials
+        shared = self.shared
         try:
             with shared.transport.timeouts.within(call.left(shared.clock.time())):
-                headers = await source.headers()
-                if headers == call.stale:  # else another call has renewed them since
-                    await source.renew()
-                    headers = await source.headers()
+                return await shared.credentials.headers()
         except TimeoutError as error:
             shared.transport.check_usable()
             raise RequestTimeoutError(
                 "the credentials did not come in time; nothing was sent", phase="connect", sent=False
             ) from error
-        return headers
 
-    async def _wait_for_quota(self, call: Call[Any]) -> Permit:
+    async def _enter(self, call: Call[Any]) -> Permit:
         shared = self.shared
         began = shared.clock.time()
 
@@ -272,7 +336,13 @@ class Requester:
             shared.emit(QuotaWait(call.endpoint.name, seconds))
 
         reserve, allowed = call.options.reserve, call.quota_wait(began)
-        permit = await shared.gate.enter(reserve=reserve, max_wait=allowed, on_wait=on_wait)
+        permit = await shared.gate.enter(
+            reserve=reserve,
+            max_wait=allowed,
+            first=call.endpoint.replay is Replay.GUARDED,
+            pair=self.pair,
+            on_wait=on_wait,
+        )
         call.waited_for_quota(shared.clock.time() - began)
         return permit
 
@@ -303,18 +373,27 @@ class Requester:
         if call.deleted_before(error):
             return True
         verdict = call.verdict(error)
-        renewable = verdict is Verdict.REFUSED and call.headers is not None and shared.credentials.renews
-        if isinstance(error, AuthenticationError) and renewable and call.stale is None:
-            call.stale = call.headers
+        if isinstance(error, AuthenticationError) and self._renews(call, verdict):
             return False
         delay = call.next_delay(error, verdict, shared.backoff.delay(call.tries), shared.clock.time())
         if delay is None or shared.transport.closed or not self._affords(error):
             raise call.final(error, verdict)
-        if not call.heeded:
+        if not call.queues(error):
             if shared.watched:
                 shared.emit(RetryScheduled(call.endpoint.name, call.attempt, delay, error))
             await self._pause(delay)
         return False
+
+    def _renews(self, call: Call[Any], verdict: Verdict) -> bool:
+        """After a 401: have the auth headers renewed by whoever asks next. True: this call does, at once."""
+        credentials = self.shared.credentials
+        if call.headers is None or not credentials.renews:
+            return False
+        credentials.refused(call.headers)
+        # A 401 that explains nothing may come from anywhere, after business code has run too.
+        again = verdict is Verdict.REFUSED or call.endpoint.replay is not Replay.UNSAFE
+        again, call.renewed = again and not call.renewed, True
+        return again
 
     def _affords(self, error: BalanceError) -> bool:
         """Pay for one more attempt; the wait that follows a 429 is price enough."""

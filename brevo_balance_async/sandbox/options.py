@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -13,6 +14,9 @@ from .seeds import read_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_DIGITS = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 
 class UsageError(Exception):
@@ -62,8 +66,10 @@ def main() -> None:
 
 
 def _whole(text: str) -> int:
-    if not (text.isascii() and text.removeprefix("-").isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    if not _DIGITS.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number in digits, of 19 at most, not {text!r:.80}"
+        )
     return int(text)
 
 

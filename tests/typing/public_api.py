@@ -59,6 +59,13 @@ async def clients() -> None:
     if state is not None:
         seconds: float = state.resets_in
         print(state.limit, state.remaining, seconds, state.observed_at)
+    base_url: str = client.base_url
+    await client.open()
+    is_open: bool = client.is_open
+    program = client.program(PROGRAM).with_options(timeout=5, max_attempts=1, max_wait=None, reserve=0.5)
+    base_url = program.base_url
+    print(base_url, is_open, program.id)
+    await client.close(grace=10)
     await client.close()
 
 

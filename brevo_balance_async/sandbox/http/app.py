@@ -281,10 +281,15 @@ class Sandbox:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         with self._in_flight:
-            return await self._answered(request)
+            content, unread = await read_content(request)
+            answer = await self._answered(request, content, unread)
+            if unread is not None:
+                answer.force_close()
+            return answer
 
-    async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
-        content, unread = await read_content(request)
+    async def _answered(
+        self, request: web.BaseRequest, content: bytes, unread: Refusal | None
+    ) -> web.StreamResponse:
         path = request.rel_url.raw_path
         if path.startswith(PREFIX):
             return self._control(request, path, content, unread)

@@ -128,7 +128,7 @@ class Misbehaviour:
         answer = self._service.start_completing(received, effect.seconds)
         if not isinstance(answer, Answer):
             commit = answer
-            while self._service.now() < commit.at:
+            while self._service.now() < commit.at and not self._stopping.is_set():
                 await self._pause(_LOOK_SECONDS)  # the clock may be frozen and advanced by anybody
             answer = self._service.finish_completing(commit)
         self._service.settle(received, answer.status, applied=answer.applied, fault=effect.name)

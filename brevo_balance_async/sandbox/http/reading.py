@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 
 async def read_content(request: BaseRequest) -> tuple[bytes, Refusal | None]:
-    """The body, or why there is none: 413 for too many bytes, 400 when they are not in the encoding they claim."""
+    """The body, or why there is none: 413 for too many bytes, 400 when they are not in the encoding they claim.
+
+    After the latter nothing more can be read from the connection, so it has to be closed.
+    """
     try:
         return await request.read(), None
     except web.HTTPRequestEntityTooLarge:
         return b"", too_large()
     except (web.RequestPayloadError, HttpProcessingError):
+        request.content.feed_eof()
         return b"", malformed("the body is not in the encoding that its headers name")

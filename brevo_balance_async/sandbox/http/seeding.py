@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -38,7 +39,8 @@ class Seed:
     ``definitions``: bodies as for creating a definition, which may add ``id`` and ``limits`` (bodies as for creating
     a limit). ``histories``: ``{"contactId", "count", "balanceDefinitionId", "amount", "spacingSeconds", "ties"}``,
     of which only the first two are required when one definition is seeded beside them. ``credits``: bodies as for
-    beginning a transaction, each completed at once by the rules; they may leave out the definition likewise.
+    beginning a transaction, each completed at once by the rules; they may leave out the definition likewise. The
+    ``amount`` of a history may be text, which is exact beyond what a double holds.
     """
 
     program: str
@@ -131,10 +133,10 @@ def _read_history(body: object, seeded: Sequence[str]) -> dict[str, Any]:
 
 
 def _exact(text: str) -> Decimal:
-    """An amount written as text, which no double has touched."""
+    """An amount written as text, which no double has touched, though one could hold its size."""
     with suppress(InvalidOperation):
         amount = Decimal(text)
-        if amount.is_finite():
+        if amount.is_finite() and 0 < abs(float(amount)) < inf:
             return amount
     raise invalid(f"amount must be a number, not {text!r:.80}")
 

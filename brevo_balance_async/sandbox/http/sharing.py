@@ -1,4 +1,4 @@
-"""What many requests have in common is kept once: names of members, ids, headers.
+"""What many requests have in common is kept once: names of members, the definition's id, headers.
 
 Each request brings texts of its own, and the ledger and the log keep them; they are most of what a sandbox remembers.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any
-
-_ID_LENGTH = 36
 
 
 @lru_cache(maxsize=4096)
@@ -24,13 +22,13 @@ def shared_mapping(items: tuple[tuple[str, str], ...]) -> dict[str, str]:
 
 
 def lean(members: dict[str, Any]) -> dict[str, Any]:
-    """A body with shared names, also one level down, and shared ids."""
-    return {shared_text(name): _lean_value(value) for name, value in members.items()}
+    """A body with shared names, also one level down, and a shared definition's id. No other value stays behind here."""
+    return {shared_text(name): _lean_value(name, value) for name, value in members.items()}
 
 
-def _lean_value(value: Any) -> Any:
-    if type(value) is str and len(value) == _ID_LENGTH:
+def _lean_value(name: str, value: Any) -> Any:
+    if name == "balanceDefinitionId" and type(value) is str:
         return shared_text(value)
     if type(value) is dict:
-        return {shared_text(name): item for name, item in value.items()}
+        return {shared_text(each): item for each, item in value.items()}
     return value

@@ -23,6 +23,8 @@ Event = Transaction | Lot | Order | Commit
 """What may fall due: a draft expires, points lapse, an order runs, a completion that takes its time ends."""
 
 _turn = count()
+_SMALL = 8
+"""Entries of an agenda that are not worth a sweep."""
 _created_at = attrgetter("created_at")
 
 
@@ -42,6 +44,7 @@ class Account:
     __slots__ = (
         "_agenda",
         "_moves",
+        "_sweep_at",
         "alarm",
         "balance",
         "book",
@@ -66,17 +69,19 @@ class Account:
         """When the book looks at the account by itself."""
         self._moves: dict[str, Moves] = {}
         self._agenda: list[tuple[datetime, int, Event]] = []
+        self._sweep_at = _SMALL
 
     def expect(self, when: datetime, event: Event) -> None:
         """Note that ``event`` falls due at ``when``; nothing happens until the account is next looked at."""
+        if len(self._agenda) >= self._sweep_at:
+            self._sweep()
         heappush(self._agenda, (when, next(_turn), event))
         self.set_alarm()
 
     def due(self, now: datetime) -> Iterator[tuple[datetime, Event]]:
         """Take off the agenda what has fallen due, in the order of time."""
-        agenda = self._agenda
-        while agenda and agenda[0][0] <= now:
-            when, _, event = heappop(agenda)
+        while self._agenda and self._agenda[0][0] <= now:
+            when, _, event = heappop(self._agenda)
             yield when, event
 
     def set_alarm(self) -> None:
@@ -137,6 +142,12 @@ class Account:
         heapify(self._agenda)
         self.set_alarm()
 
+    def _sweep(self) -> None:
+        """Take off the agenda what will never happen: most drafts are completed long before they would expire."""
+        self._agenda = [entry for entry in self._agenda if _may_happen(entry[2])]
+        heapify(self._agenda)
+        self._sweep_at = max(_SMALL, 2 * len(self._agenda))
+
     def _moved(self, by: Decimal, now: datetime) -> None:
         self.book.changing(self)
         self.balance = plus(self.balance, by)
@@ -160,6 +171,14 @@ class Account:
         empty = next((at for at, lot in enumerate(self.lots) if lot.remaining), len(self.lots))
         if empty:
             del self.lots[:empty]
+
+
+def _may_happen(event: Event) -> bool:
+    if isinstance(event, Lot):
+        return bool(event.remaining)
+    if isinstance(event, Commit):
+        return True
+    return (event.transaction if isinstance(event, Order) else event).status == "draft"
 
 
 def _expiry(lot: Lot) -> datetime:

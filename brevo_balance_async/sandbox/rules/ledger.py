@@ -151,11 +151,14 @@ class Ledger:
         return commit
 
     def finish_completing(self, commit: Commit) -> Transaction:
-        """What became of the draft; to be asked when ``commit.at`` has come."""
-        self._life.settle(self._account_of(commit.transaction), self.clock.now())
-        if commit.refusal is not None:
-            raise unprocessable(commit.refusal)
-        return commit.transaction
+        """What became of the draft; to be asked when ``commit.at`` has come. 404 when all was forgotten meanwhile."""
+        transaction = commit.transaction
+        if self.transaction(transaction.id) is None:
+            raise not_found("transaction")
+        self._life.settle(self._account_of(transaction), self.clock.now())
+        if not commit.done:
+            raise unprocessable(commit.refusal or f"transaction is still {transaction.status}")
+        return transaction
 
     def cancel(self, program_id: str, transaction_id: str) -> Transaction:
         """Give a draft up; the balance does not move."""

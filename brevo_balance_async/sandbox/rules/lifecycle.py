@@ -126,6 +126,7 @@ class Lifecycle:
             commit.refusal = str(breach)
         else:
             self.complete(account, transaction, allowed, when)
+            commit.done = True
 
     def _still_allowed(self, account: Account, transaction: Transaction, when: datetime) -> Decimal:
         rules = self._catalogue.program(transaction.program_id).active

@@ -156,5 +156,7 @@ class Commit:
 
     transaction: Transaction
     at: datetime
+    done: bool = False
+    """Whether the balance has moved."""
     refusal: str | None = None
-    """Why the balance did not move after all."""
+    """Why it did not after all."""

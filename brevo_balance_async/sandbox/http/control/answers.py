@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from brevo_balance_async.sandbox.rules.refusals import malformed
@@ -47,9 +48,16 @@ def private(answer: Answer) -> Answer:
 def read_control(content: bytes) -> Any:
     """The JSON value of a control request's body, with numbers as Python has them; 400 when it is none."""
     try:
-        return json.loads(content) if content else None
+        return json.loads(content, parse_float=_finite, parse_constant=_finite) if content else None
     except (ValueError, RecursionError) as error:
         raise malformed(f"invalid JSON: {error}") from error
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text:.80} is no number that a double holds")
+    return number
 
 
 def _for_eyes(sandbox: Handles, path: str, query: Mapping[str, str]) -> tuple[str, dict[str, str]]:

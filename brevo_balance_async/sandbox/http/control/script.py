@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .handles import Asked, Handles
 
 _MATCHING = ("operation", "contactId", "nth", "every", "probability", "seed", "times")
+_SNAPSHOTS_KEPT = 32
+"""Of those that were asked for over HTTP; Python keeps its own."""
 FAULT_NAMES = ("effect", "arguments", *_MATCHING)
 
 
@@ -64,6 +66,8 @@ def take_snapshot(sandbox: Handles, _: Asked) -> Any:
     snapshot = sandbox.snapshot()
     name = str(snapshot.number)
     sandbox.snapshots[name] = snapshot
+    if len(sandbox.snapshots) > _SNAPSHOTS_KEPT:
+        del sandbox.snapshots[next(iter(sandbox.snapshots))]
     return {"snapshot": name, "now": snapshot.moment}
 
 
