@@ -9,6 +9,7 @@ import sqlite3
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from uuid import UUID
 
 import aiohttp
@@ -403,3 +404,64 @@ async def test_sigkill_amid_a_thousand_writes_loses_no_answered_one(path):
     assert answered.items() <= kept.items()
     assert sum(row["value"] for row in ledger["balances"]["items"] or []) in (0, len(kept))
     assert all(UUID(each) for each in kept.values())
+
+
+LIFE = {"name": "Points", "unit": "POINTS", "maxAmount": 500, "balanceOptionAmountOvertakingStrategy": "partial"}
+
+
+def a_random_step(random, definitions, transactions):
+    """A method, a path, a body and a query: mostly something sensible."""
+    definition, contact = random.choice(definitions), random.randint(1, 4)
+    transaction = random.choice(transactions or ["7c1f0f0e-52a1-4c2e-9a55-0d3b7c9f1a19"])
+    due = (START + timedelta(seconds=random.randint(0, 90_000))).isoformat()
+    begin = {"balanceDefinitionId": definition, "contactId": contact, "amount": random.choice((100, 7.25, -30, -500))}
+    limit = {"constraintType": "amount", "durationUnit": "day", "durationValue": 1, "value": random.randint(50, 900)}
+    limit["transactionType"] = random.choice(("credit", "debit"))
+    lived = LIFE | {"balanceAvailabilityDurationValue": 1, "balanceAvailabilityDurationUnit": "day"}
+    return random.choice(
+        [
+            ("POST", "transactions", begin, {}),
+            ("POST", "transactions", begin | {"autoComplete": True}, {}),
+            ("POST", "transactions", begin | {"autoComplete": True, "balanceExpiryInMinutes": 30}, {}),
+            ("POST", "transactions", begin | {"ttl": 600, "meta": {"row": contact}}, {}),
+            ("POST", f"transactions/{transaction}/complete", None, {}),
+            ("POST", f"transactions/{transaction}/complete", None, {}),
+            ("POST", f"transactions/{transaction}/cancel", None, {}),
+            ("POST", "create-order", begin | {"dueAt": due, "source": "user"}, {}),
+            ("POST", f"subscriptions/{contact}/balances", {"balanceDefinitionId": definition}, {}),
+            ("PUT", f"balance-definitions/{definition}", random.choice((LIFE, lived)), {}),
+            ("POST", f"balance-definitions/{definition}/limits", limit, {}),
+            ("POST", "balance-definitions", LIFE, {}),
+            ("GET", "contact-balances", None, {"balanceDefinitionId": definition}),
+            ("GET", f"subscriptions/{contact}/balances", None, {}),
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_was_done_comes_out_the_same(path, serve, seed):
+    random = Random(seed)
+    definitions, transactions = [DEFINITION], []
+    async with serve(state=path, seed={key: SEED[key] for key in ("program", "definitions")}) as api:
+        for _ in range(250):
+            method, where, body, query = a_random_step(random, definitions, transactions)
+            told = (await api(method, where, body, **query)).json
+            if method == "POST" and where == "balance-definitions":
+                definitions.append(told["id"])
+            if where == "transactions" and "id" in told:
+                transactions.append(told["id"])
+            if random.random() < 0.2:
+                api.sandbox.clock.advance(random.choice((1, 600, 7200, 86_400)))
+            if random.random() < 0.05:
+                switch = random.choice(("rejection", "lots_consumed", "breach_at_complete"))
+                positions = {
+                    "rejection": ("status", "422"),
+                    "lots_consumed": ("soonest_first", "oldest_first"),
+                    "breach_at_complete": ("rejects", "keeps_draft"),
+                }
+                api.sandbox.set_switches(**{switch: random.choice(positions[switch])})
+            if random.random() < 0.02:
+                await api.control("POST", "merge", {"program": PROGRAM, "contactId": 4, "into": 3})
+        before, switches = shown(api.sandbox), api.sandbox.switches
+    async with serve(state=path, switches=switches) as api:
+        assert shown(api.sandbox) == before
