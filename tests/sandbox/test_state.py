@@ -39,28 +39,24 @@ def shown(sandbox):
     """All that a ledger has, as far as anybody can see it."""
     sandbox.ledger.settle()
     return [
-        (
-            program.id,
-            dict(program.members),
-            program.draft.definitions,
-            program.active.limits,
-            [
-                (
-                    definition_id,
-                    account.contact_id,
-                    account.balance,
-                    account.updated_at,
-                    account.created,
-                    [(lot.id, lot.remaining, lot.expires_at) for lot in account.active_lots()],
-                    [(row.id, row.status, row.size, row.meta) for row in account.history.rows().recorded],
-                    len(account.history.rows()),
-                )
-                for definition_id, book in program.books_by_definition()
-                for account in book
-            ],
-        )
+        (program.id, program.members, program.draft.definitions, program.active.limits, accounts(program))
         for program in sandbox.ledger.catalogue
     ]
+
+
+def accounts(program):
+    return {
+        (definition_id, account.contact_id): (
+            account.balance,
+            account.updated_at,
+            account.created,
+            [(lot.id, lot.remaining, lot.expires_at) for lot in account.active_lots()],
+            [(row.id, row.status, row.size, row.meta) for row in account.history.rows().recorded],
+            len(account.history.rows()),
+        )
+        for definition_id, book in program.books_by_definition()
+        for account in book
+    }
 
 
 async def a_bit_of_everything(api):
