@@ -461,3 +461,22 @@ async def test_whatever_was_done_comes_out_the_same(path, serve, seed):
         before, switches = shown(api.sandbox), api.sandbox.switches
     async with serve(state=path, switches=switches) as api:
         assert shown(api.sandbox) == before
+
+
+class TickingClock(SandboxClock):
+    """Never shows the same moment twice, as on a slow machine."""
+
+    def now(self):
+        if self._held is None:
+            self._elapsed += timedelta(milliseconds=7)
+        return super().now()
+
+
+async def test_a_change_has_one_moment_however_long_it_takes(path, serve):
+    async with serve(state=path, seed=SEED, clock=TickingClock(START, frozen=True)) as api:
+        draft = await api.begin(DEFINITION, 5, 2, ttl=600)
+        await api.ok("POST", f"transactions/{draft['id']}/complete")
+        await api.definition()
+        before = shown(api.sandbox)
+    async with serve(state=path) as api:
+        assert shown(api.sandbox) == before
