@@ -402,7 +402,12 @@ async def test_sigkill_amid_a_thousand_writes_loses_no_answered_one(path):
     assert all(UUID(each) for each in kept.values())
 
 
-LIFE = {"name": "Points", "unit": "POINTS", "maxAmount": 500, "balanceOptionAmountOvertakingStrategy": "partial"}
+LIFE = {
+    "name": "Points",
+    "unit": "POINTS",
+    "maxAmount": 500,
+    "balanceOptionAmountOvertakingStrategy": "partial",
+}
 
 
 def a_random_step(random, definitions, transactions):
@@ -410,8 +415,17 @@ def a_random_step(random, definitions, transactions):
     definition, contact = random.choice(definitions), random.randint(1, 4)
     transaction = random.choice(transactions or ["7c1f0f0e-52a1-4c2e-9a55-0d3b7c9f1a19"])
     due = (START + timedelta(seconds=random.randint(0, 90_000))).isoformat()
-    begin = {"balanceDefinitionId": definition, "contactId": contact, "amount": random.choice((100, 7.25, -30, -500))}
-    limit = {"constraintType": "amount", "durationUnit": "day", "durationValue": 1, "value": random.randint(50, 900)}
+    begin = {
+        "balanceDefinitionId": definition,
+        "contactId": contact,
+        "amount": random.choice((100, 7.25, -30, -500)),
+    }
+    limit = {
+        "constraintType": "amount",
+        "durationUnit": "day",
+        "durationValue": 1,
+        "value": random.randint(50, 900),
+    }
     limit["transactionType"] = random.choice(("credit", "debit"))
     lived = LIFE | {"balanceAvailabilityDurationValue": 1, "balanceAvailabilityDurationUnit": "day"}
     return random.choice(
