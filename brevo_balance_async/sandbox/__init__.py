@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from .clock import SandboxClock
 from .faults import effects
-from .http.app import Sandbox, serve
+from .http.app import Sandbox
 from .http.log import RequestRecord
+from .http.serving import serve
 from .http.snapshots import Snapshot
 from .rules.switches import Switches
 from .state import StateError

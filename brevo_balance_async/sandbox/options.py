@@ -8,7 +8,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from .http.app import DEFAULT_KEY, Sandbox, serve
+from .http.app import DEFAULT_KEY, Sandbox
+from .http.serving import serve
 from .rules.switches import read_assignments
 from .seeds import read_seeds
 
