@@ -28,8 +28,8 @@ from urllib.parse import urlsplit
 from attrs import define, field
 
 from brevo_balance_async import BalanceClient
-from brevo_balance_async.core.listing import Batch, Listing, WalkMemory
-from brevo_balance_async.core.walk import Walk
+from brevo_balance_async.core.paging.listing import Batch, Listing, WalkMemory
+from brevo_balance_async.core.paging.walk import Walk
 from brevo_balance_async.errors import PaginationError, UnprocessableError
 from brevo_balance_async.pagination import Paginator
 from brevo_balance_async.sandbox import Sandbox, Switches
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
 
-    from brevo_balance_async.core.listing import OffsetMeaning
+    from brevo_balance_async.core.paging.listing import OffsetMeaning
 
 MEANINGS: tuple[OffsetMeaning, ...] = ("records", "pages0", "pages1")
 ROWS = 400

@@ -14,7 +14,7 @@ number as the total; and, where no total is stated, a first answer that is empty
 followed by one cut at the same row. A silent cap of fewer than about 20 rows can leave no page that overlaps, if
 offset counts pages; that raises.
 
-The reasoning is in ``core.frontier`` and ``core.walk``; here is the part that waits for answers. Brevo counts
+The reasoning is in ``core.paging``; here is the part that waits for answers. Brevo counts
 requests by the hour, so a walk asks for the largest page there is unless told otherwise, and fetches ahead only
 when asked to, and only pages that are known to exist.
 """
@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from attrs import define, field
 
-from brevo_balance_async.core.listing import Batch, Listing, OffsetMeaning, WalkMemory
-from brevo_balance_async.core.readahead import ReadAhead
-from brevo_balance_async.core.walk import Walk
+from brevo_balance_async.core.paging.listing import Batch, Listing, OffsetMeaning, WalkMemory
+from brevo_balance_async.core.paging.readahead import ReadAhead
+from brevo_balance_async.core.paging.walk import Walk
 from brevo_balance_async.errors import InvalidRequestError, PaginationError
 
 if TYPE_CHECKING:

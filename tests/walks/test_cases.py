@@ -8,9 +8,9 @@ import time
 import pytest
 from walks import MEANINGS, Row, Server, listing, whole
 
-from brevo_balance_async.core.frontier import ById
-from brevo_balance_async.core.listing import Batch, WalkMemory
-from brevo_balance_async.core.walk import PATIENCE, Walk
+from brevo_balance_async.core.paging.frontier import ById
+from brevo_balance_async.core.paging.listing import Batch, WalkMemory
+from brevo_balance_async.core.paging.walk import PATIENCE, Walk
 from brevo_balance_async.errors import (
     ClientStateError,
     InvalidRequestError,

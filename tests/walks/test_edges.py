@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from walks import MEANINGS, Row, Server, listing, naive, whole
 
-from brevo_balance_async.core.listing import Batch, Listing, WalkMemory
-from brevo_balance_async.core.walk import PATIENCE, Walk
+from brevo_balance_async.core.paging.listing import Batch, Listing, WalkMemory
+from brevo_balance_async.core.paging.walk import PATIENCE, Walk
 from brevo_balance_async.errors import PaginationError, UnprocessableError
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 from walks import MEANINGS, SCHEDULES, Row, Server, Tally, compare, listing, naive, whole
 
-from brevo_balance_async.core.listing import Batch, WalkMemory
-from brevo_balance_async.core.walk import Walk
+from brevo_balance_async.core.paging.listing import Batch, WalkMemory
+from brevo_balance_async.core.paging.walk import Walk
 from brevo_balance_async.errors import PaginationError
 
 SEEDS = range(60)  # 36 lines of 60 walks

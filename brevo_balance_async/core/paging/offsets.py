@@ -17,7 +17,7 @@ from attrs import evolve, frozen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from brevo_balance_async.core.listing import OffsetMeaning
+    from brevo_balance_async.core.paging.listing import OffsetMeaning
 
 MEANINGS: tuple[OffsetMeaning, ...] = ("records", "pages0", "pages1")
 

@@ -11,9 +11,9 @@ from brevo_balance_async.errors import ClientStateError, UnprocessableError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from brevo_balance_async.core.listing import Batch
-    from brevo_balance_async.core.offsets import Window
-    from brevo_balance_async.core.walk import Step, Walk
+    from brevo_balance_async.core.paging.listing import Batch
+    from brevo_balance_async.core.paging.offsets import Window
+    from brevo_balance_async.core.paging.walk import Step, Walk
 
 T = TypeVar("T")
 

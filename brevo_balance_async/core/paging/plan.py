@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from brevo_balance_async.core.offsets import ENOUGH, MEANINGS, OffsetQuestion, Window, start, window
+from brevo_balance_async.core.paging.offsets import ENOUGH, MEANINGS, OffsetQuestion, Window, start, window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from brevo_balance_async.core.listing import Listing, OffsetMeaning, WalkMemory
+    from brevo_balance_async.core.paging.listing import Listing, OffsetMeaning, WalkMemory
 
 
 class Route:

@@ -34,7 +34,7 @@ from attrs import define
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
-    from brevo_balance_async.core.listing import Listing
+    from brevo_balance_async.core.paging.listing import Listing
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)

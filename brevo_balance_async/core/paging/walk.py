@@ -7,9 +7,9 @@ Drive it so, from anywhere::
         step = walk.feed(window, answer_to(window.limit, window.offset))
     walk.verify()
 
-*Nothing is lost.* A page is used only if it starts at 0 or joins the rows already seen; ``core.frontier`` has the
+*Nothing is lost.* A page is used only if it starts at 0 or joins the rows already seen; ``frontier`` has the
 proof. A page that does not join, because rows before it went away, is followed by one that starts further back.
-What ``offset`` means (``core.offsets``) and where a page is thought to start (``core.route``) decide only how
+What ``offset`` means (``offsets``) and where a page is thought to start (``plan``) decide only how
 many requests a walk takes.
 
 *Nothing is cut short.* The walk ends on a page that joins, is short, and stands where its last row is the last of
@@ -28,15 +28,15 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from attrs import evolve, frozen
 
-from brevo_balance_async.core.frontier import DisorderError, Frontier, Signs, choose
-from brevo_balance_async.core.offsets import Window
-from brevo_balance_async.core.route import Route
+from brevo_balance_async.core.paging.frontier import DisorderError, Frontier, Signs, choose
+from brevo_balance_async.core.paging.offsets import Window
+from brevo_balance_async.core.paging.plan import Route
 from brevo_balance_async.errors import PaginationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from brevo_balance_async.core.listing import Batch, Listing, OffsetMeaning, WalkMemory
+    from brevo_balance_async.core.paging.listing import Batch, Listing, OffsetMeaning, WalkMemory
 
 T = TypeVar("T")
 
