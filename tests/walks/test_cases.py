@@ -6,7 +6,7 @@ import asyncio
 import time
 
 import pytest
-from walks import MEANINGS, Row, Server, listing, whole
+from listings import MEANINGS, Row, Server, listing, whole
 
 from brevo_balance_async.core.paging.frontier import ById
 from brevo_balance_async.core.paging.listing import Batch, WalkMemory

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from walks import MEANINGS, Row, Server, listing, naive, whole
+from listings import MEANINGS, Row, Server, listing, naive, whole
 
 from brevo_balance_async.core.paging.listing import Batch, Listing, WalkMemory
 from brevo_balance_async.core.paging.walk import PATIENCE, Walk

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from walks import MEANINGS, Server, listing
+from listings import MEANINGS, Server, listing
 
 from brevo_balance_async.core.paging.listing import Batch, WalkMemory
 from brevo_balance_async.core.paging.walk import PATIENCE, Walk

@@ -6,7 +6,7 @@ import asyncio
 import tracemalloc
 
 import pytest
-from walks import MEANINGS, Row, Server, listing, million
+from listings import MEANINGS, Row, Server, listing, million
 
 from brevo_balance_async.errors import InvalidRequestError, PaginationError, ServerError, UnprocessableError
 from brevo_balance_async.pagination import Batch, Paginator, WalkMemory

@@ -7,8 +7,8 @@ import contextlib
 import gc
 
 import pytest
+from listings import MEANINGS, Server, latency, listing
 from virtual_time import run
-from walks import MEANINGS, Server, latency, listing
 
 from brevo_balance_async.errors import PaginationError, ServerError
 from brevo_balance_async.pagination import Batch, Paginator, WalkMemory

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from walks import MEANINGS, SCHEDULES, Row, Server, Tally, compare, listing, naive, whole
+from listings import MEANINGS, SCHEDULES, Row, Server, Tally, compare, listing, naive, whole
 
 from brevo_balance_async.core.paging.listing import Batch, WalkMemory
 from brevo_balance_async.core.paging.walk import Walk
@@ -97,6 +97,17 @@ def test_growing_keys_in_ascending_order_do_not_raise():
         tally.add(server, lambda server: whole(server, described))
     assert (tally.lost, tally.twice) == (0, 0)
     assert tally.raised <= 2
+
+
+@pytest.mark.parametrize("changes", [{"inserts": 1}, {"inserts": 1, "deletes": 1}])
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_an_inserted_row_does_not_hide_what_offset_counts_after_a_short_first_page(meaning, changes):
+    """A silent cap makes the first page short; one row inserted in front made row 1 look like row 0."""
+    tally = Tally()
+    for seed in range(48):
+        server = Server(seed=seed, rows=100, cap=20, meaning=meaning, **changes)
+        tally.add(server, lambda server: whole(server, listing()))
+    assert (tally.lost, tally.twice, tally.raised, tally.walks) == (0, 0, 0, 48)
 
 
 def test_rows_without_an_id_that_move_raise():

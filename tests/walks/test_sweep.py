@@ -10,7 +10,7 @@ import collections
 import random
 
 import pytest
-from walks import MEANINGS, Server, listing
+from listings import MEANINGS, Server, listing
 
 from brevo_balance_async.core.paging.listing import WalkMemory
 from brevo_balance_async.core.paging.walk import PATIENCE, Walk
