@@ -4,8 +4,9 @@ Brevo's documents disagree about history's ``offset`` (records to skip, or a pag
 stated). The answers tell: the rows of the first page are remembered, and where a later answer shares rows with it,
 or shares none, fits some meanings and not others. After a full first page the ordinary next request is asked as if
 offset counted records, so that a right guess costs no request; half a page of rows may come and go meanwhile
-without misleading anybody. After a short one, which may be all there is, n rows are asked for at offset 1: that is
-row 1, row n or row 0, and under no meaning does it pass over a row.
+without misleading anybody. After a short one, which may be all there is, of n rows, half of n are asked for at
+offset 2: that is row 2, the middle or behind the page. Where n is too small to tell these apart, n rows are asked
+for at offset 1: that is row 1, row 0 or row n. Under no meaning does either pass over a row.
 """
 
 from __future__ import annotations
@@ -88,6 +89,9 @@ class OffsetQuestion:
     def ask(self, overlap: int, reach: int, largest: int) -> Window:
         """The next request; its position is right if the first of the open meanings holds."""
         if self.short:
+            if self.size >= ENOUGH:  # one inserted row must not make row 1 look like row 0
+                size = min((self.size + 1) // 2, largest)
+                return Window(2 * size, size, 2)
             size = max(1, min(self.size, largest))
             return Window(size, size, 1)
         begin = max(1, self.size - overlap)
