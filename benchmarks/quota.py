@@ -31,10 +31,10 @@ from virtual_time import run
 
 from brevo_balance_async import BalanceClient, BalanceError
 from brevo_balance_async.core.clock import LoopClock
-from brevo_balance_async.core.deadlines import Deadlines
 from brevo_balance_async.core.protocol import Progress, Request, Response
 from brevo_balance_async.core.quota import Gate
 from brevo_balance_async.core.retry import Backoff
+from brevo_balance_async.core.timeouts import Timeouts
 from brevo_balance_async.errors import ConnectFailedError, QuotaWaitError, TransportError
 
 HOUR = 3600.0
@@ -235,7 +235,7 @@ class Network:
     dice: random.Random
     closed: bool = False
     in_flight: int = 0
-    deadlines: Deadlines = field(factory=Deadlines)
+    deadlines: Timeouts = field(factory=Timeouts)
 
     def check_usable(self) -> None:
         pass

@@ -12,15 +12,16 @@ from brevo_balance_async.config import (
     MAX_BODY,
     ApiKey,
     ClientCredentials,
+    Clock,
     Credentials,
     Options,
     PartnerKey,
     Secret,
     checked_base_url,
 )
-from brevo_balance_async.core import checks, codec, protocol
+from brevo_balance_async.core import codec, protocol, validation
 from brevo_balance_async.core.auth import source
-from brevo_balance_async.core.clock import Clock, LoopClock
+from brevo_balance_async.core.clock import LoopClock
 from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.core.quota import Gate
 from brevo_balance_async.core.requester import Requester, Shared
@@ -99,11 +100,11 @@ class BalanceClient:
         clock: Clock | None = None,
     ) -> None:
         options = Options(timeout=timeout, max_attempts=max_attempts, max_wait=max_wait, reserve=reserve)
-        checks.not_both("session", session, "connector", connector)
-        checks.whole("max_connections", max_connections, least=1)
-        checks.whole("max_body", max_body, least=1)
+        validation.not_both("session", session, "connector", connector)
+        validation.integer("max_connections", max_connections, least=1)
+        validation.integer("max_body", max_body, least=1)
         if user_agent is not None:
-            checks.header("user_agent", user_agent)
+            validation.header("user_agent", user_agent)
         if base_url is None:
             base_url = os.environ.get("BREVO_BASE_URL") or BASE_URL
         base = checked_base_url(base_url, allow_http=allow_http)
@@ -182,7 +183,7 @@ class BalanceClient:
 
     def program(self, program_id: str | UUID) -> Program:
         """A handle on one loyalty program; no request is made. ``InvalidRequestError`` if it is no UUID."""
-        return Program(self._requester, checks.uuid("program_id", program_id), self._memory)
+        return Program(self._requester, validation.uuid("program_id", program_id), self._memory)
 
     async def request(
         self,
@@ -224,8 +225,8 @@ def _credentials(
     api_key: str | None, partner_key: str | None, credentials: Credentials | ClientCredentials | None
 ) -> Credentials | ClientCredentials:
     if credentials is not None:
-        checks.not_both("api_key", api_key, "credentials", credentials)
-        checks.not_both("partner_key", partner_key, "credentials", credentials)
+        validation.not_both("api_key", api_key, "credentials", credentials)
+        validation.not_both("partner_key", partner_key, "credentials", credentials)
         if not isinstance(credentials, ClientCredentials | Credentials):
             raise InvalidRequestError(
                 "credentials", "must have a coroutine headers() that gives the auth headers"

@@ -1,4 +1,4 @@
-"""Settings and credentials: frozen values, validated when they are made.
+"""Settings, credentials and the clock: what a user may choose, validated when it is made.
 
 A ``Secret`` never shows more than its last four characters, wherever it is printed, logged or pickled.
 """
@@ -15,7 +15,7 @@ from yarl import URL
 from brevo_balance_async.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 BASE_URL: Final = "https://api.brevo.com/v3"
 TOKEN_PATH: Final = "/realms/partner/oauth/token"  # noqa: S105  (a path, no password)
@@ -218,3 +218,25 @@ def checked_base_url(text: str, *, allow_http: bool) -> str:
             "use https://, or allow_http=True if you know why",
         )
     return str(url).rstrip("/")
+
+
+class Timer(Protocol):
+    """A pending callback."""
+
+    def cancel(self) -> None:
+        """Forget the callback; harmless when it has run."""
+
+
+class Clock(Protocol):
+    """A monotonic clock with timers: what retries, waits and the quota are timed by.
+
+    Everything that waits is built on ``call_later``, so that a test can let an hour pass in no time.
+    """
+
+    def time(self) -> float:
+        """Seconds since an arbitrary moment; they never run backwards."""
+        ...
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
+        """Run ``callback`` on the event loop after ``delay`` seconds."""
+        ...

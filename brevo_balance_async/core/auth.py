@@ -18,7 +18,8 @@ from brevo_balance_async.config import (
     checked_base_url,
 )
 from brevo_balance_async.core import codec
-from brevo_balance_async.core.protocol import Progress, Request, refusal, without_secrets
+from brevo_balance_async.core.answers import refusal, without_secrets
+from brevo_balance_async.core.protocol import Progress, Request
 from brevo_balance_async.errors import (
     AuthenticationError,
     BalanceError,
@@ -31,8 +32,7 @@ from brevo_balance_async.errors import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from brevo_balance_async.config import Credentials
-    from brevo_balance_async.core.clock import Clock
+    from brevo_balance_async.config import Clock, Credentials
     from brevo_balance_async.core.protocol import Response
     from brevo_balance_async.core.transport import Transport
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from brevo_balance_async.core import protocol
+from brevo_balance_async.core import answers
 from brevo_balance_async.core.protocol import Replay
 from brevo_balance_async.core.retry import WRITES_ONCE, Verdict, judge, leaves_doubt, may_try_again
 from brevo_balance_async.errors import (
@@ -188,4 +188,4 @@ def _asked(error: BalanceError) -> float | None:
     """Seconds that the server asks to wait; on another status than 429 they say when, not whether."""
     if isinstance(error, RateLimitedError):
         return error.retry_after
-    return protocol.retry_after(error.headers) if isinstance(error, ResponseError) else None
+    return answers.retry_after(error.headers) if isinstance(error, ResponseError) else None

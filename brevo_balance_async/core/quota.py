@@ -23,7 +23,7 @@ from brevo_balance_async.errors import ClientStateError, QuotaWaitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from brevo_balance_async.core.clock import Clock, Timer
+    from brevo_balance_async.config import Clock, Timer
 
 __all__ = ["Gate", "Permit", "QuotaState"]
 

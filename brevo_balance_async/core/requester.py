@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from attrs import define, evolve, field, frozen
 
-from brevo_balance_async.core import protocol
+from brevo_balance_async.core import answers, protocol
 from brevo_balance_async.core.call import Call
 from brevo_balance_async.core.clock import wait_for_timer
 from brevo_balance_async.core.protocol import Progress
@@ -42,10 +42,10 @@ from brevo_balance_async.models import UNSET, Unset
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
-    from brevo_balance_async.config import Options
+    from brevo_balance_async.config import Clock, Options
+    from brevo_balance_async.core.answers import Echo
     from brevo_balance_async.core.auth import Source
-    from brevo_balance_async.core.clock import Clock
-    from brevo_balance_async.core.protocol import Endpoint, Expect, Request, Response
+    from brevo_balance_async.core.protocol import Endpoint, Request, Response
     from brevo_balance_async.core.quota import Gate, Permit
     from brevo_balance_async.core.transport import Transport
     from brevo_balance_async.hooks import Event, Hook
@@ -63,7 +63,7 @@ class Caller(Protocol):
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
-        expect: Expect = (),
+        echo: Echo = (),
         timeout: float | Unset | None = UNSET,
         settle: Callable[[OutcomeUnknownError], Awaitable[T]] | None = None,
     ) -> Awaitable[T]:
@@ -133,19 +133,19 @@ class Requester:
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
-        expect: Expect = (),
+        echo: Echo = (),
         timeout: float | Unset | None = UNSET,
         settle: Callable[[OutcomeUnknownError], Awaitable[T]] | None = None,
     ) -> Coroutine[Any, Any, T]:
         """See ``Caller.call``."""
         request = protocol.build(self.shared.base_url, endpoint, ids, query, body)
-        return self.run(endpoint, request, expect, timeout, settle)
+        return self.run(endpoint, request, echo, timeout, settle)
 
     async def run(
         self,
         endpoint: Endpoint[T],
         request: Request,
-        expect: Expect,
+        echo: Echo,
         timeout: float | Unset | None,
         settle: Callable[[OutcomeUnknownError], Awaitable[T]] | None = None,
     ) -> T:
@@ -157,7 +157,7 @@ class Requester:
             while True:
                 try:
                     shared.transport.check_usable()
-                    return self._answer(call, await self._attempt(call), expect)
+                    return self._answer(call, await self._attempt(call), echo)
                 except BalanceError as error:
                     error.endpoint, error.attempts = error.endpoint or endpoint.name, call.attempt
                     if await self._applied_before(call, error):
@@ -185,7 +185,7 @@ class Requester:
         shared = self.shared
         try:
             if settle is not None:
-                with shared.transport.deadlines.within(call.left(shared.clock.time())):
+                with shared.transport.timeouts.within(call.left(shared.clock.time())):
                     return await settle(unknown)
         except (TimeoutError, RequestTimeoutError):
             unknown.add_note("there was no time left to settle it by reading the history")
@@ -244,15 +244,15 @@ class Requester:
                 shared.gate.cancel(permit)
         if watched:
             spent = shared.clock.time() - started
-            told = protocol.request_id(response)
+            told = answers.request_id(response)
             shared.emit(AttemptFinished(name, call.attempt, response.status, spent, told))
-        return protocol.without_secrets(response, headers.values())
+        return answers.without_secrets(response, headers.values())
 
     async def _authorize(self, call: Call[Any]) -> Mapping[str, str]:
         """The auth headers, within the call's time. Whatever fails here, nothing of this attempt was sent."""
         shared, source = self.shared, self.shared.credentials
         try:
-            with shared.transport.deadlines.within(call.left(shared.clock.time())):
+            with shared.transport.timeouts.within(call.left(shared.clock.time())):
                 headers = await source.headers()
                 if headers == call.stale:  # else another call has renewed them since
                     await source.renew()
@@ -276,14 +276,14 @@ class Requester:
         call.waited_for_quota(shared.clock.time() - began)
         return permit
 
-    def _answer(self, call: Call[T], response: Response, expect: Expect) -> T:
+    def _answer(self, call: Call[T], response: Response, echo: Echo) -> T:
         try:
-            value = protocol.read(call.endpoint, response)
-            if expect and (reason := protocol.mismatch(value, expect)) is not None:
+            value = answers.read(call.endpoint, response)
+            if echo and (reason := answers.echo_mismatch(value, echo)) is not None:
                 stray = DecodeError(
                     f"the answer does not belong to this request: {reason}", body=response.body, garbled=True
                 )
-                stray.status, stray.request_id = response.status, protocol.request_id(response)
+                stray.status, stray.request_id = response.status, answers.request_id(response)
                 raise stray
         except BalanceError as error:
             if judge(call.endpoint, error) in {Verdict.UNCLEAR, Verdict.BROKEN}:

@@ -19,8 +19,8 @@ from yarl import URL
 
 from brevo_balance_async._version import __version__
 from brevo_balance_async.config import MAX_BODY, HeaderSecret
-from brevo_balance_async.core.deadlines import Deadlines
 from brevo_balance_async.core.protocol import Response
+from brevo_balance_async.core.timeouts import Timeouts
 from brevo_balance_async.errors import (
     BalanceError,
     ClientStateError,
@@ -158,7 +158,7 @@ class Transport:
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pool: asyncio.Semaphore | None = None
-        self.deadlines = Deadlines()
+        self.timeouts = Timeouts()
         self.closed = False
 
     async def open(self) -> None:
@@ -198,7 +198,7 @@ class Transport:
         """End the calls in flight and close what was opened here; harmless a second time."""
         self.closed = True
         # aiohttp leaves alone who is connecting, and a borrowed session stays open.
-        self.deadlines.end_all()
+        self.timeouts.end_all()
         if self._session is not None and self._borrowed is None:
             await self._session.close()
 
@@ -230,7 +230,7 @@ class Transport:
         handled = sys.exception()
         _progress.set(progress)
         try:
-            with self.deadlines.within(timeout):
+            with self.timeouts.within(timeout):
                 if self._pool is not None:
                     await self._pool.acquire()
                 progress.connecting = True

@@ -431,7 +431,7 @@ def at_rest(client: BalanceClient) -> None:
     shared = client._requester.shared
     assert shared.gate.in_flight == 0
     assert not shared.sleepers
-    assert len(shared.transport.deadlines) == 0
+    assert len(shared.transport.timeouts) == 0
     session = shared.transport._session
     assert session is not None
     assert session.connector is None or not session.connector._acquired  # None: it is closed

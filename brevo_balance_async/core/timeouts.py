@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-class Deadlines:
+class Timeouts:
     """Ends what takes too long."""
 
     def __init__(self) -> None:
-        self._ends: dict[Limit, float] = {}
+        self._ends: dict[TimeLimit, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
 
     def __len__(self) -> int:
         return len(self._ends)
 
-    def within(self, seconds: float | None) -> Limit:
+    def within(self, seconds: float | None) -> TimeLimit:
         """A block (``with``) that raises ``TimeoutError`` after ``seconds`` (None: only when all are ended)."""
-        return Limit(self, seconds)
+        return TimeLimit(self, seconds)
 
     def end_all(self) -> None:
         """End every block now."""
@@ -38,7 +38,7 @@ class Deadlines:
             self._timer.cancel()
         self._timer, self._rings_at = None, math.inf
 
-    def add(self, limit: Limit, seconds: float | None) -> None:
+    def add(self, limit: TimeLimit, seconds: float | None) -> None:
         """End ``limit`` after ``seconds``."""
         if seconds is None:
             self._ends[limit] = math.inf
@@ -48,7 +48,7 @@ class Deadlines:
         if end < self._rings_at:
             self._set(loop, end)
 
-    def remove(self, limit: Limit) -> None:
+    def remove(self, limit: TimeLimit) -> None:
         """Forget ``limit``."""
         del self._ends[limit]
 
@@ -70,13 +70,13 @@ class Deadlines:
             self._set(loop, earliest)
 
 
-class Limit:
+class TimeLimit:
     """The time limit of one block: ``asyncio.timeout`` with its timer elsewhere, and no coroutines of its own."""
 
-    __slots__ = ("_cancelling", "_deadlines", "_ended", "_seconds", "_task")
+    __slots__ = ("_cancelling", "_ended", "_seconds", "_task", "_timeouts")
 
-    def __init__(self, deadlines: Deadlines, seconds: float | None) -> None:
-        self._deadlines = deadlines
+    def __init__(self, timeouts: Timeouts, seconds: float | None) -> None:
+        self._timeouts = timeouts
         self._seconds = seconds
         self._ended = False
 
@@ -86,7 +86,7 @@ class Limit:
             raise RuntimeError("a call has to be made inside of a task")
         self._task = task
         self._cancelling = task.cancelling()
-        self._deadlines.add(self, self._seconds)
+        self._timeouts.add(self, self._seconds)
 
     def end(self) -> None:
         """Cancel the block's task, once."""
@@ -97,7 +97,7 @@ class Limit:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._deadlines.remove(self)
+        self._timeouts.remove(self)
         # If others want the task cancelled as well, that is what goes through.
         if self._ended and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error

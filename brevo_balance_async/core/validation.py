@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from brevo_balance_async.core.fields import decimal_text
+from brevo_balance_async.core.readers import decimal_text
 from brevo_balance_async.errors import InvalidRequestError
 from brevo_balance_async.models import UNSET, DurationUnit
 
@@ -42,7 +42,7 @@ def uuid(argument: str, value: str | UUID) -> str:
     return text
 
 
-def whole(argument: str, value: int, *, least: int, most: int = _INT64) -> int:
+def integer(argument: str, value: int, *, least: int, most: int = _INT64) -> int:
     """A whole number within bounds."""
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         bounds = f"at least {least}" if most == _INT64 else f"from {least} to {most}"
@@ -52,7 +52,7 @@ def whole(argument: str, value: int, *, least: int, most: int = _INT64) -> int:
 
 def contact_id(value: int) -> int:
     """A contact's number."""
-    return whole("contact_id", value, least=1)
+    return integer("contact_id", value, least=1)
 
 
 def number(argument: str, value: Decimal | float | str) -> Decimal:
@@ -115,7 +115,7 @@ def header(argument: str, value: str) -> str:
     return value
 
 
-def word(argument: str, value: str, words: type[StrEnum]) -> str:
+def enum(argument: str, value: str, words: type[StrEnum]) -> str:
     """One of the words Brevo takes here. Answers are open to new words, requests are not: a slip costs quota."""
     if not isinstance(value, str) or value not in set(words):
         known = ", ".join(words)
@@ -123,21 +123,21 @@ def word(argument: str, value: str, words: type[StrEnum]) -> str:
     return str(value)
 
 
-def span(argument: str, value: str) -> str:
+def duration_unit(argument: str, value: str) -> str:
     """A unit of time that Brevo takes; ``hour`` appears in answers only."""
     if value == DurationUnit.HOUR:
         raise InvalidRequestError(argument, "must be one of day, week, month, year, not 'hour'")
-    return word(argument, value, DurationUnit)
+    return enum(argument, value, DurationUnit)
 
 
-def flag(argument: str, value: object) -> bool:
+def boolean(argument: str, value: object) -> bool:
     """True or False."""
     if not isinstance(value, bool):
         raise InvalidRequestError(argument, f"must be True or False, not {shown(value)}")
     return value
 
 
-def moment(argument: str, value: datetime) -> datetime:
+def timestamp(argument: str, value: datetime) -> datetime:
     """A moment with an offset: a naive one would mean another hour on another machine."""
     if not isinstance(value, datetime):
         raise InvalidRequestError(argument, f"must be a datetime, not {shown(value)}")

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from brevo_balance_async import BalanceClient, ClientStateError, InvalidRequestError
-from brevo_balance_async.core import checks
+from brevo_balance_async.core import validation
 
 ID = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001
@@ -241,9 +241,9 @@ async def test_a_filter_that_no_query_can_carry(program):
 
 def test_a_value_is_shown_by_its_start():
     with pytest.raises(InvalidRequestError, match=r"not 'x{79}\.\.\.$"):
-        checks.uuid("id", "x" * 1_000_000)
+        validation.uuid("id", "x" * 1_000_000)
     with pytest.raises(InvalidRequestError, match="not a huge int"):
-        checks.contact_id(10**5000)
+        validation.contact_id(10**5000)
 
 
 @pytest.mark.parametrize(
@@ -251,9 +251,9 @@ def test_a_value_is_shown_by_its_start():
 )
 def test_an_amount_beyond_a_double_is_said_to_be_out_of_range(amount):
     with pytest.raises(InvalidRequestError, match="out of the range"):
-        checks.amount(amount)
+        validation.amount(amount)
     with pytest.raises(InvalidRequestError, match="more digits"):
-        checks.amount("0.1234567890123456789")
+        validation.amount("0.1234567890123456789")
 
 
 async def test_a_duration_may_be_given_while_a_fixed_day_is_cleared(program):
@@ -265,20 +265,20 @@ async def test_a_duration_may_be_given_while_a_fixed_day_is_cleared(program):
 
 
 def test_ids():
-    assert checks.uuid("id", UUID(ID)) == ID
-    assert checks.uuid("id", ID.upper()) == ID.upper()
+    assert validation.uuid("id", UUID(ID)) == ID
+    assert validation.uuid("id", ID.upper()) == ID.upper()
     for bad in ("", ID + "/x", ID[:-1], "{" + ID + "}", ID.replace("-", ""), None, 7):
         with pytest.raises(InvalidRequestError):
-            checks.uuid("id", bad)
+            validation.uuid("id", bad)
 
 
 def test_a_leap_day_comes_round():
-    assert checks.day_of_year("d", "29/02") == "29/02"
-    assert checks.day_of_year("d", "") == ""
+    assert validation.day_of_year("d", "29/02") == "29/02"
+    assert validation.day_of_year("d", "") == ""
 
 
 def test_a_float_is_taken_by_its_shortest_text():
-    assert checks.amount(0.1) == Decimal("0.1")
-    assert checks.amount(" 12.50 ") == Decimal("12.50")
+    assert validation.amount(0.1) == Decimal("0.1")
+    assert validation.amount(" 12.50 ") == Decimal("12.50")
     for text in ("+1", "-.5", "5.", "1e3", "1E-2", "007"):
-        assert checks.amount(text) == Decimal(text)
+        assert validation.amount(text) == Decimal(text)
