@@ -23,14 +23,14 @@ from brevo_balance_async.models import (
     Unset,
     Version,
 )
-from brevo_balance_async.pagination import Batch, Listing, Paginator
-from brevo_balance_async.resources._listing import listing_query, version_query
+from brevo_balance_async.pagination import Listing
+from brevo_balance_async.resources._listing import listing_query, paginator, version_query
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from brevo_balance_async.core.requester import Caller
-    from brevo_balance_async.pagination import WalkMemory
+    from brevo_balance_async.pagination import Paginator, WalkMemory
 
 _MANY = "/loyalty/balance/programs/{}/balance-definitions"
 _ONE = _MANY + "/{}"
@@ -79,18 +79,18 @@ class Definitions:
             **listing_query(limit, offset, sort_field, {"name", "created_at", "updated_at"}, sort),
             **version_query(version),
         }
-
-        async def fetch(limit: int, offset: int) -> Batch[BalanceDefinition]:
-            page = await self._caller.call(
-                LIST,
-                (self._program_id,),
-                query={**query, "limit": limit, "offset": offset},
-                echo=(("items", PRESENT),),
-                timeout=timeout,
-            )
-            return Batch(page.items or ())
-
-        return Paginator(fetch, LISTING, self._memory, limit=limit, offset=offset)
+        return paginator(
+            self._caller,
+            self._program_id,
+            self._memory,
+            LIST,
+            LISTING,
+            query,
+            limit=limit,
+            offset=offset,
+            echo=(("items", PRESENT),),
+            timeout=timeout,
+        )
 
     async def create(
         self,

@@ -18,15 +18,15 @@ from brevo_balance_async.models import (
     TransactionType,
     Unset,
 )
-from brevo_balance_async.pagination import Batch, Listing, Paginator
-from brevo_balance_async.resources._listing import listing_query
+from brevo_balance_async.pagination import Listing
+from brevo_balance_async.resources._listing import listing_query, paginator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
     from brevo_balance_async.core.requester import Caller
-    from brevo_balance_async.pagination import WalkMemory
+    from brevo_balance_async.pagination import Paginator, WalkMemory
 
 LIST = Endpoint(
     "history.list",
@@ -101,15 +101,15 @@ class History:
             else validation.text("loyalty_subscription_id", loyalty_subscription_id, least=1),
             "filters": None if filters is None else list(filters),
         }
-
-        async def fetch(limit: int, offset: int) -> Batch[TransactionRecord]:
-            page = await self._caller.call(
-                LIST,
-                (self._program_id,),
-                query={**query, "limit": limit, "offset": offset},
-                echo=(("contact_id", contact), ("balance_definition_id", definition)),
-                timeout=timeout,
-            )
-            return Batch(page.items, page.count)
-
-        return Paginator(fetch, LISTING, self._memory, limit=limit, offset=offset)
+        return paginator(
+            self._caller,
+            self._program_id,
+            self._memory,
+            LIST,
+            LISTING,
+            query,
+            limit=limit,
+            offset=offset,
+            echo=(("contact_id", contact), ("balance_definition_id", definition)),
+            timeout=timeout,
+        )
