@@ -242,11 +242,6 @@ async def test_a_checked_walk_waits_until_the_listing_is_quiet():
     assert isinstance(caught.value.__cause__, PaginationError)
 
 
-async def test_a_checked_walk_without_ids():
-    server = Server(ids=False, rows=60)
-    assert len(await paginator(server).collect_checked()) == 60
-
-
 def test_prefetch_refuses_a_negative_number():
     with pytest.raises(InvalidRequestError, match="pages"):
         paginator(Server()).prefetch(-1)

@@ -348,11 +348,6 @@ async def test_a_listing_by_id():
     assert ids(await walk.collect()) == link.server.listed()
 
 
-async def test_rows_without_an_id():
-    link = Link(Server(ids=False))
-    assert len(await link.walk(5).collect()) == 400
-
-
 def test_a_link_with_latency():
     alone, ahead = run(latency(0)), run(latency(8))
     assert alone > 5 * ahead

@@ -110,14 +110,6 @@ def test_an_inserted_row_does_not_hide_what_offset_counts_after_a_short_first_pa
     assert (tally.lost, tally.twice, tally.raised, tally.walks) == (0, 0, 0, 48)
 
 
-def test_rows_without_an_id_that_move_raise():
-    tally = Tally()
-    for seed in range(20):
-        server = Server(seed=seed, ids=False, deletes=1)
-        tally.add(server, lambda server: whole(server, listing()))
-    assert tally.raised == tally.walks
-
-
 @pytest.mark.parametrize(
     "schedule",
     [

@@ -1,16 +1,15 @@
-"""What ``offset`` means: the request for a stretch of rows under each meaning, and the question which one holds.
+"""What ``offset`` counts: where a request starts under each meaning, and the question which meaning holds.
 
-Brevo's documents disagree about history's ``offset`` (records to skip, or a page number whose base is not
-stated). The answers tell: the rows of the first page are remembered, and where a later answer shares rows with it,
-or shares none, fits some meanings and not others. After a full first page the ordinary next request is asked as if
-offset counted records, so that a right guess costs no request; half a page of rows may come and go meanwhile
-without misleading anybody. After a short one, which may be all there is, of n rows, half of n are asked for at
-offset 2: that is row 2, the middle or behind the page. Where n is too small to tell these apart, n rows are asked
-for at offset 1: that is row 1, row 0 or row n. Under no meaning does either pass over a row.
+For a server whose documents disagree: Brevo's say of history's ``offset`` that it is the number of records to skip,
+and also that it is a page number, whose base they do not state. The answers tell. A page that joins the rows already
+seen shows where it started. Where none joins, the first page is kept as a sample, and half as many rows are asked
+for at offset 2: they start at row 2, in the middle of the sample or near its end, far enough apart that a few rows
+may come and go meanwhile. A wrong conclusion costs requests, never rows.
 """
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
@@ -18,106 +17,120 @@ from attrs import evolve, frozen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from brevo_balance_async.core.paging.listing import OffsetMeaning
+    from brevo_balance_async.core.paging.listing import Listing, OffsetMeaning, WalkMemory
 
 MEANINGS: tuple[OffsetMeaning, ...] = ("records", "pages0", "pages1")
 
 ENOUGH = 16
-"""Rows of a first page from which the three meanings can be told apart in spite of a few rows moving."""
+"""Rows of a page from which the meanings can be told apart in spite of a few rows moving."""
+
+
+class Purpose(Enum):
+    """What a request is made for."""
+
+    ROWS = "the next rows"
+    END = "whether anything follows the last row"
+    SAMPLE = "the first rows, to know them again"
+    PROBE = "where in the sample an offset leads"
 
 
 @frozen
-class Window:
-    """One request: ``limit`` rows from position ``at`` (counted in records), asked for as ``offset``.
+class Query:
+    """One request: ``limit`` rows at ``offset``. They start at record ``at`` if the meaning of offset is right.
 
-    ``heard`` is the smallest and the largest total stated by answers that had come before it was sent.
+    ``heard`` is the largest total stated by answers that had come before it was sent.
     """
 
-    at: int
     limit: int
     offset: int
-    heard: tuple[int, int] | None = None
+    at: int
+    purpose: Purpose = Purpose.ROWS
+    heard: int = 0
 
 
 def start(meaning: OffsetMeaning, limit: int, offset: int) -> int:
-    """The position at which the answer to a request starts; page 0 of pages from 1 is taken for the first."""
+    """The record at which the answer to a request starts; page 0 of pages from 1 is taken for the first."""
     if meaning == "records":
         return offset
     return limit * (offset if meaning == "pages0" else max(0, offset - 1))
 
 
-def window(meaning: OffsetMeaning, begin: int, position: int, limit: int, largest: int) -> Window:
+def page(meaning: OffsetMeaning, begin: int, position: int, limit: int, largest: int) -> Query:
     """The request for the rows from ``begin`` to ``limit`` rows behind ``position``, or as near as it gets.
 
     With page numbers the page size is free between 1 and ``largest``: page p of size l starts at p * l, so some
-    l makes the pages overlap by little. It is not nothing: with pages of up to 500 rows some 28 of them are lost
-    on average, to the overlap or to a smaller size, which is 1.06 times the least possible requests. Looking
-    further ahead could save half of that and no more; pages of one size that only touch would save all of it, but
-    prove nothing: a row that goes away while another is added behind moves a third one over the seam unseen, and
-    the total stays the same.
+    l makes the pages overlap by little. That costs about 1.06 times the least possible requests at pages of up to
+    500 rows. Pages of one size that only touch would cost none, but prove nothing: a row that goes away while
+    another is added behind moves a third one over the seam unseen, and the total stays the same.
     """
     reach = position + limit
-    if meaning == "records":
-        return Window(begin, max(1, min(largest, reach - begin)), begin)
+    if begin == 0 or meaning == "records":
+        return Query(max(1, min(largest, reach - begin)), begin, begin)
 
     def merit(size: int) -> tuple[bool, bool, int, int]:
         end = (begin // size + 1) * size
         return position < end <= reach, end > position, min(end, 2 * reach - end), -size
 
     size = max(range(1, max(1, min(largest, reach)) + 1), key=merit)
-    page = begin // size
-    # The first page is asked for as 0 whatever the base: "at 0" must be a fact even if the meaning is wrong.
-    return Window(page * size, size, page + (meaning == "pages1" and page > 0))
+    number = begin // size
+    # The first page is asked for as 0 whatever the base: "at 0" is a fact even if the meaning is wrong.
+    return Query(size, number + (meaning == "pages1" and number > 0), number * size)
 
 
-class OffsetQuestion:
-    """Which meaning holds, found out from the first page and one or two further answers."""
+class Offsets:
+    """What one listing's ``offset`` counts, as far as a walk that begins at record ``floor`` knows."""
 
-    def __init__(self, first_page: Sequence[Any], *, short: bool) -> None:
-        self._first_page = list(first_page)
-        self.short = short
-        self.open: list[OffsetMeaning] = list(MEANINGS)
-        self.known = False
-        """Whether the first of the open meanings holds."""
-        self._guesses = 0
+    def __init__(self, listing: Listing[Any], memory: WalkMemory, floor: int) -> None:
+        self._name = listing.name
+        self._memory = memory
+        known = memory.offset_counts.get(listing.name)
+        self.meaning: OffsetMeaning = known or listing.offset_counts or "records"
+        self.sure = known is not None
+        """Whether ``meaning`` was found out, by this walk or an earlier one."""
+        self.documented = listing.offset_counts is not None
+        self.asking = floor > 0 and known is None  # rows are passed over only if it was found out
+        self._sample: Sequence[Any] = ()
 
     @property
-    def size(self) -> int:
-        """How many rows of the first page are known."""
-        return len(self._first_page)
+    def proved(self) -> bool:
+        """Whether a page of this or an earlier walk stood where no other meaning would have put it."""
+        return self._name in self._memory.offset_counts
 
-    def ask(self, overlap: int, reach: int, largest: int) -> Window:
-        """The next request; its position is right if the first of the open meanings holds."""
-        if self.short:
-            if self.size >= ENOUGH:  # one inserted row must not make row 1 look like row 0
-                size = min((self.size + 1) // 2, largest)
-                return Window(2 * size, size, 2)
-            size = max(1, min(self.size, largest))
-            return Window(size, size, 1)
-        begin = max(1, self.size - overlap)
-        if self.open[0] == "records":
-            return Window(begin, max(1, min(largest, reach - begin)), begin)
-        size = min(begin, largest)
-        return Window(size, size, 1 if self.open[0] == "pages0" else 2)
+    def doubt(self) -> None:
+        """Ask (anew)."""
+        self.asking = True
+        if self.sure:
+            self._sample = ()
 
-    def read(self, asked: Window, rows: Sequence[Any]) -> Window | None:
-        """``asked`` with the position that the answer shows it to have, or None if it leaves that open."""
-        shared = ((place, row) for place, row in enumerate(rows) if row in self._first_page)
-        found = next((self._first_page.index(row) - place for place, row in shared), None)
-        starts = {meaning: start(meaning, asked.limit, asked.offset) for meaning in self.open}
-        if self.short:
-            least = 0 if found is None else min(abs(begin - found) for begin in starts.values())
-            self.open = [
-                meaning
-                for meaning, begin in starts.items()
-                if (begin >= self.size if found is None else abs(begin - found) == least)
-            ]
-        elif (found is None and self.open[0] != "records") or 2 * (found or 0) > self.size:
-            self.open = self.open[:1]
-        else:  # a page number read as a number of records starts at row 0 to 2, records read as pages far away
-            self.open, self._guesses = self.open[1:] or ["records"], self._guesses + 1
-            self.known = self._guesses == len(MEANINGS)
-            return evolve(asked, at=asked.offset) if self.known else None
-        self.known = len(self.open) == 1
-        left = {starts[meaning] for meaning in self.open}
-        return evolve(asked, at=left.pop()) if len(left) == 1 else None
+    def question(self, reach: int, largest: int) -> Query:
+        """The next request while it is asked: for a sample of ``reach`` rows, if it can be, and then the probe."""
+        sample = self._sample
+        if not sample:
+            return Query(min(reach, largest), 0, 0, Purpose.SAMPLE)
+        if len(sample) < ENOUGH:  # one row apart has to do: row 1, row 0 or the row behind the sample
+            return Query(len(sample), 1, 0, Purpose.PROBE)
+        return Query((len(sample) - 2) // 2, 2, 0, Purpose.PROBE)
+
+    def keep(self, asked: Query, ids: Sequence[Any], largest: int) -> None:
+        """Keep the rows of a page that starts at 0, if they may be needed, and if no longer page is to be had."""
+        needed = self.asking or not (self.sure or self._sample)
+        if needed and (len(ids) < asked.limit or asked.limit >= largest or asked.purpose is Purpose.SAMPLE):
+            self._sample = ids
+
+    def learn(self, asked: Query, ids: Sequence[Any]) -> Query:
+        """Conclude from the answer to the probe; ``asked`` with the record at which it starts."""
+        shared = (self._sample.index(each) - place for place, each in enumerate(ids) if each in self._sample)
+        observed = next(shared, len(self._sample))
+        self.meaning = min(MEANINGS, key=lambda each: abs(start(each, asked.limit, asked.offset) - observed))
+        self.asking, self.sure, self._sample = False, True, ()
+        if self.proved:  # what was remembered did not hold, or would not have been asked again
+            self._memory.offset_counts[self._name] = self.meaning
+        return evolve(asked, at=start(self.meaning, asked.limit, asked.offset))
+
+    def prove(self, asked: Query, observed: int) -> None:
+        """Remember ``meaning``, if a page that joined was seen to start where no other meaning would put it."""
+        away = abs(asked.at - observed)
+        starts = [start(each, asked.limit, asked.offset) for each in MEANINGS if each != self.meaning]
+        if asked.at > 0 and all(2 * away < abs(each - asked.at) for each in starts):
+            self.sure, self._sample = True, ()
+            self._memory.offset_counts[self._name] = self.meaning

@@ -7,13 +7,13 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from brevo_balance_async.core.paging.walk import Step
-from brevo_balance_async.errors import ClientStateError, UnprocessableError
+from brevo_balance_async.errors import ClientStateError, ResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from brevo_balance_async.core.paging.listing import Batch
-    from brevo_balance_async.core.paging.offsets import Window
+    from brevo_balance_async.core.paging.offsets import Query
     from brevo_balance_async.core.paging.walk import Walk
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class ReadAhead(Generic[T]):
         self.closed = False
         self._ahead = ahead
         self._busy = False
-        self._queue: deque[tuple[Window, asyncio.Task[Batch[T]]]] = deque()
+        self._queue: deque[tuple[Query, asyncio.Task[Batch[T]]]] = deque()
 
     async def step(self) -> Step[T] | None:
         """The next new rows, or None at the end. Raises ``ClientStateError`` while another task waits for them."""
@@ -75,18 +75,18 @@ class ReadAhead(Generic[T]):
         bridging = False  # the head of the queue does not join yet; those behind it join it
         while not walk.done:
             apart = bool(queue) and queue[0][0].at >= walk.position
-            if not walk.knows_offsets or (apart and walk.shortened):
-                await self._stop()  # what was fetched ahead does not follow any more
+            if queue and not walk.knows_offsets:
+                await self._stop()
             ahead = bool(queue) and not bridging and not apart
-            window = queue[0][0] if ahead else walk.next()
+            asked = queue[0][0] if ahead else walk.next()
             try:
-                batch = await (queue[0][1] if ahead else self.fetch(window.limit, window.offset))
-            except UnprocessableError:
-                if not walk.refused(window):
+                batch = await (queue[0][1] if ahead else self.fetch(asked.limit, asked.offset))
+            except ResponseError as error:
+                if not (_is_about_limit(error) and walk.refused(asked)):
                     raise
                 await self._stop()
                 continue
-            step = walk.feed(window, batch)
+            step = walk.feed(asked, batch)
             bridging = step is None and len(queue) > 1
             if ahead and not bridging:
                 queue.popleft()
@@ -98,12 +98,12 @@ class ReadAhead(Generic[T]):
     def _fill(self, given: int) -> None:
         stop = None if self.left is None else self.walk.position + max(0, self.left - given)
         while len(self._queue) < self._ahead:
-            window = self.walk.after(self._queue[-1][0] if self._queue else None, stop)
-            if window is None:
+            asked = self.walk.after(self._queue[-1][0] if self._queue else None, stop)
+            if asked is None:
                 break
-            task = asyncio.get_running_loop().create_task(_answer(self.fetch, self.walk, window))
+            task = asyncio.get_running_loop().create_task(_answer(self.fetch, self.walk, asked))
             task.add_done_callback(_heed)
-            self._queue.append((window, task))
+            self._queue.append((asked, task))
 
     async def _stop(self) -> None:
         tasks = [task for _, task in self._queue if not task.done()]
@@ -123,12 +123,15 @@ class ReadAhead(Generic[T]):
             _cancel(task)
 
 
-async def _answer(
-    fetch: Callable[[int, int], Awaitable[Batch[T]]], walk: Walk[T], window: Window
-) -> Batch[T]:
-    batch = await fetch(window.limit, window.offset)  # a coroutine of its own: it must not hold the reader
-    walk.hear(window, batch.count)
+async def _answer(fetch: Callable[[int, int], Awaitable[Batch[T]]], walk: Walk[T], asked: Query) -> Batch[T]:
+    batch = await fetch(asked.limit, asked.offset)  # a coroutine of its own: it must not hold the reader
+    walk.hear(asked, batch.count)
     return batch
+
+
+def _is_about_limit(error: ResponseError) -> bool:
+    """Whether the server may have refused the limit, so that a smaller one is worth asking for."""
+    return error.status == 422 or (error.status == 400 and error.code == "out_of_range")
 
 
 def _heed(task: asyncio.Task[Any]) -> None:
