@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 
 import pytest
@@ -185,12 +186,43 @@ def test_a_listing_of_few_rows(count, limit, rows, known, meaning, anchored):
     assert server.calls <= rows + 7
 
 
-@pytest.mark.parametrize("rows", [1, 3, 24, 25, 60])
+@pytest.mark.parametrize("rows", [3, 24, 25, 60])
 def test_a_total_that_promises_more_takes_proofs(rows):
     server, told = Server(rows=rows, count=COUNTS["too big"]), Server(rows=rows)
     assert walked(server, limit=25, largest=50, known="records") == server.listed()
     assert walked(told, limit=25, largest=50, known="records") == told.listed()
     assert PROOFS - 1 <= server.calls - told.calls <= PROOFS
+
+
+def test_a_total_that_promises_more_than_one_row_raises():
+    with pytest.raises(PaginationError, match="brought nothing new"):
+        walked(Server(rows=1, count=COUNTS["too big"]), limit=25)
+
+
+@pytest.mark.parametrize("anchored", [True, False])
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("count", ["true", "absent"])
+@pytest.mark.parametrize("cap", [1, 2, 3, 5, 8, 13, 16])
+def test_a_silent_cap_of_few_rows_is_whole_or_raises(cap, count, meaning, anchored):
+    whole = 0
+    for rows, limit, known in itertools.product([1, 2, 3, 4, 9, 40, 200], [None, 4, 25], [None, meaning]):
+        server = Server(rows=rows, meaning=meaning, cap=cap, count=COUNTS[count])
+        try:
+            found = walked(server, limit=limit, known=known, anchored=anchored)
+        except PaginationError:
+            continue
+        assert found == server.listed()
+        whole += 1
+    assert whole >= (6 if cap < 3 else 18)
+
+
+@pytest.mark.parametrize("after", [1, 3])
+def test_answers_that_dry_up_where_no_total_is_stated_are_no_end(after):
+    server = Server(count=COUNTS["absent"])
+    answer = server.answer
+    server.answer = lambda limit, offset: Batch(answer(limit, offset).items if server.calls < after else ())
+    with pytest.raises(PaginationError, match="brought nothing new"):
+        walked(server, limit=25, known="records")
 
 
 @pytest.mark.parametrize("descending", [True, False])

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
+MASK = 0x3FFF
+"""Fingerprints are kept in this many arrays, and one more."""
+
 
 class DisorderError(Exception):
     """The rows of an answer contradict what the frontier rests on; ``lasting`` if the next walk will meet that too."""
@@ -167,23 +170,21 @@ class ById(Generic[T]):
         """The rows whose id was not seen, unless they stand before the first seen one where the walk began."""
         # The hash of a tuple, because that of a number is the number and would fill few buckets.
         prints = [hash((ident,)) for ident in _ids(rows, self._identity)]
-        first = next((place for place, each in enumerate(prints) if each in self._bucket(each)), None)
+        seen = self._seen
+        first = next((place for place, each in enumerate(prints) if each in seen[each & MASK]), None)
         begins = self._last is None or at == self._low == 0
         if not begins and (first is None or (first > 0 and at >= self._low)):
             return None
         self.shifted = self._last in prints[known:]
         fresh: list[int] = []
         for place, each in enumerate(prints):
-            bucket = self._bucket(each)
+            bucket = seen[each & MASK]
             if each not in bucket:
                 bucket.append(each)
                 fresh.append(place)
         self.same_end = bool(prints) and prints[-1] == self._last
         self._last = prints[-1] if prints else self._last
         return fresh if begins or not first else [place for place in fresh if place > first]
-
-    def _bucket(self, each: int) -> array[int]:
-        return self._seen[each & 0x3FFF]
 
     def complaint(self, total: int | None, given: int, *, moved: bool) -> str:
         """The number of rows has to be the total, which must not have dropped."""

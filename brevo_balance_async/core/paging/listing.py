@@ -1,4 +1,4 @@
-"""What a walk is told: the rows of one answer, what is known about a listing, and what earlier walks learned."""
+"""What a walk is told and what it tells: the rows of one answer, the new ones of them; what is known of a listing."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ class Batch(Generic[T]):
 
     items: Sequence[T]
     count: int | None = None
+
+
+@frozen
+class Step(Generic[T]):
+    """The new rows of one page, and for each the position to resume from once it was used."""
+
+    rows: Sequence[T]
+    positions: Sequence[int]
 
 
 @frozen

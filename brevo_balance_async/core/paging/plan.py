@@ -97,10 +97,12 @@ class Planner:
         """The request that shows whether anything follows the last row, and joins if something does."""
         if self.offsets.asking or self._backtrack is not None:
             return self.next()
-        begin = self.position - self.overlap
-        asked = self._page(begin if begin > 0 else max(0, self.position - 1), largest=self.longest)
-        if asked.at + asked.limit <= self.position:
-            asked = self._page(0)
+        begin, pages1 = self.position - self.overlap, self.offsets.meaning == "pages1"
+        asked = self._page(max(0, begin), largest=self.longest)
+        if asked.at == 0 or self.longest <= self.overlap or asked.at + asked.limit <= self.position:
+            # A page of known rows would be no shorter than the longest, and so prove nothing. Whether offset
+            # counts records or pages of one row, from 0 or (then it is the last known row) from 1, this one does.
+            asked = Query(1, self.position + pages1, self.position)
         return evolve(asked, purpose=Purpose.END)
 
     @property
@@ -134,7 +136,7 @@ class Planner:
 
     def is_short(self, asked: Query, length: int) -> bool:
         """Whether the page is shorter than asked for, and shorter than a silent cap can make it."""
-        return length < asked.limit and length < max(self.longest, ENOUGH)
+        return length < min(asked.limit, self.longest)
 
     def taken(self, length: int, position: int, overlap: int, *, fresh: bool) -> None:
         """Take note of a page that joined, and ends before record ``position``."""

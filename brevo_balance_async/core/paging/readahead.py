@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from brevo_balance_async.core.paging.walk import Step
+from brevo_balance_async.core.paging.listing import Step
 from brevo_balance_async.errors import ClientStateError, ResponseError
 
 if TYPE_CHECKING:

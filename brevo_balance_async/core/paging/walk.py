@@ -24,11 +24,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from attrs import define, evolve, frozen
+from attrs import evolve
 
-from brevo_balance_async.core.paging.end import End
+from brevo_balance_async.core.paging.end import End, Proof, Totals
 from brevo_balance_async.core.paging.frontier import DisorderError, Frontier, choose
-from brevo_balance_async.core.paging.offsets import Purpose, Query
+from brevo_balance_async.core.paging.listing import Step
+from brevo_balance_async.core.paging.offsets import Purpose
 from brevo_balance_async.core.paging.plan import Planner
 from brevo_balance_async.errors import PaginationError
 
@@ -36,35 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from brevo_balance_async.core.paging.listing import Batch, Listing, WalkMemory
+    from brevo_balance_async.core.paging.offsets import Query
 
 T = TypeVar("T")
 
 PATIENCE = 20
 DOUBT = 6  # twice as many where what offset counts was proved
-
-
-@frozen
-class Step(Generic[T]):
-    """The new rows of one page, and for each the position to resume from once it was used."""
-
-    rows: Sequence[T]
-    positions: Sequence[int]
-
-
-@define
-class Totals:
-    """The totals that answers stated. Answers to requests made ahead may come in any order."""
-
-    last: int | None = None
-    largest: int = 0
-    moved: bool = False
-    """Whether one was smaller than another that was stated before its page was asked for, or a page was shifted."""
-
-    def hear(self, asked: Query, count: int | None) -> None:
-        """Take note of a total as soon as it comes, which may be before the turn of its rows."""
-        if count is not None:
-            self.moved |= count < asked.heard
-            self.largest = max(self.largest, count)
 
 
 class Walk(Generic[T]):
@@ -165,6 +143,9 @@ class Walk(Generic[T]):
         try:
             if self._frontier is None:
                 return self._begin(asked, batch)
+            if asked.purpose is Purpose.END and not rows and self._is_all(asked.at):
+                self._finish()
+                return None
             if asked.purpose in (Purpose.SAMPLE, Purpose.PROBE) and asked.at + len(rows) <= self.position:
                 self._idled()
                 return None
@@ -215,31 +196,37 @@ class Walk(Generic[T]):
     def _take(self, asked: Query, batch: Batch[T], fresh: Sequence[int], *, begun: bool = False) -> Step[T]:
         """Take a page that joins; its rows number ``fresh`` are new."""
         assert self._frontier is not None
-        planner, length = self._planner, len(batch.items)
+        planner, length, last = self._planner, len(batch.items), self.position
         if fresh and not begun and not planner.offsets.proved:
             planner.offsets.prove(asked, self._seen - fresh[0])
         stands = planner.stands(asked, length)
-        short = stands and (length < asked.limit if begun else planner.is_short(asked, length))
-        last = self.position
+        page = Proof(
+            first=stands and (begun or asked.at == 0),
+            less=length < asked.limit,
+            short=stands and planner.is_short(asked, length),
+            sure=asked.at == 0 or planner.offsets.proved,
+            fresh=bool(fresh),
+            same=self._frontier.same_end,
+        )
+        self._totals.moved |= self._frontier.shifted and (page.fresh or page.short)
         step = self._step(batch.items, fresh, asked.at if stands else self._seen + len(fresh) - length)
-        position = asked.at + length if stands else self._seen if fresh else last
-        planner.taken(length, position, self._frontier.overlap, fresh=bool(fresh))
-        self._totals.moved |= self._frontier.shifted and bool(fresh or short)
-        sure, same = asked.at == 0 or planner.offsets.proved, self._frontier.same_end
-        end, less = asked.at + length, length < asked.limit
-        if self._end.reached(
-            end, batch.count, less=less, short=short, sure=sure, fresh=bool(fresh), same=same
-        ):
+        end = asked.at + length if stands else self._seen if fresh else last
+        planner.taken(length, end, self._frontier.overlap, fresh=page.fresh)
+        if self._end.reached(end, batch.count, page):
             self._finish()
             return step
-        planner.capped |= less
-        if not (fresh or planner.offsets.sure or end >= last):  # it seems to stand elsewhere
+        planner.capped |= page.less
+        if not (fresh or planner.offsets.sure or asked.at < last <= end):  # it seems to stand elsewhere
             planner.doubt(self._seen)
         if fresh:
             self._idle = 0
-        elif not (short and same):  # or it is a proof of the end, and few of these are asked for
+        elif not (page.short and page.same):  # or it is a proof of the end, and few of these are asked for
             self._idled()
         return step
+
+    def _is_all(self, at: int) -> bool:
+        """Whether all rows are known if nothing stands at record ``at``."""
+        return at == self.position > 0 and (self.count is None or self.count <= at)
 
     @property
     def _seen(self) -> int:
