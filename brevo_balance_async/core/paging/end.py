@@ -36,10 +36,16 @@ class Totals:
     """Whether one was smaller than another that was stated before its page was asked for, or a page was shifted."""
 
     def hear(self, asked: Query, count: int | None) -> None:
-        """Take note of a total as soon as it comes, which may be before the turn of its rows."""
+        """Take note of a total as soon as it comes."""
         if count is not None:
             self.moved |= count < asked.heard
             self.largest = max(self.largest, count)
+
+    def take(self, asked: Query, count: int | None) -> int:
+        """Take the total of the page whose turn it is: by how much it dropped."""
+        self.hear(asked, count)
+        before, self.last = self.last, self.last if count is None else count
+        return max(0, (before or 0) - (self.last or 0))
 
 
 @frozen

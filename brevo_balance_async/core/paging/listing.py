@@ -33,6 +33,14 @@ class Step(Generic[T]):
     rows: Sequence[T]
     positions: Sequence[int]
 
+    @classmethod
+    def of(cls, page: Sequence[T], fresh: Sequence[int], base: int) -> Step[T]:
+        """The rows number ``fresh`` of a page that starts at record ``base``."""
+        if fresh and fresh[-1] - fresh[0] == len(fresh) - 1:  # nearly always: they follow one another
+            begin, behind = fresh[0], fresh[-1] + 1
+            return cls([*page[begin:behind]], range(base + begin + 1, base + behind + 1))
+        return cls([page[index] for index in fresh], [base + index + 1 for index in fresh])
+
 
 @frozen
 class Listing(Generic[T]):

@@ -124,15 +124,13 @@ class Walk(Generic[T]):
     # What came --------------------------------------------------------------------------------------------------
 
     def hear(self, asked: Query, count: int | None) -> None:
-        """Take note of a stated total before the turn of its rows."""
+        """Take note of a stated total as soon as it comes, which may be before the turn of its rows."""
         self._totals.hear(asked, count)
 
     def feed(self, asked: Query, batch: Batch[T]) -> Step[T] | None:
         """Take the answer to ``asked``: its new rows, or None if the page cannot be used (now)."""
-        rows, planner, before = batch.items, self._planner, self.count
-        self.hear(asked, batch.count)
-        if batch.count is not None:
-            self._totals.last = batch.count
+        rows, planner = batch.items, self._planner
+        gone = self._totals.take(asked, batch.count)
         planner.size.answered(asked)
         if len(rows) > asked.limit:
             raise self._error(f"the server sent {len(rows)} rows where {asked.limit} were asked for")
@@ -140,56 +138,51 @@ class Walk(Generic[T]):
             asked = planner.offsets.learn(asked, [self._listing.identity(row) for row in rows])
         elif asked.at == 0:
             planner.offsets.keep(asked, [self._listing.identity(row) for row in rows], planner.size.largest)
+        if self._frontier is None:
+            return self._begin(asked, batch)
+        if asked.purpose is Purpose.END and not rows and self._is_all(asked.at):
+            self._finish()
+        elif asked.purpose in (Purpose.SAMPLE, Purpose.PROBE) and asked.at + len(rows) <= self.position:
+            self._idled()  # it was asked for to learn, and brings no more
+        elif (fresh := self._join(self._frontier, asked, rows)) is not None:
+            return self._take(asked, batch, fresh)
+        else:
+            self._end.near = False
+            if not planner.stands(asked, len(rows)):  # a silent cap moved it too far back to join
+                planner.longest, planner.capped = max(planner.longest, len(rows)), True
+            elif asked.purpose is Purpose.ROWS or not rows:
+                planner.gap(asked.at if rows or self.count is None else min(asked.at, self.count), gone)
+            self._idled()
+        return None
+
+    def _join(self, frontier: Frontier[T], asked: Query, rows: Sequence[T]) -> Sequence[int] | None:
+        known = self.position - asked.at if self._planner.stands(asked, len(rows)) else len(rows)
         try:
-            if self._frontier is None:
-                return self._begin(asked, batch)
-            if asked.purpose is Purpose.END and not rows and self._is_all(asked.at):
-                self._finish()
-                return None
-            if asked.purpose in (Purpose.SAMPLE, Purpose.PROBE) and asked.at + len(rows) <= self.position:
-                self._idled()
-                return None
-            known = self.position - asked.at if planner.stands(asked, len(rows)) else len(rows)
-            fresh = self._frontier.join(rows, asked.at, max(0, known))
+            return frontier.join(rows, asked.at, max(0, known))
         except DisorderError as exc:
             if exc.lasting:
                 self._memory.unordered.add(self._listing.name)
             hint = "; the next walk will not rely on it" if exc.lasting else ""
             raise self._error(f"{exc}{hint}") from None
-        if fresh is not None:
-            return self._take(asked, batch, fresh)
-        if not planner.stands(asked, len(rows)):  # a silent cap moved it too far back to join
-            planner.longest, planner.capped = max(planner.longest, len(rows)), True
-        elif asked.purpose is Purpose.ROWS or not rows:
-            gone = max(0, (before or 0) - (self.count or 0))
-            planner.gap(asked.at if rows or self.count is None else min(asked.at, self.count), gone)
-        self._end.near = False
-        self._idled()
-        return None
 
     def _begin(self, asked: Query, batch: Batch[T]) -> Step[T] | None:
         """Take the first page, if it holds the row at the floor; the rows before that are skipped."""
         rows, length, planner = batch.items, len(batch.items), self._planner
-        if asked.purpose is Purpose.PROBE:
-            self._idled()
-            return None
-        beyond = (
-            asked.at + length <= self._floor or not rows
-        )  # nothing is left from the floor on, as it seems
+        behind = not rows or asked.at + length <= self._floor  # the floor lies behind it
         few = not rows if batch.count is None else batch.count <= self._floor and length < asked.limit
-        if beyond and few:
+        if behind and few and asked.purpose is not Purpose.PROBE:
             self._finish()
             return None
-        if beyond or not planner.stands(asked, length):
-            if rows:
+        if behind or asked.purpose is Purpose.PROBE or not planner.stands(asked, length):
+            if rows and asked.purpose is not Purpose.PROBE:
                 planner.longest, planner.capped = length, length < asked.limit
             self._idled()
             return None
         self._skip = self._floor - asked.at
-        self._planner.offsets.asking = False
+        planner.offsets.asking = False
         ordered = self._listing.name not in self._memory.unordered
         self._frontier = choose(self._listing, rows, ordered=ordered, low=asked.at)
-        fresh = self._frontier.join(rows, asked.at, 0)
+        fresh = self._join(self._frontier, asked, rows)
         assert fresh is not None
         return self._take(asked, batch, fresh, begun=True)
 
@@ -209,7 +202,10 @@ class Walk(Generic[T]):
             same=self._frontier.same_end,
         )
         self._totals.moved |= self._frontier.shifted and (page.fresh or page.short)
-        step = self._step(batch.items, fresh, asked.at if stands else self._seen + len(fresh) - length)
+        skipped, self._skip = min(self._skip, len(fresh)), max(0, self._skip - len(fresh))
+        base = asked.at if stands else self._seen + len(fresh) - length
+        step = Step.of(batch.items, fresh[skipped:], base)
+        self.given += len(step.rows)
         end = asked.at + length if stands else self._seen if fresh else last
         planner.taken(length, end, self._frontier.overlap, fresh=page.fresh)
         if self._end.reached(end, batch.count, page):
@@ -232,16 +228,6 @@ class Walk(Generic[T]):
     def _seen(self) -> int:
         """The record behind the furthest row seen, if nothing moved."""
         return self._floor - self._skip + self.given
-
-    def _step(self, rows: Sequence[T], fresh: Sequence[int], base: int) -> Step[T]:
-        """The new rows, without those before the floor, each with its position."""
-        skipped, self._skip = min(self._skip, len(fresh)), max(0, self._skip - len(fresh))
-        fresh = fresh[skipped:]
-        self.given += len(fresh)
-        if fresh and fresh[-1] - fresh[0] == len(fresh) - 1:  # nearly always: they follow one another
-            begin, behind = fresh[0], fresh[-1] + 1
-            return Step([*rows[begin:behind]], range(base + begin + 1, base + behind + 1))
-        return Step([rows[index] for index in fresh], [base + index + 1 for index in fresh])
 
     def _idled(self) -> None:
         """Take note of an answer without a new row."""
