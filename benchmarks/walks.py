@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 from brevo_balance_async import BalanceClient
 from brevo_balance_async.sandbox import Sandbox, Switches
-from brevo_balance_async.sandbox.seeding import Seed
+from brevo_balance_async.sandbox.http.seeding import Seed
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from yarl import URL
@@ -16,11 +17,11 @@ from brevo_balance_async.config import (
     Credentials,
     Options,
     PartnerKey,
-    Secret,
+    check_seconds,
     checked_base_url,
 )
 from brevo_balance_async.core import codec, protocol, validation
-from brevo_balance_async.core.auth import source
+from brevo_balance_async.core.auth import provider
 from brevo_balance_async.core.clock import LoopClock
 from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.core.quota import Gate
@@ -50,8 +51,8 @@ _REPLAY = {"GET": Replay.READ, "PUT": Replay.REPLAYABLE, "DELETE": Replay.REPLAY
 class BalanceClient:
     """A session with Brevo's Loyalty Balance API.
 
-    Use it as ``async with BalanceClient(...) as client``, or call ``close()`` yourself; one client serves any
-    number of concurrent calls on one event loop.
+    Use it as ``async with BalanceClient(...) as client``, or call ``open()`` and ``close()`` yourself; one client
+    serves any number of concurrent calls on one event loop.
 
     - ``api_key``: Brevo's ``xkeysib-...`` key; without any credentials ``BREVO_API_KEY`` is read now.
     - ``partner_key``: sent beside the key as ``partner-key``.
@@ -70,7 +71,9 @@ class BalanceClient:
     - ``reserve``: share of the account's quota left to others (0: a live call that may use all of it).
     - ``max_connections``: connections of the session made here (100).
     - ``user_agent``: put in front of ours. ``hooks``: called with every event of ``hooks``.
-    - ``trace_configs``, ``trust_env``, ``proxy``: handed to aiohttp. ``max_body``: bytes of one answer (64 MiB).
+    - ``trace_configs``: handed to aiohttp. ``max_body``: bytes of one answer (64 MiB).
+    - ``proxy``: address of an HTTP proxy. ``trust_env``: without ``proxy``, the one that the environment names
+      (``HTTPS_PROXY``, ``HTTP_PROXY``, but for ``NO_PROXY``), read now. Passwords of netrc are never sent.
     - ``clock``: what retries, waits and quota are timed by; for tests.
 
     Raises ``InvalidRequestError`` for a missing key or an argument that cannot be right.
@@ -124,11 +127,11 @@ class BalanceClient:
         shown = _credentials(api_key, partner_key, credentials)
         shared = Shared(
             transport=transport,
-            credentials=source(shown, transport, clock, str(URL(base).origin())),
+            credentials=provider(shown, transport, clock, str(URL(base).origin())),
             gate=Gate(clock),
             clock=clock,
             base_url=base,
-            hooks=tuple(hooks),
+            hooks=_hooks(hooks),
         )
         self._requester = Requester(shared, options)
         self._memory = WalkMemory()
@@ -140,7 +143,7 @@ class BalanceClient:
     def __exit__(self, *_: object) -> None: ...
 
     async def __aenter__(self) -> Self:
-        await self._requester.shared.transport.open()
+        await self.open()
         return self
 
     async def __aexit__(
@@ -148,16 +151,40 @@ class BalanceClient:
     ) -> None:
         await self.close()
 
-    async def close(self) -> None:
-        """End the calls in flight and close the connections made here; harmless a second time.
+    async def open(self) -> None:
+        """Bind to the running event loop and make the session: what ``async with`` does on entering.
 
-        A call that waits ends with ``ClientStateError``; one that may have been applied, with
-        ``OutcomeUnknownError``.
+        A client is opened once; it raises ``ClientStateError`` when it is open already, or was closed.
         """
-        await self._requester.shared.close()
+        await self._requester.shared.transport.open()
+
+    async def close(self, grace: float = 0) -> None:
+        """Let calls in flight finish for up to ``grace`` seconds, end what is left, and close what was opened here.
+
+        From its beginning on ``is_open`` is false, a new call is refused with ``ClientStateError``, and so is a walk's
+        next page; a call that waits for quota ends with the same. A call in flight may still try again where that
+        needs no wait for quota, and a ``hold`` is one call until its block ends, with the calls of the block's task.
+        After ``grace`` (at once where nothing is in flight) a call that waits ends with ``ClientStateError`` and one
+        that may have been applied with ``OutcomeUnknownError``. ``async with`` closes without grace.
+
+        Harmless a second time. Of several at once the shortest ``grace`` counts, and all return when it is done.
+        Being cancelled ends the grace: what is left is ended at once, and the cancellation goes through. From another
+        event loop it raises ``ClientStateError`` and disturbs nothing.
+        """
+        await self._requester.shared.close(check_seconds("grace", grace))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls may be made: from ``open`` until ``close`` begins, and while a borrowed session is open."""
+        return self._requester.shared.is_open
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go, without a slash at its end."""
+        return self._requester.shared.base_url
 
     def __repr__(self) -> str:
-        return f"<BalanceClient {self._requester.shared.base_url}>"
+        return f"<BalanceClient {self.base_url}>"
 
     @property
     def quota(self) -> QuotaState | None:
@@ -181,10 +208,9 @@ class BalanceClient:
         reserve: float | Unset = UNSET,
     ) -> BalanceClient:
         """A view with other options that shares connections, quota knowledge and what walks have learned."""
-        changes = {"timeout": timeout, "max_attempts": max_attempts, "max_wait": max_wait, "reserve": reserve}
         view = object.__new__(BalanceClient)
         view._requester = self._requester.with_options(
-            **{name: value for name, value in changes.items() if value is not UNSET}
+            timeout=timeout, max_attempts=max_attempts, max_wait=max_wait, reserve=reserve
         )
         view._memory = self._memory
         return view
@@ -219,14 +245,45 @@ class Program:
 
     def __init__(self, requester: Requester, program_id: str, memory: WalkMemory) -> None:
         self.id = program_id
+        self._requester = requester
+        self._memory = memory
         self.definitions = Definitions(requester, program_id, memory)
         self.limits = Limits(requester, program_id)
         self.history = History(requester, program_id, memory)
         self.balances = Balances(requester, program_id, memory)
         self.transactions = Transactions(requester, program_id, self.history)
 
+    @property
+    def base_url(self) -> str:
+        """The client's."""
+        return self._requester.shared.base_url
+
+    def with_options(
+        self,
+        *,
+        timeout: float | Unset | None = UNSET,
+        max_attempts: int | Unset = UNSET,
+        max_wait: float | Unset | None = UNSET,
+        reserve: float | Unset = UNSET,
+    ) -> Program:
+        """The same program with other options, as ``BalanceClient.with_options`` gives a client."""
+        requester = self._requester.with_options(
+            timeout=timeout, max_attempts=max_attempts, max_wait=max_wait, reserve=reserve
+        )
+        return Program(requester, self.id, self._memory)
+
     def __repr__(self) -> str:
         return f"<Program {self.id}>"
+
+
+def _hooks(hooks: Sequence[Hook]) -> tuple[Hook, ...]:
+    if callable(hooks) or not isinstance(hooks, Iterable):
+        raise InvalidRequestError("hooks", "must be a sequence of callables, even for one")
+    given = tuple(hooks)
+    for hook in given:
+        if not callable(hook):
+            raise InvalidRequestError("hooks", f"must be callables, and one is {validation.shown(hook)}")
+    return given
 
 
 def _credentials(
@@ -245,7 +302,6 @@ def _credentials(
         raise InvalidRequestError(
             "api_key", "is missing: pass api_key=, credentials=, or set BREVO_API_KEY; nothing was sent"
         )
-    api = None if key is None else Secret(key)
     if partner_key is not None:
-        return PartnerKey(partner_key, api)
+        return PartnerKey(partner_key, key)
     return ApiKey(key or "")

@@ -6,7 +6,8 @@ survive pickling, so that a process pool shows the real failure. Nothing here im
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+import os
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,12 +16,18 @@ BODY_START = 2_000
 """Characters of an answer's body that an error keeps."""
 
 
+def as_utf8(text: str) -> str:
+    """Text that UTF-8 can carry: half a surrogate pair, which JSON and raw header bytes may hold, as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 class BalanceError(Exception):
     """Root of every error of this package.
 
     ``endpoint`` is the operation (``"transactions.begin"``), ``attempts`` how many requests were made for the
     call. ``status``, ``code`` and ``request_id`` are set where a server answered, and ``None`` elsewhere, so
-    that one line of logging serves every error.
+    that one line of logging serves every error. ``retry_after`` is the seconds after which it makes sense to try
+    again, where somebody has said so.
     """
 
     status: int | None = None
@@ -28,6 +35,10 @@ class BalanceError(Exception):
     request_id: str | None = None
     endpoint: str | None = None
     attempts: int = 0
+    retry_after: float | None = None
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(as_utf8(each) if isinstance(each, str) else each for each in args))
 
     @property
     def message(self) -> str:
@@ -54,6 +65,38 @@ class InvalidRequestError(BalanceError, ValueError):
         super().__init__(f"{argument}: {reason}")
         self.argument = argument
         self.reason = reason
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a file of rows."""
+
+    line: int | None
+    """Counted from 1; None where the file as a whole is meant."""
+    argument: str | None
+    """The column or key; None where the line or the file as a whole is meant."""
+    reason: str
+
+    def __str__(self) -> str:
+        parts = (None if self.line is None else f"line {self.line}", self.argument, self.reason)
+        return ": ".join(filter(None, parts))
+
+
+class InputFileError(InvalidRequestError):
+    """A file of rows cannot be what it should be. It is raised while reading: nothing of the file was sent.
+
+    ``problems`` are all that were found, in file order: one that ends the reading comes last, and reading stops at
+    the 20th. ``path`` is the file; ``line``, ``argument`` and ``reason`` are those of the first problem, ``line`` is
+    None and ``argument`` is ``"path"`` where the file as a whole is meant.
+    """
+
+    def __init__(self, path: os.PathLike[str] | str, problems: Sequence[Problem]) -> None:
+        first = problems[0]
+        super().__init__(first.argument or "path", first.reason)
+        self.path = os.fspath(path)
+        self.problems = tuple(problems)
+        self.line = first.line
+        where = f"{self.path}: " if len(problems) == 1 else f"{self.path}: {len(problems)} problems:\n  "
+        self.args = (where + ";\n  ".join(map(str, problems)),)
 
 
 class ClientStateError(BalanceError):
@@ -95,7 +138,8 @@ class ResponseError(BalanceError):
 
     ``status`` is the HTTP status, ``code`` and the message come from Brevo's ``{"code", "message"}`` body where
     there is one, ``headers`` are the answer's (names in lower case), ``body`` is the start of its text.
-    ``explained``: the body was Brevo's, so its business code has answered and nothing in between.
+    ``explained``: the body was Brevo's, so its business code has answered and nothing in between; or a 401 that
+    asks for other credentials (``WWW-Authenticate``, RFC 6749's ``error``), so that nothing reached business code.
     """
 
     def __init__(
@@ -112,9 +156,9 @@ class ResponseError(BalanceError):
         super().__init__(message)
         self.explained = explained
         self.status: int = status
-        self.code = code
-        self.request_id = request_id
-        self.headers = dict(headers or {})
+        self.code = code and as_utf8(code)
+        self.request_id = request_id and as_utf8(request_id)
+        self.headers = {name: as_utf8(value) for name, value in (headers or {}).items()}
         self.body = body
 
     def __str__(self) -> str:
@@ -230,7 +274,7 @@ class DecodeError(BalanceError):
         self, message: str, *, problems: Sequence[str] = (), body: bytes = b"", garbled: bool = False
     ) -> None:
         super().__init__(message)
-        self.problems = tuple(problems)
+        self.problems = tuple(map(as_utf8, problems))
         self.body = body
         self.garbled = garbled
 

@@ -8,9 +8,8 @@ from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from attrs import evolve
-
 from brevo_balance_async.core import codec
+from brevo_balance_async.core.protocol import REQUEST_IDS
 from brevo_balance_async.errors import (
     BODY_START,
     BY_STATUS,
@@ -19,10 +18,11 @@ from brevo_balance_async.errors import (
     RateLimitedError,
     ResponseError,
     ServerError,
+    as_utf8,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from brevo_balance_async.core.protocol import Endpoint, Response
 
@@ -30,8 +30,6 @@ T = TypeVar("T")
 
 Echo: TypeAlias = "tuple[tuple[str, Any], ...]"
 """What an answer must repeat to be ours, as pairs of attribute and wanted value; see ``echo_mismatch``."""
-
-_REQUEST_IDS: Final = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
 
 
 def read(endpoint: Endpoint[T], response: Response) -> T:
@@ -57,21 +55,27 @@ def read(endpoint: Endpoint[T], response: Response) -> T:
 
 def request_id(response: Response) -> str | None:
     """What a support ticket should name, if the server gave anything of the kind."""
-    return next((value for name in _REQUEST_IDS if (value := response.headers.get(name))), None)
+    return next((as_utf8(value) for name in REQUEST_IDS if (value := response.headers.get(name))), None)
 
 
 def refusal(response: Response) -> ResponseError:
     """The error for an answer that is no success."""
     text = response.body[: 4 * BODY_START].decode("utf-8", "replace")[:BODY_START]
-    code, message = _told(response.body)
+    told = _told(response.body)
+    code, message = _word(told, "code"), _word(told, "message")
     status = response.status
+    explained = (code, message) != (None, None)
+    if oauth := told.get("error") if isinstance(told.get("error"), str) else None:  # RFC 6749
+        code, message = code or oauth, message or _word(told, "error_description") or oauth
+    if status == 401 and (oauth or response.headers.get("www-authenticate")):
+        explained = True  # what asks for other credentials has let nothing pass to business code
     fields: dict[str, Any] = {
         "status": status,
         "code": code,
         "request_id": request_id(response),
         "headers": {name.lower(): value for name, value in response.headers.items()},
         "body": text,
-        "explained": (code, message) != (None, None),
+        "explained": explained,
     }
     if 300 <= status < 400:
         return ResponseError(
@@ -84,16 +88,17 @@ def refusal(response: Response) -> ResponseError:
     return kind(message, **fields)
 
 
-def _told(body: bytes) -> tuple[str | None, str | None]:
-    """Code and message of Brevo's error body, where the body is one."""
+def _told(body: bytes) -> dict[str, Any]:
+    """The members of an error body, where it has any."""
     try:
         told = json.loads(body)
     except (ValueError, RecursionError):
-        return None, None
-    if not isinstance(told, dict):
-        return None, None
-    code, message = told.get("code"), told.get("message")
-    return (str(code) if code else None), (str(message) if message else None)
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _word(told: Mapping[str, Any], name: str) -> str | None:
+    return str(told[name]) if told.get(name) else None
 
 
 _LONGEST_RESET: Final = 86_400.0  # a longer one is no duration in seconds: an epoch, or garbage
@@ -126,28 +131,6 @@ def _until(text: str, headers: Mapping[str, str]) -> float | None:
         return max(0.0, (until - now).total_seconds())
     except (ValueError, TypeError):  # one of them is no date, or only one tells its offset
         return None
-
-
-def without_secrets(response: Response, secrets: Iterable[str]) -> Response:
-    """The answer with our own keys blotted out, should a gateway repeat them."""
-    for secret in secrets:
-        key = _key(secret)
-        if key is not None and (
-            key in response.body
-            or (response.status >= 300 and any(key.decode() in value for value in response.headers.values()))
-        ):
-            body = response.body.replace(key, b"[key]")
-            headers = {
-                name.lower(): value.replace(key.decode(), "[key]") for name, value in response.headers.items()
-            }
-            response = evolve(response, body=body, headers=headers)
-    return response
-
-
-def _key(secret: str) -> bytes | None:
-    """What is to be blotted out; less than 12 characters are no key, and may stand in an answer by chance."""
-    key = secret.removeprefix("Bearer ").encode()
-    return key if len(key) >= 12 else None
 
 
 PRESENT: Final = object()

@@ -31,8 +31,8 @@ class Call(Generic[T]):
     """One call. Times are seconds of the client's clock.
 
     - ``attempt`` counts the requests made, ``tries`` also the attempts that got no further than the credentials.
-    - ``headers`` are the auth headers of this attempt (None: they did not come yet), ``stale`` those that a 401
-      has refused.
+    - ``headers`` are the auth headers of this attempt (None: they did not come yet); ``renewed``: a 401 has had
+      them renewed, which one call does once.
     - ``doubt`` is the failure of the first attempt that may have been applied, ``refused`` the last 429.
     - ``heeded``: the quota gate has read this attempt's 429 and makes everybody wait in order.
     - ``waited`` are the seconds spent waiting for quota.
@@ -47,8 +47,8 @@ class Call(Generic[T]):
         "heeded",
         "options",
         "refused",
+        "renewed",
         "request",
-        "stale",
         "tries",
         "waited",
     )
@@ -61,7 +61,7 @@ class Call(Generic[T]):
         self.attempt = 0
         self.tries = 0
         self.headers: Mapping[str, str] | None = None
-        self.stale: Mapping[str, str] | None = None
+        self.renewed = False
         self.doubt: BalanceError | None = None
         self.refused: RateLimitedError | None = None
         self.heeded = False
@@ -186,6 +186,6 @@ class Call(Generic[T]):
 
 def _asked(error: BalanceError) -> float | None:
     """Seconds that the server asks to wait; on another status than 429 they say when, not whether."""
-    if isinstance(error, RateLimitedError):
-        return error.retry_after
-    return answers.retry_after(error.headers) if isinstance(error, ResponseError) else None
+    if error.retry_after is None and isinstance(error, ResponseError):
+        return answers.retry_after(error.headers)
+    return error.retry_after

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from attrs import Factory, define, field, frozen
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+
+
+REQUEST_IDS: Final = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
+"""Headers of an answer that a support ticket should name one of."""
 
 
 class Replay(Enum):
@@ -68,6 +72,8 @@ class Request:
     url: str
     """Absolute and already quoted."""
     body: bytes | None = None
+    secrets: tuple[str, ...] = ()
+    """What no answer to it may repeat, beside the auth headers."""
 
 
 def _nothing() -> None:

@@ -93,9 +93,7 @@ class Gate:
         return self._window.in_flight
 
     def try_enter(self, reserve: float) -> Permit | None:
-        """Give a permit if one is to be had without waiting."""
-        if self._closed:
-            raise ClientStateError("the client is closed")
+        """Give a permit if one is to be had without waiting, even when the gate is closed."""
         lane = self._lanes.get(reserve) or self._new_lane(reserve)
         if self._window.silent:
             return self._window.pass_by(lane)
@@ -120,6 +118,10 @@ class Gate:
         permit = self.try_enter(reserve)
         if permit is not None:
             return permit
+        if self._closed:
+            raise ClientStateError(
+                "the client was closed, so nobody waits for quota any more; nothing was sent"
+            )
         lane = self._lanes[reserve]
         now = self._clock.time()
         ahead = sum(len(other.waiters) for other in self._lanes.values() if other.reserve <= reserve)
@@ -171,7 +173,7 @@ class Gate:
         self._move()
 
     def close(self) -> None:
-        """End every wait with ``ClientStateError`` and refuse new ones; permits given out may return."""
+        """End every wait with ``ClientStateError`` and refuse new ones; who needs no wait is still let through."""
         self._closed = True
         for lane in self._lanes.values():
             for waiter in lane.waiters:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from attrs import define, evolve, field, frozen
@@ -14,7 +15,8 @@ from attrs import define, evolve, field, frozen
 from brevo_balance_async.core import answers, protocol
 from brevo_balance_async.core.call import Call
 from brevo_balance_async.core.clock import wait_for_timer
-from brevo_balance_async.core.protocol import Progress
+from brevo_balance_async.core.inflight import InFlight
+from brevo_balance_async.core.protocol import Progress, Replay
 from brevo_balance_async.core.retry import Backoff, Budget, Verdict, judge
 from brevo_balance_async.errors import (
     AuthenticationError,
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 
     from brevo_balance_async.config import Clock, Options
     from brevo_balance_async.core.answers import Echo
-    from brevo_balance_async.core.auth import Source
+    from brevo_balance_async.core.auth import AuthProvider
     from brevo_balance_async.core.protocol import Endpoint, Request, Response
     from brevo_balance_async.core.quota import Gate, Permit
     from brevo_balance_async.core.transport import Transport
@@ -74,13 +76,17 @@ class Caller(Protocol):
         """
         ...
 
+    def keep_open(self) -> Callable[[], None]:
+        """Count what this task does as a call in flight, until the result is called: closing waits for it."""
+        ...
+
 
 @define(eq=False, repr=False)
 class Shared:
     """What all views of one client have in common."""
 
     transport: Transport
-    credentials: Source
+    credentials: AuthProvider
     gate: Gate
     clock: Clock
     base_url: str
@@ -88,15 +94,24 @@ class Shared:
     backoff: Backoff = field(factory=Backoff)
     budget: Budget = field(factory=Budget)
     sleepers: set[asyncio.Future[None]] = field(factory=set)
+    in_flight: InFlight = field(factory=InFlight)
 
-    async def close(self) -> None:
-        """End every wait, then the connections."""
+    @property
+    def is_open(self) -> bool:
+        """Whether a call may begin."""
+        return self.transport.is_open and not self.in_flight.closing
+
+    async def close(self, grace: float) -> None:
+        """Refuse new calls and end the waits for quota; after ``grace`` seconds, everything."""
         self.transport.check_loop()
-        self.gate.close()  # turns away whoever wakes up below
-        for sleeper in self.sleepers:
-            if not sleeper.done():
-                sleeper.set_result(None)
-        await self.transport.close()
+        self.gate.close()
+        try:
+            await self.in_flight.finish(self.clock, grace)
+        finally:
+            for sleeper in self.sleepers:
+                if not sleeper.done():
+                    sleeper.set_result(None)
+            await self.transport.close()
 
     def emit(self, event: Event) -> None:
         """Tell the hooks; one that raises is logged and harms nobody."""
@@ -122,9 +137,15 @@ class Requester:
     shared: Shared
     options: Options
 
+    def keep_open(self) -> Callable[[], None]:
+        """See ``Caller.keep_open``."""
+        in_flight = self.shared.in_flight
+        return partial(in_flight.end, in_flight.begin("transactions.hold"))
+
     def with_options(self, **changes: Any) -> Requester:
-        """A view with other options."""
-        return evolve(self, options=evolve(self.options, **changes))
+        """A view with other options; what is ``UNSET`` stays as it is."""
+        given = {name: value for name, value in changes.items() if value is not UNSET}
+        return evolve(self, options=evolve(self.options, **given))
 
     def call(
         self,
@@ -153,6 +174,7 @@ class Requester:
         shared = self.shared
         options = self.options if timeout is UNSET else evolve(self.options, timeout=timeout)
         call = Call(endpoint, request, options, shared.clock.time())
+        task = shared.in_flight.begin(endpoint.name)
         try:
             while True:
                 try:
@@ -174,6 +196,8 @@ class Requester:
             if call.doubts_a_write:
                 self._tell(call, call.doubt, cancelled=True)
             raise
+        finally:
+            shared.in_flight.end(task)
 
     async def _settled(
         self,
@@ -208,7 +232,7 @@ class Requester:
         call.tries += 1
         call.headers, call.heeded = None, False
         headers = shared.credentials.ready
-        if headers is None or headers is call.stale:
+        if headers is None:
             headers = await self._authorize(call)
         call.headers = headers
         permit = None
@@ -246,23 +270,19 @@ class Requester:
             spent = shared.clock.time() - started
             told = answers.request_id(response)
             shared.emit(AttemptFinished(name, call.attempt, response.status, spent, told))
-        return answers.without_secrets(response, headers.values())
+        return response
 
     async def _authorize(self, call: Call[Any]) -> Mapping[str, str]:
         """The auth headers, within the call's time. Whatever fails here, nothing of this attempt was sent."""
-        shared, source = self.shared, self.shared.credentials
+        shared = self.shared
         try:
             with shared.transport.timeouts.within(call.left(shared.clock.time())):
-                headers = await source.headers()
-                if headers == call.stale:  # else another call has renewed them since
-                    await source.renew()
-                    headers = await source.headers()
+                return await shared.credentials.headers()
         except TimeoutError as error:
             shared.transport.check_usable()
             raise RequestTimeoutError(
                 "the credentials did not come in time; nothing was sent", phase="connect", sent=False
             ) from error
-        return headers
 
     async def _wait_for_quota(self, call: Call[Any]) -> Permit:
         shared = self.shared
@@ -303,9 +323,7 @@ class Requester:
         if call.deleted_before(error):
             return True
         verdict = call.verdict(error)
-        renewable = verdict is Verdict.REFUSED and call.headers is not None and shared.credentials.renews
-        if isinstance(error, AuthenticationError) and renewable and call.stale is None:
-            call.stale = call.headers
+        if isinstance(error, AuthenticationError) and self._renews(call, verdict):
             return False
         delay = call.next_delay(error, verdict, shared.backoff.delay(call.tries), shared.clock.time())
         if delay is None or shared.transport.closed or not self._affords(error):
@@ -315,6 +333,17 @@ class Requester:
                 shared.emit(RetryScheduled(call.endpoint.name, call.attempt, delay, error))
             await self._pause(delay)
         return False
+
+    def _renews(self, call: Call[Any], verdict: Verdict) -> bool:
+        """After a 401: have the auth headers renewed by whoever asks next. True: this call does, at once."""
+        credentials = self.shared.credentials
+        if call.headers is None or not credentials.renews:
+            return False
+        credentials.refused(call.headers)
+        # A 401 that explains nothing may come from anywhere, after business code has run too.
+        again = verdict is Verdict.REFUSED or call.endpoint.replay is not Replay.UNSAFE
+        again, call.renewed = again and not call.renewed, True
+        return again
 
     def _affords(self, error: BalanceError) -> bool:
         """Pay for one more attempt; the wait that follows a 429 is price enough."""

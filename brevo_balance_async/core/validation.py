@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 from uuid import UUID
 
 from brevo_balance_async.core.readers import decimal_text
@@ -23,6 +24,9 @@ _DAY = re.compile(r"(\d{2})/(\d{2})", re.ASCII)
 _DAYS_IN = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _INT64 = 2**63 - 1
 _SHOWN = 80
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")  # controls, line ends, a byte order mark
+MOST_REFERENCE = 400
+"""Characters of the longest reference: an index row of PostgreSQL has at most 2,704 bytes."""
 
 
 def shown(value: object) -> str:
@@ -105,6 +109,18 @@ def text(argument: str, value: str, *, most: int | None = None, least: int = 0) 
         raise InvalidRequestError(
             argument, f"holds half a surrogate pair, which UTF-8 cannot carry: {shown(value)}"
         ) from None
+    return value
+
+
+def reference(value: str) -> str:
+    """A caller's business key, in the one form it is kept and compared in (Unicode's NFC)."""
+    if isinstance(value, str) and not value.isascii():
+        value = normalize("NFC", value)  # it may grow by that
+    text("reference", value, least=1, most=MOST_REFERENCE)
+    if value != value.strip():
+        raise InvalidRequestError("reference", f"must have no white space around it: {shown(value)}")
+    if _UNSEEN.search(value):
+        raise InvalidRequestError("reference", f"must have no control characters in it: {shown(value)}")
     return value
 
 

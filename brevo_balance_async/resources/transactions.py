@@ -220,6 +220,10 @@ class Transactions:
         }
         return Hold(self, draft, timeout)
 
+    def keep_open(self) -> Callable[[], None]:
+        """Have a closing client wait for what this task does, until the result is called."""
+        return self._caller.keep_open()
+
     async def _finish(
         self,
         endpoint: Endpoint[Transaction],
@@ -307,23 +311,38 @@ class Hold:
         self._arguments: dict[str, Any] | None = draft
         self._timeout = timeout
         self._draft: Transaction | None = None
+        self._ended: Callable[[], None] | None = None
         self.result: Transaction | None = None
 
     async def __aenter__(self) -> Transaction:
         arguments, self._arguments = self._arguments, None
         if arguments is None:
             raise ClientStateError("a hold is for one block: ask for another one with transactions.hold(...)")
-        draft = await self._transactions.begin(**arguments, timeout=self._timeout)
-        if draft.status == TransactionStatus.REJECTED:
-            raise UnprocessableError(
-                f"the server rejected it: {draft.reject_reason or 'no reason given'}", status=422
-            )
-        self._draft = draft
+        ended = self._transactions.keep_open()
+        try:
+            draft = await self._transactions.begin(**arguments, timeout=self._timeout)
+            if draft.status == TransactionStatus.REJECTED:
+                raise UnprocessableError(
+                    f"the server rejected it: {draft.reject_reason or 'no reason given'}", status=422
+                )
+        except BaseException:
+            ended()
+            raise
+        self._draft, self._ended = draft, ended
         return draft
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        ended, self._ended = self._ended, None
+        if ended is None:
+            return
+        try:
+            await self._end(error)
+        finally:
+            ended()
+
+    async def _end(self, error: BaseException | None) -> None:
         draft, self._draft = self._draft, None
         if draft is None:
             return

@@ -442,13 +442,26 @@ def test_close_ends_every_wait_and_lets_permits_return():
         gate.close()
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(isinstance(result, ClientStateError) for result in results)
-        gate.leave(flying, status=200, headers={})
-        assert gate.in_flight == 0
-        with pytest.raises(ClientStateError, match="closed"):
-            gate.try_enter(0.0)
+        assert gate.try_enter(0.0) is None
         with pytest.raises(ClientStateError, match="closed"):
             await gate.enter(reserve=0.0, max_wait=None)
+        gate.leave(flying, status=200, headers={})
+        assert gate.in_flight == 0
         assert now() == 0
+
+    run(main())
+
+
+def test_a_closed_gate_still_lets_through_who_needs_no_wait():
+    async def main():
+        gate = told(600, 2, 1000)
+        gate.close()  # calls in flight may try again during the grace of closing
+        permits = [await gate.enter(reserve=0.0, max_wait=None) for _ in range(2)]
+        with pytest.raises(ClientStateError, match="closed"):
+            await gate.enter(reserve=0.0, max_wait=None)
+        for permit in permits:
+            gate.cancel(permit)
+        assert gate.in_flight == 0
 
     run(main())
 

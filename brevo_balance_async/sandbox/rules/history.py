@@ -13,10 +13,8 @@ from attrs.validators import ge, gt
 
 from .amounts import ZERO
 from .records import Transaction
-from .wire import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
     from decimal import Decimal
     from random import Random
@@ -68,21 +66,6 @@ class SeededRows:
             completed_at=moment,
         )
 
-    def written(self, start: int, stop: int, write: Callable[[Transaction], str]) -> list[str]:
-        """``write(row)`` of the rows from ``start`` up to ``stop``, which is left out.
-
-        One row is written and is the pattern of the others, or a hundred thousand would take over a second.
-        """
-        one = self.row(start)
-        moment = rfc3339(one.created_at)
-        pattern = write(one).replace("%", "%%").replace(one.id, f"{one.id[:24]}%012x")
-        pattern = pattern.replace(f'{{"row":{start}}}', '{"row":%d}').replace(moment, "%s")
-        texts = []
-        for index in range(start, stop):
-            moment = rfc3339(self.moment(index))
-            texts.append(pattern % (index, index, moment, moment))
-        return texts
-
 
 def locate(transaction_id: str) -> tuple[int, int] | None:
     """The block and index that the id of a seeded row names."""
@@ -114,14 +97,6 @@ class Rows:
             return self.recorded[start:stop]
         return [self[index] for index in range(start, stop)]
 
-    def written(self, start: int, stop: int, write: Callable[[Transaction], str]) -> list[str]:
-        """``write(row)`` of the rows from ``start`` up to ``stop``, which is left out."""
-        seeded = self.seeded.count if self.seeded else 0
-        texts = [write(row) for row in self.recorded[max(0, start - seeded) : max(0, stop - seeded)]]
-        if self.seeded and start < seeded:
-            texts[:0] = self.seeded.written(start, min(stop, seeded), write)
-        return texts
-
 
 @frozen
 class Wanted:
@@ -147,10 +122,10 @@ _EVERYTHING = Wanted()
 class Page:
     """Rows ``first`` up to ``last`` of a listing, which is left out, and how many rows the whole listing has."""
 
-    _rows: Rows
-    _first: int
-    _last: int
-    _descending: bool
+    listing: Rows
+    first: int
+    last: int
+    descending: bool
     total: int
     text: str | None = None
     """The rows as they were last written, kept because a walk's pages are mostly read again unchanged."""
@@ -158,13 +133,8 @@ class Page:
     @property
     def rows(self) -> list[Transaction]:
         """The rows in the order of the listing."""
-        rows = self._rows.between(self._first, self._last)
-        return rows[::-1] if self._descending else rows
-
-    def written(self, write: Callable[[Transaction], str]) -> list[str]:
-        """``write(row)`` of each of ``rows``."""
-        texts = self._rows.written(self._first, self._last, write)
-        return texts[::-1] if self._descending else texts
+        rows = self.listing.between(self.first, self.last)
+        return rows[::-1] if self.descending else rows
 
 
 class History:

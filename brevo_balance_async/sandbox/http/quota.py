@@ -7,8 +7,8 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .clock import SandboxClock
-    from .switches import Switches
+    from brevo_balance_async.sandbox.rules.clock import SandboxClock
+    from brevo_balance_async.sandbox.rules.switches import Switches
 
 
 class ServerQuota:

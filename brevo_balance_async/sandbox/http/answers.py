@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .rows import written
 from .wire import Json, number_text, timestamp, write_json
 
 if TYPE_CHECKING:
@@ -11,10 +12,17 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from .account import Account
-    from .history import Page
-    from .records import CreatedBalance, Definition, Limit, Lot, Order, Transaction
-    from .switches import Switches
+    from brevo_balance_async.sandbox.rules.account import Account
+    from brevo_balance_async.sandbox.rules.history import Page
+    from brevo_balance_async.sandbox.rules.records import (
+        CreatedBalance,
+        Definition,
+        Limit,
+        Lot,
+        Order,
+        Transaction,
+    )
+    from brevo_balance_async.sandbox.rules.switches import Switches
 
 ORGANIZATION_ID = 4012345
 _OLD_WORDS = {"draft": "pending", "completed": "complete"}
@@ -95,7 +103,7 @@ class Answers:
     def history_rows(self, page: Page) -> Json:
         """The rows of history, as text: no program, definition or contact, no ``updatedAt``, no ``balance``."""
         if page.text is None:
-            page.text = "[" + ",".join(page.written(self._history_row)) + "]"
+            page.text = "[" + ",".join(written(page, self._history_row)) + "]"
         return Json(page.text)
 
     def _history_row(self, row: Transaction) -> str:

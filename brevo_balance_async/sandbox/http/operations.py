@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import frozen
 
+from brevo_balance_async.sandbox.rules.history import Wanted
+from brevo_balance_async.sandbox.rules.refusals import invalid
+
 from .answers import Answers
 from .bodies import (
     KINDS,
@@ -17,16 +20,14 @@ from .bodies import (
     read_body,
 )
 from .fields import QueryFields
-from .history import Wanted
 from .paging import read_descending, read_limit, read_start
-from .refusals import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .ledger import Ledger
-    from .records import Definition
-    from .switches import Switches
+    from brevo_balance_async.sandbox.rules.ledger import Ledger
+    from brevo_balance_async.sandbox.rules.records import Definition
+    from brevo_balance_async.sandbox.rules.switches import Switches
 
 _T = TypeVar("_T")
 

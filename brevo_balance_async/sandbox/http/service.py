@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
+from brevo_balance_async.sandbox.rules.refusals import Refusal, not_found
+
 from .operations import Call, read_query
-from .refusals import Refusal, not_found
 from .routes import Route, find_route
 from .wire import read_json, write_json
 
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from multidict import MultiMapping
+    from multidict import MultiDictProxy
+
+    from brevo_balance_async.sandbox.faults.effects import TooMany
+    from brevo_balance_async.sandbox.rules.ledger import Ledger
 
     from .access import Access
-    from .effects import TooMany
-    from .ledger import Ledger
     from .log import RequestLog, RequestRecord
     from .quota import ServerQuota
 
@@ -44,11 +46,14 @@ class Answer:
 
 @frozen
 class Received:
-    """A request that has been read and entered into the log."""
+    """A request that has been read and entered into the log, which keeps no credentials: here they are."""
 
     record: RequestRecord
     route: Route | None
-    malformed: Refusal | None = field(default=None)
+    query: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: Any = field(repr=False)
+    malformed: Refusal | None
 
 
 class Service:
@@ -64,7 +69,7 @@ class Service:
         self,
         method: str,
         path: str,
-        query: MultiMapping[str],
+        query: MultiDictProxy[str],
         headers: Mapping[str, str],
         content: bytes,
     ) -> Received:
@@ -84,7 +89,7 @@ class Service:
             headers=headers,
             body=body,
         )
-        return Received(record, route, malformed)
+        return Received(record, route, query, headers, body, malformed)
 
     def settle(
         self, received: Received, status: int | None, *, applied: bool, fault: str | None = None
@@ -151,9 +156,9 @@ class Service:
     def contact_of(self, received: Received) -> int | None:
         """The contact that a request is about, as far as it tells."""
         record, route = received.record, received.route
-        if isinstance(record.body, dict) and isinstance(record.body.get("contactId"), int):
-            return int(record.body["contactId"])
-        named = record.query.get("contactId", "")
+        if isinstance(received.body, dict) and isinstance(received.body.get("contactId"), int):
+            return int(received.body["contactId"])
+        named = received.query.get("contactId", "")
         if route is not None and route.ids and record.operation is not None:
             if record.operation.startswith("balances."):
                 named = route.ids[0]
@@ -163,7 +168,7 @@ class Service:
         return int(named) if named.isascii() and named.isdigit() else None
 
     def _admit(self, received: Received) -> None:
-        self._access.check(received.record.method, received.record.headers)
+        self._access.check(received.record.method, received.headers)
         if not self._quota.spend():
             raise _quota_used_up()
 
@@ -176,8 +181,8 @@ class Service:
         if received.malformed is not None:
             raise received.malformed
         program_id, ids = route.checked_ids()
-        query = read_query(received.record.query, self._ledger.switches)
-        return route.operation.run(Call(self._ledger, program_id, ids, query, received.record.body))
+        query = read_query(received.query, self._ledger.switches)
+        return route.operation.run(Call(self._ledger, program_id, ids, query, received.body))
 
 
 def _quota_used_up() -> Refusal:

@@ -10,13 +10,13 @@ from uuid import uuid4
 
 from attrs import frozen
 
-from .refusals import forbidden, unauthorized
+from brevo_balance_async.sandbox.rules.refusals import forbidden, unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from .clock import SandboxClock
+    from brevo_balance_async.sandbox.rules.clock import SandboxClock
 
 TOKEN_SECONDS = 3600
 SCOPES = frozenset({"loyalty:read", "loyalty:write"})

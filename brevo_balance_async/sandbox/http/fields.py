@@ -6,7 +6,8 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .refusals import Refusal, invalid
+from brevo_balance_async.sandbox.rules.refusals import Refusal, invalid
+
 from .wire import read_timestamp
 
 if TYPE_CHECKING:

@@ -8,17 +8,10 @@ from typing import TYPE_CHECKING
 from attrs import define, field, setters
 from attrs.validators import ge, gt, instance_of, le, optional
 
-from .routes import OPERATIONS
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from .effects import Effect
-
-
-def _known(_: object, __: object, operation: str | None) -> None:
-    if operation is not None and operation not in OPERATIONS:
-        raise ValueError(f"no such operation: {operation}; there are {', '.join(sorted(OPERATIONS))}")
 
 
 def _from_one(_: object, __: object, numbers: frozenset[int] | None) -> None:
@@ -37,7 +30,7 @@ class Fault:
     """An effect and the requests it hits; all conditions given must hold."""
 
     effect: Effect
-    operation: str | None = field(default=None, validator=_known)
+    operation: str | None = None
     """As in ``transactions.begin``; None: any."""
     contact_id: int | None = None
     """The contact that the body, the query or the path names."""
@@ -74,9 +67,13 @@ class Fault:
 
 
 class Faults:
-    """The script. A request is hit by the first fault that strikes; every fault counts every request it matches."""
+    """The script. A request is hit by the first fault that strikes; every fault counts every request it matches.
 
-    def __init__(self) -> None:
+    ``operations`` are the names that a fault may be limited to.
+    """
+
+    def __init__(self, operations: Collection[str]) -> None:
+        self._operations = operations
         self._faults: list[Fault] = []
 
     def __len__(self) -> int:
@@ -102,6 +99,10 @@ class Faults:
         ``nth`` is a number or several, counted from 1 among the requests that match ``operation`` and ``contact_id``.
         Raises ``ValueError`` for an operation that does not exist and for numbers that make no sense.
         """
+        if operation is not None and operation not in self._operations:
+            raise ValueError(
+                f"no such operation: {operation}; there are {', '.join(sorted(self._operations))}"
+            )
         fault = Fault(
             effect=effect,
             operation=operation,

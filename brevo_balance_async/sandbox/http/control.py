@@ -12,6 +12,8 @@
 | ``GET requests`` | | the request log |
 | ``GET switches``, ``POST switches`` | switches to set | reads or sets them |
 | ``POST quota`` | ``{"rph"}`` | sets the hourly limit, null for none |
+
+A POST needs ``content-type: application/json``, even without a body. Who is answered is for ``guard`` to say.
 """
 
 from __future__ import annotations
@@ -20,18 +22,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import asdict
 
-from .effects import EFFECTS
-from .refusals import Refusal, invalid, malformed, not_found
+from brevo_balance_async.sandbox.faults.effects import EFFECTS
+from brevo_balance_async.sandbox.rules.refusals import Refusal, invalid, malformed, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .clock import SandboxClock
-    from .faults import Fault, Faults
-    from .ledger import Ledger
+    from brevo_balance_async.sandbox.faults.matching import Fault, Faults
+    from brevo_balance_async.sandbox.rules.clock import SandboxClock
+    from brevo_balance_async.sandbox.rules.ledger import Ledger
+    from brevo_balance_async.sandbox.rules.switches import Switches
+
     from .log import RequestLog, RequestRecord
     from .quota import ServerQuota
-    from .switches import Switches
 
 PREFIX = "/_sandbox/"
 

@@ -11,7 +11,7 @@ from json.encoder import encode_basestring_ascii as quoted
 from math import isfinite
 from typing import Any, NoReturn
 
-from .refusals import malformed
+from brevo_balance_async.sandbox.rules.refusals import malformed
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 

@@ -6,14 +6,15 @@ from calendar import monthrange
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from brevo_balance_async.sandbox.rules.refusals import invalid, malformed
+
 from .fields import Fields
-from .refusals import invalid, malformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
-    from .switches import Switches
+    from brevo_balance_async.sandbox.rules.switches import Switches
 
 UNITS = frozenset(
     {"POINTS", "EUR", "USD", "MXN", "GBP", "INR", "CAD", "SGD", "RON"}

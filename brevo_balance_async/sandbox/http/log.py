@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
+from .redaction import redacted, redacted_body, redacted_query, redacted_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from multidict import MultiMapping
+    from multidict import MultiDictProxy, MultiMapping
 
 
 @frozen(kw_only=True)
@@ -26,7 +28,7 @@ class RequestRecord:
     query: MultiMapping[str]
     """A mapping of names to values; ``getall`` gives every value of a name that was repeated."""
     headers: Mapping[str, str]
-    """By lower-case name, the credentials among them."""
+    """By lower-case name. Of a credential no more than the last four characters is kept."""
     body: Any
     """Parsed JSON; None when there was none, or none that could be parsed."""
     status: int | None = None
@@ -70,10 +72,27 @@ class RequestLog:
         """The records of one operation."""
         return [record for record in self if record.operation == operation]
 
-    def open(self, **seen: Any) -> RequestRecord:
-        """Enter a request that has been read."""
+    def open(
+        self,
+        *,
+        operation: str | None,
+        method: str,
+        path: str,
+        query: MultiDictProxy[str],
+        headers: Mapping[str, str],
+        body: Any,
+    ) -> RequestRecord:
+        """Enter a request that has been read, without its credentials."""
         self._seq += 1
-        record = RequestRecord(seq=self._seq, **seen)
+        record = RequestRecord(
+            seq=self._seq,
+            operation=operation,
+            method=method,
+            path=redacted_text(path),
+            query=redacted_query(query),
+            headers=redacted(headers),
+            body=redacted_body(body),
+        )
         self._records[record.seq] = record
         self._hits[record.operation] += 1
         if len(self._records) > self._size:

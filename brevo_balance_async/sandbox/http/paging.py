@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .refusals import invalid
+from brevo_balance_async.sandbox.rules.refusals import invalid
 
 if TYPE_CHECKING:
     from .fields import Fields

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
+from brevo_balance_async.sandbox.rules.refusals import invalid
+
 from .bodies import definition_terms, limit_terms, read_body
 from .fields import read_uuid
-from .refusals import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .ledger import Ledger
+    from brevo_balance_async.sandbox.rules.ledger import Ledger
 
 
 @frozen(kw_only=True)

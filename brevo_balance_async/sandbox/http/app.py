@@ -1,40 +1,44 @@
-"""The sandbox on a socket: answers through ``aiohttp.web``, scripted misbehaviour, start and stop."""
+"""The sandbox on a socket: its handles, start and stop, and where a request goes."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from ipaddress import ip_address
 from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from . import effects
+from brevo_balance_async.sandbox.faults.matching import Faults
+from brevo_balance_async.sandbox.rules.clock import SandboxClock
+from brevo_balance_async.sandbox.rules.ledger import Ledger
+from brevo_balance_async.sandbox.rules.refusals import Refusal, malformed
+from brevo_balance_async.sandbox.rules.switches import Switches
+
 from .access import Access, TokenRefusal
-from .clock import SandboxClock
 from .control import PREFIX, control
-from .delivery import answer_bytes, end
-from .faults import Faults
-from .ledger import Ledger
+from .guard import check_control, is_loopback
 from .log import RequestLog
+from .misbehaviour import Misbehaviour, response
 from .quota import ServerQuota
-from .refusals import Refusal, forbidden, malformed
+from .redaction import quotes_no_request
+from .routes import OPERATIONS
 from .seeding import Seed
-from .service import Answer, Received, Service
-from .switches import Switches
+from .service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Iterable
     from types import TracebackType
     from typing import Self
 
 TOKEN_PATH = "/realms/partner/oauth/token"  # noqa: S105 - a path
 _SHUTDOWN_SECONDS = 1.0
-_RST_AFTER_SECONDS = 0.02
+_LOGGER = logging.getLogger("brevo_balance_async.sandbox")
+_LOGGER.addFilter(quotes_no_request)
 
 
 class Sandbox:
@@ -66,22 +70,21 @@ class Sandbox:
         switches: Switches | None = None,
         **changes: Any,
     ) -> None:
-        if not allow_public and not _is_loopback(host):
+        if not allow_public and not is_loopback(host):
             raise ValueError(f"{host} is not a loopback address; allow_public=True serves it all the same")
         self._host = host
         self._port = port
         self._seeds = [Seed(**one) for one in _each(seed)]
         self._first_switches = (switches or Switches()).replaced(changes)
         self.clock = clock or SandboxClock()
-        self.faults = Faults()
+        self.faults = Faults(OPERATIONS)
         self.requests = RequestLog(log_size)
         self.ledger = Ledger(self.clock, self._first_switches, strict=strict)
         self.quota = ServerQuota(rph, self.clock, self._first_switches)
         self.access = Access(api_key, client_id, client_secret, self.clock)
         self._service = Service(self.ledger, self.access, self.quota, self.requests)
         self._runner: web.ServerRunner | None = None
-        self._stopping = asyncio.Event()
-        self._late: set[asyncio.Task[Answer]] = set()
+        self._misbehaviour = Misbehaviour(self._service)
         self._sow()
 
     # addresses and keys
@@ -174,8 +177,8 @@ class Sandbox:
         """Bind and serve. A sandbox that was stopped may be started again, with its state, on the same port."""
         if self._runner is not None:
             raise RuntimeError("the sandbox is running already")
-        self._stopping = asyncio.Event()
-        server = web.Server(self._handle, handler_cancellation=True, access_log=None)
+        self._misbehaviour = Misbehaviour(self._service)
+        server = web.Server(self._handle, handler_cancellation=True, access_log=None, logger=_LOGGER)
         runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
         try:
@@ -191,9 +194,7 @@ class Sandbox:
         runner, self._runner = self._runner, None
         if runner is None:
             return
-        self._stopping.set()
-        for task in self._late:
-            task.cancel()
+        self._misbehaviour.stop()
         await runner.cleanup()
 
     # one request
@@ -212,138 +213,32 @@ class Sandbox:
             contact_id = self._service.contact_of(received)
             effect = self.faults.strike(received.record.operation, contact_id)
         if effect is not None:
-            return await self._misbehave(request, received, effect)
+            return await self._misbehaviour.act(request, received, effect)
         answer = self._service.perform(received)
         self._service.settle(received, answer.status, applied=answer.applied)
-        return _response(answer)
+        return response(answer)
 
     def _token(self, content: bytes, headers: Mapping[str, str]) -> web.Response:
         form = dict(parse_qsl(content.decode("latin-1")))
         try:
-            return _response(self._service.answer(200, self.access.issue(form, headers)))
+            return response(self._service.answer(200, self.access.issue(form, headers)))
         except TokenRefusal as refusal:
-            return _response(self._service.answer(refusal.status, {"error": refusal.error}))
+            return response(self._service.answer(refusal.status, {"error": refusal.error}))
 
     def _control(self, request: web.BaseRequest, path: str, content: bytes) -> web.Response:
         try:
-            if not _is_loopback(request.remote or ""):
-                raise forbidden("control routes answer loopback only")
+            check_control(request.method, request.raw_path, request.remote or "", request.headers)
             try:
                 body = json.loads(content) if content else None
             except ValueError as error:
                 raise malformed(f"invalid JSON: {error}") from error
-            return _response(self._service.answer(200, control(self, request.method, path, body)))
+            return response(self._service.answer(200, control(self, request.method, path, body)))
         except Refusal as refusal:
-            return _response(self._service.refused(refusal))
-
-    # misbehaviour
-
-    async def _misbehave(
-        self, request: web.BaseRequest, received: Received, effect: effects.Effect
-    ) -> web.StreamResponse:
-        if isinstance(effect, effects.Delayed):
-            return _response(await self._in_spite_of_leaving(self._delayed(received, effect)))
-        answer = self._service.perform(received) if effect.applied else None
-        if answer is None and effect.reads:
-            self._service.charge(received)
-        told = self._told(answer, effect)
-        applied = answer is not None and answer.applied
-        self._service.settle(received, told.status if told else None, applied=applied, fault=effect.name)
-        if told is None:
-            return await self._say_nothing(request, effect)
-        if isinstance(effect, effects.Cut):
-            return await self._cut_off(request, told, effect)
-        if isinstance(effect, effects.Dripping):
-            return await self._drip(request, told, effect)
-        if isinstance(effect, effects.Stray):
-            data = answer_bytes(effect.status, told.headers, self._service.answer(200, effect.body).body)
-            asyncio.get_running_loop().call_later(effect.seconds, _write, request.transport, data)
-        return _response(told)
-
-    def _told(self, answer: Answer | None, effect: effects.Effect) -> Answer | None:
-        """The answer that the client is told, or the start of it; None when it is told nothing."""
-        if isinstance(effect, effects.Answered):
-            body = {"code": "sandbox_fault", "message": effect.name} if effect.body is None else effect.body
-            return self._service.answer(effect.status, body, effect.headers)
-        if isinstance(effect, effects.TooMany):
-            return self._service.too_many(effect)
-        if isinstance(effect, effects.Altered) and answer is not None:
-            return self._service.altered(answer, effect.members)
-        if isinstance(effect, effects.Dropped | effects.Stalled | effects.Raw):
-            return None
-        return answer
-
-    async def _say_nothing(self, request: web.BaseRequest, effect: effects.Effect) -> web.Response:
-        if isinstance(effect, effects.Stalled):
-            await self._stopping.wait()
-        if request.transport is not None:
-            if isinstance(effect, effects.Raw):
-                request.transport.write(effect.data)
-            end(request.transport, effect.how if isinstance(effect, effects.Dropped) else "fin")
-        return web.Response()  # the connection is closing, so nothing of it is sent
-
-    async def _cut_off(self, request: web.BaseRequest, told: Answer, effect: effects.Cut) -> web.Response:
-        kept = told.body[: int(len(told.body) * effect.keep)]
-        if request.transport is not None:
-            request.transport.write(answer_bytes(told.status, told.headers, kept, length=len(told.body)))
-            if effect.how == "rst":
-                await self._pause(
-                    _RST_AFTER_SECONDS
-                )  # what was written must leave before the reset discards it
-            end(request.transport, effect.how)
-        return web.Response()  # the connection is closing, so nothing of it is sent
-
-    async def _drip(
-        self, request: web.BaseRequest, told: Answer, effect: effects.Dripping
-    ) -> web.StreamResponse:
-        response = web.StreamResponse(status=told.status, headers=told.headers)
-        response.content_length = len(told.body)
-        await response.prepare(request)
-        size = max(1, -(-len(told.body) // effect.pieces))
-        for start in range(0, len(told.body), size):
-            await response.write(told.body[start : start + size])
-            await self._pause(effect.seconds / effect.pieces)
-        await response.write_eof()
-        return response
-
-    async def _delayed(self, received: Received, effect: effects.Delayed) -> Answer:
-        await asyncio.sleep(effect.seconds)
-        answer = self._service.perform(received)
-        self._service.settle(received, answer.status, applied=answer.applied, fault=effect.name)
-        return answer
-
-    async def _in_spite_of_leaving(self, work: Coroutine[Any, Any, Answer]) -> Answer:
-        """Carry ``work`` to its end even when the client leaves, which cancels the handler."""
-        task = asyncio.create_task(work)
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
-        return await asyncio.shield(task)
-
-    async def _pause(self, seconds: float) -> None:
-        """Let real time pass, no longer than the sandbox runs."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
+            return response(self._service.refused(refusal))
 
 
 def _each(seed: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
     return [seed] if isinstance(seed, Mapping) else seed
-
-
-def _response(answer: Answer) -> web.Response:
-    return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
-
-
-def _write(transport: asyncio.Transport | None, data: bytes) -> None:
-    if transport is not None and not transport.is_closing():
-        transport.write(data)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def serve(sandbox: Sandbox, *, stop: asyncio.Event | None = None) -> None:
