@@ -6,13 +6,14 @@ be inserted and deleted meanwhile. How firm the promise is depends on the listin
 - ordered by a key that never changes (``createdAt``: history, active balances): proved, and memory does not grow;
 - ordered by a key that changes (``updatedAt``, ``value``), or by none that the rows show: each id once, and the
   number of rows is compared with the total at the end, where one is stated. About 15 bytes a row are kept.
-  ``collect_checked`` promises more;
-- rows without an id: walked by position, provided that nothing moves.
+  ``collect_checked`` promises more.
+
+A row without an id, and a page longer than asked for, raise ``PaginationError``.
 
 What no walk can tell from the end of a listing: a server that sends fewer rows than asked at once and states their
-number as the total; and, where no total is stated, a first answer that is empty, or a page that was cut short and
-followed by one cut at the same row. A silent cap of fewer than about 20 rows can leave no page that overlaps, if
-offset counts pages; that raises.
+number as the total; and, where no total is stated, a first answer that is empty, or answers that are cut short at
+the same row twice. A server that caps pages silently at fewer than about 20 rows can leave no page that overlaps;
+that raises.
 
 The reasoning is in ``core.paging``; here is the part that waits for answers. Brevo counts
 requests by the hour, so a walk asks for the largest page there is unless told otherwise, and fetches ahead only

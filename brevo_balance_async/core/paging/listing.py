@@ -64,7 +64,7 @@ class Listing(Generic[T]):
 
 @define
 class WalkMemory:
-    """What walks learned, by listing name; one per client, shared by all of its walks.
+    """What walks learned, by listing name; one per client (``client.walk_memory``), shared by all of its walks.
 
     Write into it to override: ``offset_counts["history.list"] = "pages1"`` saves the walk from finding out,
     ``largest_limit["history.list"] = 100`` caps its pages. ``unordered`` names the listings whose rows did not
