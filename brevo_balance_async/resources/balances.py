@@ -79,10 +79,10 @@ class Balances:
     ) -> Paginator[ContactBalance]:
         """Walk every member's balance of one definition.
 
-        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``. ``sort_field``
-        is ``updatedAt`` or ``value``. Both change while members earn and spend, so a walk promises each contact once, compares with the total at
-        its end and raises ``PaginationError`` where it does not fit; ``collect_checked()`` walks until two
-        walks agree.
+        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``.
+        ``sort_field`` is ``updatedAt`` or ``value``. Both change while members earn and spend, so a walk
+        promises each contact once, compares with the total at its end and raises ``PaginationError`` where
+        it does not fit; ``collect_checked()`` walks until two walks agree.
 
         Without ``sort`` and ``sort_field`` it asks for ``updatedAt`` ascending: a member whose balance changes
         moves to the end, where the walk still comes. With ``sort="desc"`` (or ``value``) such a member moves to
@@ -124,8 +124,8 @@ class Balances:
     ) -> Paginator[ActiveBalance]:
         """Walk the lots of points that one contact still holds of one definition, each with its expiry.
 
-        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``. ``sort_field``
-        can only be ``createdAt``. Raises ``PaginationError`` where the walk cannot be whole.
+        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``.
+        ``sort_field`` can only be ``createdAt``. Raises ``PaginationError`` where the walk cannot be whole.
         """
         contact = validation.contact_id(contact_id)
         definition = validation.uuid("balance_definition_id", balance_definition_id)

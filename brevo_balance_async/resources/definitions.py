@@ -70,10 +70,11 @@ class Definitions:
     ) -> Paginator[BalanceDefinition]:
         """Walk the definitions of the program.
 
-        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``. ``sort_field``
-        is ``name``, ``created_at`` or ``updated_at`` (Brevo's default), ``sort`` ``asc`` or ``desc`` (default), ``version`` ``draft``
-        (default) or ``active``. The answer states no total and may be sorted by a key that changes, so a walk
-        promises each id once; ``collect_checked()`` walks until two walks agree.
+        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``.
+        ``sort_field`` is ``name``, ``created_at`` or ``updated_at`` (Brevo's default), ``sort`` ``asc`` or
+        ``desc`` (default), ``version`` ``draft`` (default) or ``active``. The answer states no total and
+        may be sorted by a key that changes, so a walk promises each id once; ``collect_checked()`` walks
+        until two walks agree.
         """
         query = {
             **listing_query(limit, offset, sort_field, {"name", "created_at", "updated_at"}, sort),

@@ -71,10 +71,10 @@ class History:
     ) -> Paginator[TransactionRecord]:
         """Walk a contact's transactions of one definition, newest first unless ``sort="asc"``.
 
-        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``. ``sort_field``
-        can only be ``createdAt``; ``status`` and ``transaction_type`` narrow it down. ``offset`` always counts records here, whatever the server's
-        counts. ``filters`` belongs to the API of before 2026 and is ignored by today's: it is sent, with a
-        ``DeprecationWarning``.
+        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``.
+        ``sort_field`` can only be ``createdAt``; ``status`` and ``transaction_type`` narrow it down.
+        ``offset`` always counts records here, whatever the server's counts. ``filters`` belongs to the API
+        of before 2026 and is ignored by today's: it is sent, with a ``DeprecationWarning``.
 
         The walk gives every row that exists throughout exactly once, or raises ``PaginationError``.
         """
