@@ -43,8 +43,7 @@ def test_any_page_size(limit, changes, meaning):
         server = Server(seed=seed, rows=90, meaning=meaning, **changes)
         tally.add(server, lambda server: whole(server, described, limit))
     assert (tally.lost, tally.twice) == (0, 0)
-    if not changes:
-        assert tally.raised == 0
+    assert tally.raised <= (1 if changes else 0)
 
 
 @pytest.mark.parametrize("total", [True, False])
@@ -84,6 +83,8 @@ def test_a_listing_by_a_mutable_key_is_whole_or_raises(changes, descending):
             Server(seed=seed, descending=descending, **changes), lambda server: whole(server, described)
         )
         plain.add(Server(seed=seed, descending=descending, **changes), naive)
+    if not descending and "deletes" not in changes:  # a row that changes moves to where the walk still comes
+        assert tally.raised == 0
     assert (tally.lost, tally.twice) == (0, 0)
     assert plain.lost + plain.twice > 0 or changes == {"inserts": 1}
 

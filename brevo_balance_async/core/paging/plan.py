@@ -74,6 +74,9 @@ class Planner:
         self._backtrack: int | None = None
         self._back = 0  # length of the last backtrack
         self._slack = 0
+        self._stuck = (
+            False  # the last page had known rows alone: the next may bring more than a page of new ones
+        )
 
     def first(self) -> Query:
         """The request that begins the walk, where nothing has to be joined."""
@@ -128,7 +131,8 @@ class Planner:
             room = 2 * self.size.limit + 4 * (self.overlap + self._slack) + ENOUGH  # rows cost time
             # Page p starts at p * limit only if limit is not capped.
             most = min(most, largest or (max(self.longest, ENOUGH) if self.capped else room))
-        return page(self.offsets.meaning, begin, position or max(begin, self.position), self.size.limit, most)
+        limit = max(self.size.limit, ENOUGH) if self._stuck else self.size.limit
+        return page(self.offsets.meaning, begin, position or max(begin, self.position), limit, most)
 
     def stands(self, asked: Query, length: int) -> bool:
         """Whether the answer starts at ``asked.at`` if the meaning is right: no silent cap can have moved it."""
@@ -142,6 +146,7 @@ class Planner:
         """Take note of a page that joined, and ends before record ``position``."""
         self.position, self.overlap, self._backtrack = position, overlap, None
         self.longest = max(self.longest, length)
+        self._stuck = not fresh
         if fresh:
             self._back = 0
             self._slack -= self._slack // 8
