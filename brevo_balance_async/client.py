@@ -24,7 +24,7 @@ from brevo_balance_async.core import codec, protocol, validation
 from brevo_balance_async.core.auth import provider
 from brevo_balance_async.core.clock import LoopClock
 from brevo_balance_async.core.protocol import Endpoint, Replay
-from brevo_balance_async.core.quota import Gate
+from brevo_balance_async.core.quota.gate import Gate
 from brevo_balance_async.core.requester import Requester, Shared
 from brevo_balance_async.errors import InvalidRequestError
 from brevo_balance_async.models import UNSET, Unset
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from brevo_balance_async.core.quota import QuotaState
     from brevo_balance_async.hooks import Hook
+    from brevo_balance_async.models import QuotaState
 
 _REPLAY = {"GET": Replay.READ, "PUT": Replay.REPLAYABLE, "DELETE": Replay.REPLAYABLE}
 
@@ -67,8 +67,10 @@ class BalanceClient:
     - ``max_attempts``: requests for one call at most (3; 1: never sent again). Where credentials can be renewed,
       a 401 is answered by one renewal and one more request beside these.
     - ``max_wait``: the longest wait for quota in seconds (10); beyond it a call fails at once with
-      ``QuotaWaitError`` or ``RateLimitedError``. None waits as long as it takes, outside ``timeout``.
-    - ``reserve``: share of the account's quota left to others (0: a live call that may use all of it).
+      ``QuotaWaitError`` or ``RateLimitedError``. None waits as long as it takes, outside ``timeout``, and with a
+      ``reserve`` is spread over the hour.
+    - ``reserve``: share of the account's quota left to others (0: a live call that may use all of it); what lies above
+      it may be used in a burst.
     - ``max_connections``: connections of the session made here (100).
     - ``user_agent``: put in front of ours. ``hooks``: called with every event of ``hooks``.
     - ``trace_configs``: handed to aiohttp. ``max_body``: bytes of one answer (64 MiB).

@@ -230,10 +230,24 @@ class QuotaWaitError(BalanceError):
     quota is left, ``wait`` is the time already spent waiting for one.
     """
 
-    def __init__(self, wait: float, max_wait: float, *, known: bool = True) -> None:
+    def __init__(
+        self,
+        wait: float,
+        max_wait: float,
+        *,
+        known: bool = True,
+        reserve: float = 0.0,
+        kept: int = 0,
+        left: int = 0,
+    ) -> None:
+        because = (
+            f" ({left} requests are left, of which reserve={reserve:g} keeps {kept} for others)"
+            if kept
+            else ""
+        )
         super().__init__(
-            f"the account's quota asks for a wait of {wait:.1f} s, {max_wait:.1f} s are allowed; nothing was sent. "
-            f"Try again after {wait:.1f} s, or allow a longer max_wait"
+            f"the account's quota asks for a wait of {wait:.1f} s{because}, {max_wait:.1f} s are allowed; nothing was "
+            f"sent. Try again after {wait:.1f} s, or allow a longer max_wait{' or a smaller reserve' if kept else ''}"
             if known
             else "no answer has yet told how much of the account's quota is left, and those on their way did not "
             f"come within the {max_wait:.1f} s that were allowed; nothing was sent. Try again, or allow a longer "

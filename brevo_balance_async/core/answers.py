@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
 from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from brevo_balance_async.core import codec
@@ -83,7 +81,7 @@ def refusal(response: Response) -> ResponseError:
         )
     message = message or (f"the server answered {text[:200]!r}" if text else "the server gave no reason")
     if status == 429:
-        return RateLimitedError(message, retry_after=wait_after_429(response.headers), **fields)
+        return RateLimitedError(message, retry_after=response.quota.wait, **fields)
     kind = BY_STATUS.get(status) or (ServerError if status >= 500 else ResponseError)
     return kind(message, **fields)
 
@@ -99,38 +97,6 @@ def _told(body: bytes) -> dict[str, Any]:
 
 def _word(told: Mapping[str, Any], name: str) -> str | None:
     return str(told[name]) if told.get(name) else None
-
-
-_LONGEST_RESET: Final = 86_400.0  # a longer one is no duration in seconds: an epoch, or garbage
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of ``Retry-After``."""
-    return _seconds(headers, "retry-after", math.inf)
-
-
-def wait_after_429(headers: Mapping[str, str]) -> float | None:
-    """Seconds of ``x-sib-ratelimit-reset`` or ``Retry-After``, whichever makes sense."""
-    reset = _seconds(headers, "x-sib-ratelimit-reset", _LONGEST_RESET)
-    return retry_after(headers) if reset is None else reset
-
-
-def _seconds(headers: Mapping[str, str], name: str, longest: float) -> float | None:
-    text = headers.get(name, "")
-    try:
-        seconds = float(text)
-    except ValueError:
-        return _until(text, headers)
-    return seconds if 0 <= seconds <= longest and seconds < math.inf else None
-
-
-def _until(text: str, headers: Mapping[str, str]) -> float | None:
-    """Seconds until the date that ``Retry-After`` may give instead of a number, by the server's own clock."""
-    try:
-        until, now = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("date", ""))
-        return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError):  # one of them is no date, or only one tells its offset
-        return None
 
 
 PRESENT: Final = object()

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from brevo_balance_async.core import answers
-from brevo_balance_async.core.protocol import Replay
+from brevo_balance_async.core.protocol import Progress, Replay
+from brevo_balance_async.core.quota import headers
 from brevo_balance_async.core.retry import WRITES_ONCE, Verdict, judge, leaves_doubt, may_try_again
 from brevo_balance_async.errors import (
+    BalanceError,
+    DecodeError,
     NotFoundError,
     OutcomeUnknownError,
     QuotaWaitError,
     RateLimitedError,
     RequestTimeoutError,
     ResponseError,
+    TransportError,
     UnprocessableError,
 )
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
 
     from brevo_balance_async.config import Options
     from brevo_balance_async.core.protocol import Endpoint, Request
-    from brevo_balance_async.errors import BalanceError
 
 T = TypeVar("T")
 
@@ -31,10 +34,10 @@ class Call(Generic[T]):
     """One call. Times are seconds of the client's clock.
 
     - ``attempt`` counts the requests made, ``tries`` also the attempts that got no further than the credentials.
+    - ``progress`` tells how far this attempt got.
     - ``headers`` are the auth headers of this attempt (None: they did not come yet); ``renewed``: a 401 has had
       them renewed, which one call does once.
     - ``doubt`` is the failure of the first attempt that may have been applied, ``refused`` the last 429.
-    - ``heeded``: the quota gate has read this attempt's 429 and makes everybody wait in order.
     - ``waited`` are the seconds spent waiting for quota.
     """
 
@@ -44,8 +47,8 @@ class Call(Generic[T]):
         "doubt",
         "endpoint",
         "headers",
-        "heeded",
         "options",
+        "progress",
         "refused",
         "renewed",
         "request",
@@ -60,11 +63,11 @@ class Call(Generic[T]):
         self.deadline = None if options.timeout is None else now + options.timeout
         self.attempt = 0
         self.tries = 0
+        self.progress = Progress()
         self.headers: Mapping[str, str] | None = None
         self.renewed = False
         self.doubt: BalanceError | None = None
         self.refused: RateLimitedError | None = None
-        self.heeded = False
         self.waited = 0.0
 
     # Time ------------------------------------------------------------------------------------------------------
@@ -106,7 +109,7 @@ class Call(Generic[T]):
         patient = limited and options.max_wait is None and options.max_attempts > 1
         if self.tries >= options.max_attempts and not patient:
             return None
-        if self.heeded:
+        if self.queues(error):
             return 0.0
         asked = _asked(error)
         if asked is not None:
@@ -121,6 +124,11 @@ class Call(Generic[T]):
                 return None
         return delay
 
+    def queues(self, error: BalanceError) -> bool:
+        """Whether the wait is spent at the quota gate: a 429 closes it, and everybody waits there in order."""
+        by_the_token_endpoint = self.headers is None
+        return isinstance(error, RateLimitedError) and self.endpoint.gated and not by_the_token_endpoint
+
     def _is_ended(self, error: BalanceError) -> bool:
         """Whether a guarded write, asked for again, cannot be made any more: done before, or never to be done."""
         again = self.endpoint.replay is Replay.GUARDED and self.doubt not in {None, error}
@@ -132,6 +140,24 @@ class Call(Generic[T]):
     def doubts_a_write(self) -> bool:
         """Whether something that must not happen twice may have happened."""
         return self.doubt is not None and self.endpoint.replay in WRITES_ONCE
+
+    def failure(self, error: Exception) -> BalanceError | None:
+        """Our error for what ended an attempt; None: the user's own code failed, and nothing was sent.
+
+        This is the one boundary that everything passes after bytes may have left. A verdict is then an answer that
+        says no, one that cannot be read, or no answer. Whatever else was raised, by whomever, is doubt.
+        """
+        if not self.progress.sent:
+            return error if isinstance(error, BalanceError) else None
+        if isinstance(error, ResponseError | DecodeError) or (
+            isinstance(error, TransportError) and error.sent
+        ):
+            return error
+        doubt = TransportError(
+            f"it was sent, and what came of it was lost to a {type(error).__name__} here", sent=True
+        )
+        doubt.__cause__ = error
+        return doubt
 
     def verdict(self, error: BalanceError) -> Verdict:
         """The verdict on this attempt; remembers the first that may have been applied."""
@@ -158,9 +184,7 @@ class Call(Generic[T]):
         guarded = self.doubt is not None and self.endpoint.replay is Replay.GUARDED
         if guarded or leaves_doubt(self.endpoint.replay, verdict):
             return self.unknown(error)
-        if self.doubt is not None and self.doubt is not error:
-            error.add_note(f"an earlier attempt of this call may have been applied: {self.doubt.message}")
-        return error
+        return self._told_of_doubt(error)
 
     def stopped(self, error: BalanceError) -> BalanceError:
         """What the caller is told when the call stops between two attempts: an earlier one may have been applied."""
@@ -168,8 +192,27 @@ class Call(Generic[T]):
             return self.unknown(self.doubt)
         if self.refused is not None and isinstance(error, QuotaWaitError):
             self.refused.retry_after = max(error.wait, self.refused.retry_after or 0.0)
-            return self.refused
+            error = self.refused
+        return self._told_of_doubt(error)
+
+    def _told_of_doubt(self, error: BalanceError) -> BalanceError:
+        """The same error, which says nowhere that nothing was sent if an earlier attempt may have been applied."""
+        if self.doubt is not None and self.doubt is not error:
+            note = f"an earlier attempt of this call may have been applied: {self.doubt.message}"
+            text = error.message.replace("nothing was sent", "nothing more was sent")
+            error.args = (f"{text}; {note}", *error.args[1:])
+            error.add_note(note)
         return error
+
+    def cancelled(self, error: asyncio.CancelledError) -> None:
+        """Let a cancellation tell of the doubt that it leaves, by a note and its cause; it passes all the same.
+
+        So does the ``TimeoutError`` that ``asyncio.timeout`` or ``wait_for`` makes of it, by its own ``__cause__``.
+        """
+        if self.doubt is not None:
+            unknown = self.unknown(self.doubt)
+            error.add_note(str(unknown))
+            error.__cause__ = error.__cause__ or unknown
 
     def unknown(self, cause: BalanceError) -> OutcomeUnknownError:
         """The error that says so."""
@@ -187,5 +230,5 @@ class Call(Generic[T]):
 def _asked(error: BalanceError) -> float | None:
     """Seconds that the server asks to wait; on another status than 429 they say when, not whether."""
     if error.retry_after is None and isinstance(error, ResponseError):
-        return answers.retry_after(error.headers)
+        return headers.retry_after(error.headers)
     return error.retry_after

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from brevo_balance_async.config import TOKEN_PATH, HeaderSecret, SecretBytes, checked_base_url
-from brevo_balance_async.core.answers import refusal, retry_after
+from brevo_balance_async.core.answers import refusal
 from brevo_balance_async.core.protocol import Progress, Request
+from brevo_balance_async.core.quota.headers import retry_after
 from brevo_balance_async.errors import (
     AuthenticationError,
     BalanceError,

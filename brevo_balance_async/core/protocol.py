@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from attrs import Factory, define, field, frozen
 
 from brevo_balance_async.core import codec, validation
+from brevo_balance_async.core.quota import headers
 from brevo_balance_async.errors import (
     InvalidRequestError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from brevo_balance_async.core.quota.headers import Reading
 
 T = TypeVar("T")
 
@@ -100,6 +103,11 @@ class Response:
     """Not shown in tracebacks: it may be somebody's points, or a token."""
     discard: Callable[[], None] = field(default=_nothing, eq=False)
     """Closes the connection it came on, because the next answer on it may be somebody else's too."""
+
+    @cached_property
+    def quota(self) -> Reading:
+        """What it says about the account's quota and about waiting; read once, for the gate and for the error."""
+        return headers.read(self.status, self.headers)
 
 
 def build(

@@ -17,6 +17,7 @@ from brevo_balance_async.core.call import Call
 from brevo_balance_async.core.clock import wait_for_timer
 from brevo_balance_async.core.inflight import InFlight
 from brevo_balance_async.core.protocol import Progress, Replay
+from brevo_balance_async.core.quota.window import Pair
 from brevo_balance_async.core.retry import Backoff, Budget, Verdict, judge
 from brevo_balance_async.errors import (
     AuthenticationError,
@@ -27,6 +28,7 @@ from brevo_balance_async.errors import (
     QuotaWaitError,
     RateLimitedError,
     RequestTimeoutError,
+    ResponseError,
     TransportError,
 )
 from brevo_balance_async.hooks import (
@@ -48,7 +50,8 @@ if TYPE_CHECKING:
     from brevo_balance_async.core.answers import Echo
     from brevo_balance_async.core.auth import AuthProvider
     from brevo_balance_async.core.protocol import Endpoint, Request, Response
-    from brevo_balance_async.core.quota import Gate, Permit
+    from brevo_balance_async.core.quota.gate import Gate
+    from brevo_balance_async.core.quota.window import Permit
     from brevo_balance_async.core.transport import Transport
     from brevo_balance_async.hooks import Event, Hook
 
@@ -76,8 +79,21 @@ class Caller(Protocol):
         """
         ...
 
-    def keep_open(self) -> Callable[[], None]:
-        """Count what this task does as a call in flight, until the result is called: closing waits for it."""
+    def for_hold(self) -> HoldCaller:
+        """The same for one hold that begins now; see ``HoldCaller``."""
+        ...
+
+
+class HoldCaller(Caller, Protocol):
+    """Makes the calls of one hold, which count as one call in flight: closing the client waits for its end.
+
+    A hold never begins what the quota would not let it end. Its begin waits until the quota has two requests for it,
+    or is unknown. The second counts as used for everybody else until its complete or cancel takes it, which then does
+    not wait, or until ``release``.
+    """
+
+    def release(self) -> None:
+        """The hold has ended, however it did; to be called once."""
         ...
 
 
@@ -136,16 +152,25 @@ class Requester:
 
     shared: Shared
     options: Options
-
-    def keep_open(self) -> Callable[[], None]:
-        """See ``Caller.keep_open``."""
-        in_flight = self.shared.in_flight
-        return partial(in_flight.end, in_flight.begin("transactions.hold"))
+    pair: Pair | None = None
+    ended: Callable[[], None] | None = None
 
     def with_options(self, **changes: Any) -> Requester:
         """A view with other options; what is ``UNSET`` stays as it is."""
         given = {name: value for name, value in changes.items() if value is not UNSET}
         return evolve(self, options=evolve(self.options, **given))
+
+    def for_hold(self) -> Requester:
+        """See ``Caller.for_hold``."""
+        in_flight = self.shared.in_flight
+        ended = partial(in_flight.end, in_flight.begin("transactions.hold"))
+        return evolve(self, pair=Pair(), ended=ended)
+
+    def release(self) -> None:
+        """See ``HoldCaller.release``."""
+        if self.pair is not None and self.ended is not None:
+            self.shared.gate.release(self.pair)
+            self.ended()
 
     def call(
         self,
@@ -174,30 +199,43 @@ class Requester:
         shared = self.shared
         options = self.options if timeout is UNSET else evolve(self.options, timeout=timeout)
         call = Call(endpoint, request, options, shared.clock.time())
-        task = shared.in_flight.begin(endpoint.name)
+        task = shared.in_flight.begin(endpoint.name, admitted=self.pair is not None)
         try:
-            while True:
-                try:
-                    shared.transport.check_usable()
-                    return self._answer(call, await self._attempt(call), echo)
-                except BalanceError as error:
-                    error.endpoint, error.attempts = error.endpoint or endpoint.name, call.attempt
-                    if await self._applied_before(call, error):
-                        return None  # type: ignore[return-value]  # T is None for a DELETE
-                except Exception as error:
-                    # Not ours: the user's own credentials or trace config. It must not hide what may have happened.
-                    if call.doubt is None or not call.doubts_a_write:
-                        raise
-                    raise call.unknown(call.doubt) from error
+            return await self._answered(call, echo)
         except OutcomeUnknownError as unknown:
             return await self._settled(call, unknown, settle)
-        except asyncio.CancelledError:
-            # Nobody is left to be told by an exception, so the hooks are.
+        except BalanceError:
+            raise
+        except asyncio.CancelledError as error:
+            # Nobody may be left to be told by an exception, so the hooks are.
             if call.doubts_a_write:
+                call.cancelled(error)
                 self._tell(call, call.doubt, cancelled=True)
             raise
+        except Exception as error:
+            # The user's own code, between two attempts. It must not hide what may have happened.
+            if call.doubt is None or not call.doubts_a_write:
+                raise
+            doubt = call.unknown(call.doubt)
+            doubt.__cause__ = error
+            return await self._settled(call, doubt, settle)
         finally:
             shared.in_flight.end(task)
+
+    async def _answered(self, call: Call[T], echo: Echo) -> T:
+        """Attempt until there is an answer; raises what is to be told otherwise."""
+        while True:
+            call.progress = Progress()
+            try:
+                self.shared.transport.check_usable()
+                return self._answer(call, await self._attempt(call), echo)
+            except Exception as error:
+                failure = call.failure(error)
+                if failure is None:
+                    raise
+            failure.endpoint, failure.attempts = failure.endpoint or call.endpoint.name, call.attempt
+            if await self._applied_before(call, failure):
+                return None  # type: ignore[return-value]  # T is None for a DELETE
 
     async def _settled(
         self,
@@ -215,9 +253,17 @@ class Requester:
             unknown.add_note("there was no time left to settle it by reading the history")
         except OutcomeUnknownError:
             pass
-        except asyncio.CancelledError:
+        except ResponseError:
+            raise  # what it found out
+        except asyncio.CancelledError as error:
+            call.cancelled(error)
             self._tell(call, unknown.cause, cancelled=True)
             raise
+        except Exception as error:  # noqa: BLE001  (whoever raised it, the outcome is what has to be told)
+            unknown.add_note(
+                f"it could not be settled by reading the history: {type(error).__name__}: {error}"
+            )
+            unknown.__context__ = error
         self._tell(call, unknown.cause, cancelled=False)
         raise unknown
 
@@ -230,16 +276,16 @@ class Requester:
         shared = self.shared
         name = call.endpoint.name
         call.tries += 1
-        call.headers, call.heeded = None, False
+        call.headers = None
+        progress = call.progress
         headers = shared.credentials.ready
         if headers is None:
             headers = await self._authorize(call)
         call.headers = headers
         permit = None
         if call.endpoint.gated:
-            permit = shared.gate.try_enter(call.options.reserve) or await self._wait_for_quota(call)
+            permit = await self._enter(call)
         response: Response | None = None
-        progress = Progress()
         watched = shared.watched
         started = shared.clock.time()
         try:
@@ -247,6 +293,7 @@ class Requester:
             call.attempt += 1
             if watched:
                 shared.emit(AttemptStarted(name, call.request.method, call.request.url, call.attempt))
+                left = call.left(shared.clock.time())  # a hook may have taken its time
             response = await shared.transport.send(call.request, headers, left, progress)
         except BalanceError as error:
             if watched:
@@ -260,10 +307,7 @@ class Requester:
             raise
         finally:
             if permit is not None and progress.sent:
-                status, headers_told = (
-                    (None, None) if response is None else (response.status, response.headers)
-                )
-                call.heeded = shared.gate.leave(permit, status=status, headers=headers_told)
+                shared.gate.leave(permit, None if response is None else response.quota)
             elif permit is not None:
                 shared.gate.cancel(permit)
         if watched:
@@ -284,7 +328,7 @@ class Requester:
                 "the credentials did not come in time; nothing was sent", phase="connect", sent=False
             ) from error
 
-    async def _wait_for_quota(self, call: Call[Any]) -> Permit:
+    async def _enter(self, call: Call[Any]) -> Permit:
         shared = self.shared
         began = shared.clock.time()
 
@@ -292,7 +336,13 @@ class Requester:
             shared.emit(QuotaWait(call.endpoint.name, seconds))
 
         reserve, allowed = call.options.reserve, call.quota_wait(began)
-        permit = await shared.gate.enter(reserve=reserve, max_wait=allowed, on_wait=on_wait)
+        permit = await shared.gate.enter(
+            reserve=reserve,
+            max_wait=allowed,
+            first=call.endpoint.replay is Replay.GUARDED,
+            pair=self.pair,
+            on_wait=on_wait,
+        )
         call.waited_for_quota(shared.clock.time() - began)
         return permit
 
@@ -328,7 +378,7 @@ class Requester:
         delay = call.next_delay(error, verdict, shared.backoff.delay(call.tries), shared.clock.time())
         if delay is None or shared.transport.closed or not self._affords(error):
             raise call.final(error, verdict)
-        if not call.heeded:
+        if not call.queues(error):
             if shared.watched:
                 shared.emit(RetryScheduled(call.endpoint.name, call.attempt, delay, error))
             await self._pause(delay)

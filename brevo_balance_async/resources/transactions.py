@@ -6,6 +6,7 @@ had not left. ``complete`` and ``cancel`` happen at most once on the server what
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +16,7 @@ from attrs import evolve
 from brevo_balance_async.core import validation
 from brevo_balance_async.core.answers import PRESENT
 from brevo_balance_async.core.protocol import Endpoint, Replay
+from brevo_balance_async.core.timeouts import despite_repetition
 from brevo_balance_async.errors import (
     BalanceError,
     ClientStateError,
@@ -218,11 +220,12 @@ class Transactions:
             "event_time": event_time,
             "meta": meta,
         }
-        return Hold(self, draft, timeout)
+        return Hold(self._for_hold, draft, timeout)
 
-    def keep_open(self) -> Callable[[], None]:
-        """Have a closing client wait for what this task does, until the result is called."""
-        return self._caller.keep_open()
+    def _for_hold(self) -> tuple[Transactions, Callable[[], None]]:
+        """The transactions of a hold that begins now, and what has to be called when it has ended."""
+        caller = self._caller.for_hold()
+        return Transactions(caller, self._program_id, self._history), caller.release
 
     async def _finish(
         self,
@@ -302,45 +305,51 @@ class Hold:
     it, and ``result`` is the completed ``Transaction``. Leaving by an exception cancels it, and the exception goes
     through whatever becomes of the cancelling. What fails at the end carries a note that names the draft and says
     what may be left behind.
+
+    A hold takes two requests of the quota on entering: one for its begin, and one that it keeps for its complete or
+    cancel, which then does not wait. With fewer than two above ``reserve`` entering waits, or raises
+    ``QuotaWaitError`` and has sent nothing. Other processes may still spend what is kept here.
     """
 
     def __init__(
-        self, transactions: Transactions, draft: dict[str, Any], timeout: float | Unset | None
+        self,
+        start: Callable[[], tuple[Transactions, Callable[[], None]]],
+        draft: dict[str, Any],
+        timeout: float | Unset | None,
     ) -> None:
-        self._transactions = transactions
+        self._start = start
         self._arguments: dict[str, Any] | None = draft
         self._timeout = timeout
         self._draft: Transaction | None = None
-        self._ended: Callable[[], None] | None = None
         self.result: Transaction | None = None
 
     async def __aenter__(self) -> Transaction:
         arguments, self._arguments = self._arguments, None
         if arguments is None:
             raise ClientStateError("a hold is for one block: ask for another one with transactions.hold(...)")
-        ended = self._transactions.keep_open()
+        self._transactions, self._release = self._start()
         try:
-            draft = await self._transactions.begin(**arguments, timeout=self._timeout)
-            if draft.status == TransactionStatus.REJECTED:
-                raise UnprocessableError(
-                    f"the server rejected it: {draft.reject_reason or 'no reason given'}", status=422
-                )
+            return await self._begin(arguments)
         except BaseException:
-            ended()
+            self._release()
             raise
-        self._draft, self._ended = draft, ended
-        return draft
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        ended, self._ended = self._ended, None
-        if ended is None:
-            return
         try:
             await self._end(error)
         finally:
-            ended()
+            self._release()
+
+    async def _begin(self, arguments: dict[str, Any]) -> Transaction:
+        draft = await self._transactions.begin(**arguments, timeout=self._timeout)
+        if draft.status == TransactionStatus.REJECTED:
+            raise UnprocessableError(
+                f"the server rejected it: {draft.reject_reason or 'no reason given'}", status=422
+            )
+        self._draft = draft
+        return draft
 
     async def _end(self, error: BaseException | None) -> None:
         draft, self._draft = self._draft, None
@@ -358,15 +367,25 @@ class Hold:
                     status=422,
                 )
             return
+        given_back = self._give_back(draft, error)
+        if isinstance(error, CancelledError) and error.args:  # anyio's, which comes again at every await
+            await despite_repetition(given_back, error)
+        else:
+            await given_back
+
+    async def _give_back(self, draft: Transaction, error: BaseException) -> None:
+        """Cancel the draft; the exception of the block goes through, with a note if that fails."""
         try:
             self.result = await self._transactions.cancel(draft, timeout=self._timeout)
-        except Exception as failure:  # noqa: BLE001  (the exception of the block goes through, with a note)
+        except (Exception, CancelledError) as failure:
             error.add_note(
                 f"the hold {draft.id} could not be cancelled ({failure}); {_left_behind(draft, failure)}"
             )
+            if isinstance(failure, CancelledError):
+                raise
 
 
-def _left_behind(draft: Transaction, failure: Exception) -> str:
+def _left_behind(draft: Transaction, failure: BaseException) -> str:
     """What a hold may leave on the server."""
     if isinstance(failure, UnprocessableError | NotFoundError):
         return "it has come to another end"
