@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from brevo_balance_async.core import validation
-from brevo_balance_async.errors import InvalidRequestError
 from brevo_balance_async.models import Sort, Version
 from brevo_balance_async.pagination import Batch, Listing, Paginator
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from brevo_balance_async.core.answers import Echo
+    from brevo_balance_async.core.echo import Echo
     from brevo_balance_async.core.protocol import Endpoint
     from brevo_balance_async.core.requester import Caller
     from brevo_balance_async.models import Unset
@@ -68,10 +67,10 @@ def listing_query(
     if limit is not None:
         validation.integer("limit", limit, least=1, most=500)
     validation.integer("offset", offset, least=0)
-    if sort_field is not None and (not isinstance(sort_field, str) or sort_field not in sort_fields):
-        known = ", ".join(sorted(sort_fields))
-        raise InvalidRequestError("sort_field", f"must be one of {known}, not {validation.shown(sort_field)}")
-    return {"sort_field": sort_field, "sort": None if sort is None else validation.enum("sort", sort, Sort)}
+    return {
+        "sort_field": None if sort_field is None else validation.word("sort_field", sort_field, sort_fields),
+        "sort": None if sort is None else validation.enum("sort", sort, Sort),
+    }
 
 
 def version_query(version: Version | str | None) -> dict[str, Any]:
