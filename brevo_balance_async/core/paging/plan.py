@@ -2,8 +2,10 @@
 
 - **The ordinary next page** starts a little before ``position``, the record behind the last page taken, so that it
   can join: ``overlap`` rows (what the frontier needs) and a ``slack``, for a listing whose rows go away. It brings
-  as many new rows as the page size says, but is never longer than the first page or ``ENOUGH`` rows: so a server
-  that caps pages silently shows it on the first one.
+  as many new rows as the page size says; after a page of known rows alone ``ENOUGH`` at least, or rows could come
+  in faster than the walk goes on.
+- **No longer page than the longest so far**, for a server that caps pages silently while offset counts pages: page p
+  starts at p * limit only where limit is not capped.
 - **Backtracking**, after a page that left a gap because rows before it went away: the next page starts further
   back, four times as far each time, and by the drop of the stated total at least.
 - **The question what ``offset`` counts** (``offsets``), where that is not known: when a page built on the documented
