@@ -33,6 +33,9 @@ BARE_LISTINGS = frozenset(
         "history.list",
     }
 )
+FROM_THE_START = (
+    "rows are passed over only once it is known what offset counts, so that the first page is read too"
+)
 BUSY_ORDER = (
     "the one order in which a listing can be walked while balances change; Brevo documents no default"
 )
@@ -65,6 +68,8 @@ LISTED = [
         "a walk always says where it is; 0 is the documented default",
         BARE_LISTINGS,
     ),
+    Difference("query limit", '"1"', '"2"', FROM_THE_START, frozenset({"balances.list (all arguments)"})),
+    Difference("query offset", '"1"', '"0"', FROM_THE_START, frozenset({"balances.list (all arguments)"})),
     Difference("query sortField", ABSENT, '"updatedAt"', BUSY_ORDER, frozenset({"balances.list"})),
     Difference("query sort", ABSENT, '"asc"', BUSY_ORDER, frozenset({"balances.list"})),
     Difference(
