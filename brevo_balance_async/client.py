@@ -163,6 +163,11 @@ class BalanceClient:
         """What the account's quota headers last said, or None before the first answer that had them."""
         return self._requester.shared.gate.state
 
+    @property
+    def base_url(self) -> str:
+        """The API that calls go to, without a slash at its end."""
+        return self._requester.shared.base_url
+
     def with_options(
         self,
         *,
@@ -210,6 +215,8 @@ class Program:
 
     def __init__(self, requester: Requester, program_id: str, memory: WalkMemory) -> None:
         self.id = program_id
+        self._requester = requester
+        self._memory = memory
         self.definitions = Definitions(requester, program_id, memory)
         self.limits = Limits(requester, program_id)
         self.history = History(requester, program_id, memory)
@@ -218,6 +225,24 @@ class Program:
 
     def __repr__(self) -> str:
         return f"<Program {self.id}>"
+
+    @property
+    def base_url(self) -> str:
+        """The API that calls go to, without a slash at its end."""
+        return self._requester.shared.base_url
+
+    def with_options(
+        self,
+        *,
+        timeout: float | Unset | None = UNSET,
+        max_attempts: int | Unset = UNSET,
+        max_wait: float | Unset | None = UNSET,
+        reserve: float | Unset = UNSET,
+    ) -> Program:
+        """A view with other options, as ``client.with_options`` gives it."""
+        changes = {"timeout": timeout, "max_attempts": max_attempts, "max_wait": max_wait, "reserve": reserve}
+        options = {name: value for name, value in changes.items() if value is not UNSET}
+        return Program(self._requester.with_options(**options), self.id, self._memory)
 
 
 def _credentials(

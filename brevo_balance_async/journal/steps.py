@@ -1,0 +1,221 @@
+"""What is done to rows, each as one function of a ``Turn``: place, look, take, move, give back.
+
+All decisions on a row are a compare-and-set on its owner, its state and its transaction. What is not hit belongs to
+somebody else by now, or has moved on, and is to be read again.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+from sqlalchemy import and_, bindparam, or_, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from brevo_balance_async.journal.intents import Intent, Row
+from brevo_balance_async.journal.tables import BATCH, INTENT, WORKER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Table, Update
+
+    from brevo_balance_async.errors import ReferenceConflictError
+    from brevo_balance_async.journal.writer import Turn
+
+_C = INTENT.c
+OPEN = _C.finished_at.is_(None)
+_STORED = select(INTENT)
+
+
+def insert_ignoring(connection: Connection, table: Table) -> Any:
+    """An INSERT that leaves alone what is there already."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table).on_conflict_do_nothing()
+
+
+def place(turn: Turn, scope: int, intents: Sequence[Intent], *, batch: int = 0, owner: int | None = None) -> None:
+    """Write the intents that are not there yet."""
+    rows = [
+        {"scope": scope, "reference": each.reference, "batch": batch, **_as_new(each, owner, turn.now)}
+        for each in sorted(intents, key=attrgetter("reference"))
+    ]
+    turn.connection.execute(insert_ignoring(turn.connection, INTENT), rows)
+
+
+def _as_new(intent: Intent, owner: int | None, now: float) -> dict[str, Any]:
+    """Planned and due; an amount of zero is refused at once."""
+    zero = intent.amount == "0"
+    return {
+        "line": intent.line,
+        "contact": intent.contact,
+        "amount": intent.amount,
+        "details": intent.details,
+        "next_at": now,
+        "state": "refused" if zero else "planned",
+        "owner": None if zero else owner,
+        "reason": "zero" if zero else None,
+        "finished_at": now if zero else None,
+    }
+
+
+def look(turn: Turn, scope: int, references: Iterable[str]) -> dict[str, Row]:
+    """The rows of these references, by reference."""
+    found = turn.connection.execute(
+        _STORED.where(_C.scope == scope, _C.reference.in_(sorted(references)))
+    )
+    return {row.reference: row for row in (Row(*each, now=turn.now) for each in found)}
+
+
+def enroll(turn: Turn, scope: int, intent: Intent) -> Row | ReferenceConflictError:
+    """The row of an intent that is to be settled now: as ours, or as it stands where somebody else is at it."""
+    place(turn, scope, [intent], owner=turn.me)
+    row = look(turn, scope, [intent.reference])[intent.reference]
+    # What is settled now must not vanish with a load that was never finished.
+    batch = 0 if row.batch and not row.finished and not is_closed(turn, row.batch) else row.batch
+    conflict = row.conflict(intent)
+    if conflict is None:
+        return take(turn, row, batch=batch)
+    return correct(turn, row, intent, owner=turn.me, batch=batch) or conflict
+
+
+def load(turn: Turn, scope: int, intents: Sequence[Intent], batch: int) -> list[Row | ReferenceConflictError]:
+    """The rows of a part of a batch, in its order: new ones, and those that were there before."""
+    place(turn, scope, intents, batch=batch)
+    rows = look(turn, scope, [each.reference for each in intents])
+    closed = {each: each == 0 or is_closed(turn, each) for each in {row.batch for row in rows.values()} - {batch}}
+    found: list[Row | ReferenceConflictError] = []
+    for each in intents:
+        row = rows[each.reference]
+        conflict = row.conflict(each)
+        left = not closed.get(row.batch, True)  # by a load that was not finished
+        if conflict is not None or (left and row.state == "planned"):
+            changed = correct(turn, row, each, owner=None, batch=batch if left else row.batch)
+            found.append(changed or conflict or row)
+        else:
+            found.append(row)
+    return found
+
+
+def correct(turn: Turn, row: Row, intent: Intent, *, owner: int | None, batch: int) -> Row | None:
+    """A row of which nothing was sent that could count takes another payload; None if it is too late."""
+    changes = {"batch": batch, **_as_new(intent, owner, turn.now)}
+    unsent = or_(and_(_C.state == "planned", _ownerless(turn.now)), _C.amount == "0")
+    if turn.connection.execute(update(INTENT).where(_here(row), unsent).values(changes)).rowcount != 1:
+        return None
+    return evolve(row, **changes)
+
+
+def take(turn: Turn, row: Row, **changes: Any) -> Row:
+    """The row as ours, if nobody alive has it; else as it stands."""
+    if row.finished or row.owner == turn.me:
+        return row
+    # Where somebody is at the row this moment it is left alone, not waited for.
+    free = select(_C.reference).where(_here(row), OPEN, _ownerless(turn.now)).with_for_update(skip_locked=True)
+    if turn.connection.execute(free).first() is None:
+        return row
+    changes["owner"] = turn.me
+    turn.connection.execute(update(INTENT).where(_here(row)).values(changes))
+    return evolve(row, **changes)
+
+
+def take_due(turn: Turn, scope: int, *, batch: int, due_by: float, limit: int) -> list[Row]:
+    """Rows of a batch that are due and free, as ours, in the order in which they came.
+
+    A contact that another process is busy with is left to it, so that the rows of one contact go one at a time.
+    """
+    if turn.connection.dialect.name == "postgresql":  # two that look at once would share out one contact's rows
+        turn.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('brevo_balance_claim'))")
+    other = INTENT.alias()
+    elsewhere = select(other.c.reference).where(
+        other.c.scope == _C.scope,
+        other.c.contact == _C.contact,
+        other.c.owner.is_not(None),
+        other.c.owner != turn.me,
+        other.c.owner.in_(_alive(turn.now)),
+    )
+    due = (
+        _STORED.where(_C.scope == scope, _C.batch == batch, OPEN, _C.next_at <= due_by)
+        .where(_ownerless(turn.now), ~elsewhere.exists())
+        .order_by(_C.next_at, _C.line)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = [Row(*each, now=turn.now) for each in turn.connection.execute(due)]
+    if rows:
+        mine = tuple_(_C.scope, _C.reference).in_([(row.scope, row.reference) for row in rows])
+        turn.connection.execute(update(INTENT).where(mine).values(owner=turn.me))
+    return [evolve(row, owner=turn.me) for row in rows]
+
+
+def move(turn: Turn, row: Row, changes: Mapping[str, Any]) -> Row | None:
+    """The row with ``changes``, or None if it is not as we know it any more; it says so once it is written.
+
+    A transaction that another reference has chosen is somebody else's answer and is not chosen again.
+    """
+    given = {f"set_{name}": value for name, value in changes.items()}
+    key = {"at_scope": row.scope, "at_reference": row.reference, "at_owner": row.owner, "at_state": row.state}
+    if row.tid is not None:
+        key["at_tid"] = row.tid
+    hit = turn.connection.execute(_move(frozenset(changes), row.tid is not None), key | given).rowcount == 1
+    return evolve(row, now=turn.now, **changes) if hit else None
+
+
+@cache
+def _move(names: frozenset[str], chosen: bool) -> Update:
+    where = and_(
+        _C.scope == bindparam("at_scope"),
+        _C.reference == bindparam("at_reference"),
+        _C.owner == bindparam("at_owner"),
+        _C.state == bindparam("at_state"),
+        _C.tid == bindparam("at_tid") if chosen else _C.tid.is_(None),
+    )
+    if "tid" in names and not chosen:
+        other = INTENT.alias()
+        where &= ~select(other.c.tid).where(other.c.tid == bindparam("set_tid")).exists()
+    values = {name: bindparam(f"set_{name}", type_=_C[name].type) for name in sorted(names)}
+    return update(INTENT).where(where).values(values)
+
+
+def _here(row: Row) -> ColumnElement[bool]:
+    return and_(_C.scope == row.scope, _C.reference == row.reference)
+
+
+def is_alive(turn: Turn, worker: int) -> bool:
+    """Whether the lease of a worker goes on."""
+    return turn.connection.execute(_alive(turn.now).where(WORKER.c.id == worker)).first() is not None
+
+
+def _alive(now: float) -> Any:
+    return select(WORKER.c.id).where(WORKER.c.lease_until > now)
+
+
+def _ownerless(now: float) -> ColumnElement[bool]:
+    return or_(_C.owner.is_(None), _C.owner.not_in(_alive(now)))
+
+
+def batches_with_open_rows(turn: Turn, scope: int) -> list[int]:
+    """The batches that may be delivered and have rows left, the one without a name (0) among them.
+
+    One seek in the index for each, however many rows they have.
+    """
+    found: list[int] = []
+    last = -1
+    while True:
+        following = (
+            select(_C.batch).where(_C.scope == scope, OPEN, _C.batch > last).order_by(_C.batch).limit(1)
+        )
+        batch = turn.connection.execute(following).scalar()
+        if batch is None:
+            return found
+        last = batch
+        if batch == 0 or is_closed(turn, batch):
+            found.append(batch)
+
+
+def is_closed(turn: Turn, batch: int) -> bool:
+    """Whether a batch was loaded to its end."""
+    closed = select(BATCH.c.id).where(BATCH.c.id == batch, BATCH.c.closed_at.is_not(None))
+    return turn.connection.execute(closed).first() is not None
