@@ -1,7 +1,7 @@
 """The journal: durable intents and outcomes in SQL, and the outbox.
 
-``Journal`` is the door. ``metadata`` and ``schema_sql`` are for those who keep its tables in their own database. It needs
-the extra ``brevo-balance-async[journal]``, and ``[postgres]`` for PostgreSQL.
+``Journal`` is the door. ``metadata`` and ``schema_sql`` are for those who keep its tables in their own database. It
+needs the extra ``brevo-balance-async[journal]``, and ``[postgres]`` for PostgreSQL.
 """
 
 from __future__ import annotations
@@ -12,4 +12,14 @@ from brevo_balance_async.journal.store import Journal
 from brevo_balance_async.journal.tables import metadata, schema_sql
 from brevo_balance_async.journal.upkeep import JournalStatus, ScopeStatus
 
-__all__ = ["Intent", "Journal", "JournalStatus", "Row", "Scope", "ScopeStatus", "intent", "metadata", "schema_sql"]
+__all__ = [
+    "Intent",
+    "Journal",
+    "JournalStatus",
+    "Row",
+    "Scope",
+    "ScopeStatus",
+    "intent",
+    "metadata",
+    "schema_sql",
+]

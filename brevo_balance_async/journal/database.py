@@ -30,8 +30,12 @@ class Database(Protocol):
     place: str
     """For messages; without a password."""
 
-    async def transact(self, work: Callable[[Connection, float], T]) -> T:
-        """Run ``work`` in one transaction and commit it durably; it is given the database's clock in seconds."""
+    async def transact(self, work: Callable[[Connection, float], T], *, durable: bool = True) -> T:
+        """Run ``work`` in one transaction; it is given the database's clock in seconds.
+
+        A ``durable`` commit survives a power cut, and so do all before it. One that is not survives the end of this
+        process, and is spared the wait for the disk.
+        """
         ...
 
     async def close(self) -> None:

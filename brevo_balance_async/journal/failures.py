@@ -21,7 +21,10 @@ _SQLITE: Final[dict[int, tuple[Callable[[str], JournalError], str]]] = {
         "another program holds it locked; end that program or ask again later",
     ),
     sqlite3.SQLITE_LOCKED: (JournalBusyError, "another connection of this program holds it locked"),
-    sqlite3.SQLITE_FULL: (JournalFullError, "the disk is full; make room and run again, it resumes where it was"),
+    sqlite3.SQLITE_FULL: (
+        JournalFullError,
+        "the disk is full; make room and run again, it resumes where it was",
+    ),
     sqlite3.SQLITE_READONLY: (
         JournalError,
         "it cannot be written to; give this user the right to write to the file and to its folder",
@@ -34,18 +37,29 @@ _SQLITE: Final[dict[int, tuple[Callable[[str], JournalError], str]]] = {
     sqlite3.SQLITE_NOTADB: (JournalError, "it is no SQLite database; name another file"),
     sqlite3.SQLITE_CORRUPT: (
         JournalError,
-        "the file is damaged. Do not start with an empty one, it would credit everything again: rescue the rows with "
-        "sqlite3's .recover, or rebuild with verify_first=True",
+        (
+            "the file is damaged. Do not start with an empty one, it would credit everything again: rescue the rows "
+            "with sqlite3's .recover, or rebuild with verify_first=True"
+        ),
     ),
     sqlite3.SQLITE_IOERR: (JournalError, "the disk failed to read or write; look at the system's log"),
 }
 # By the first characters of the SQLSTATE, the longest first.
 _POSTGRES: Final[dict[str, tuple[Callable[[str], JournalError], str]]] = {
-    "53100": (JournalFullError, "the server's disk is full; make room and run again, it resumes where it was"),
-    "53": (JournalBusyError, "the server has no room for another connection or is out of memory; ask again later"),
+    "53100": (
+        JournalFullError,
+        "the server's disk is full; make room and run again, it resumes where it was",
+    ),
+    "53": (
+        JournalBusyError,
+        "the server has no room for another connection or is out of memory; ask again later",
+    ),
     "55P03": (JournalBusyError, "another program holds a lock; ask again later"),
     "40": (JournalBusyError, "another program wrote to the same rows; ask again"),
-    "57": (JournalError, "the server ended the connection or is starting or stopping; ask again when it is up"),
+    "57": (
+        JournalError,
+        "the server ended the connection or is starting or stopping; ask again when it is up",
+    ),
     "25006": (JournalError, "the server is read-only; name the primary, not a replica"),
     "28": (JournalError, "the server refused the user or password"),
     "3D000": (JournalError, "there is no such database; create it first"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import unicodedata
 from datetime import datetime
-from decimal import Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +18,7 @@ from brevo_balance_async.core import checks, codec
 from brevo_balance_async.errors import InvalidRequestError, ReferenceConflictError
 
 if TYPE_CHECKING:
+    from decimal import Decimal
     from uuid import UUID
 
 LONGEST_REFERENCE: Final = 400
@@ -144,7 +144,9 @@ def canonical_reference(reference: str) -> str:
     """NFC. Outer white space and control characters are refused: two systems would trim them differently."""
     text = unicodedata.normalize("NFC", checks.text("reference", reference, least=1))
     if text != text.strip():
-        raise InvalidRequestError("reference", f"must not begin or end with white space: {checks.shown(text)}")
+        raise InvalidRequestError(
+            "reference", f"must not begin or end with white space: {checks.shown(text)}"
+        )
     if any(unicodedata.category(character) == "Cc" for character in text):
         raise InvalidRequestError("reference", f"must hold no control characters: {checks.shown(text)}")
     if len(text) > LONGEST_REFERENCE:
@@ -165,7 +167,8 @@ def canonical_id(argument: str, value: str | UUID) -> str:
 def _meta(meta: dict[str, Any]) -> dict[str, Any]:
     if taken := META_OF_OURS & checks.mapping("meta", meta).keys():
         raise InvalidRequestError(
-            "meta", f"must not hold {' or '.join(map(repr, sorted(taken)))}: that is added here, from the reference"
+            "meta",
+            f"must not hold {' or '.join(map(repr, sorted(taken)))}: that is added here, from the reference",
         )
     plain: dict[str, Any] = json.loads(codec.encode(meta, "meta"))
     return plain

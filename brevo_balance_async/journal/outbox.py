@@ -28,7 +28,7 @@ _NOBODY = 0
 
 
 def add(within: Connection | Session, program: ProgramHandle, definition: str | UUID, intent: Intent) -> bool:
-    """Write the intent; False if it is there already. ``ReferenceConflictError`` if it is there with another payload."""
+    """Write the intent; False if it is there already, ``ReferenceConflictError`` if with another payload."""
     connection = within.connection() if isinstance(within, Session) else within
     try:
         scope = ensure_scope(connection, program, definition)

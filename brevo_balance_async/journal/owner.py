@@ -1,8 +1,8 @@
 """Who owns rows: one start of one process, for as long as its heartbeat goes on.
 
 The id is the fence. It never comes again, every write to a row asks for it, and rows of an id whose lease has run out
-are anybody's. The lease is judged by the database's clock. A process that was frozen for longer than the lease finds out
-when it wakes: it takes a new id, and has to claim its rows again.
+are anybody's. The lease is judged by the database's clock. A process that was frozen for longer than the lease finds
+out when it wakes: it takes a new id, and has to claim its rows again.
 """
 
 from __future__ import annotations

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# A commit is on the server's disk when it returns, whatever the server's default is.
-_PREPARE: Final = text(
+_CLOCK: Final = "extract(epoch FROM clock_timestamp())::float8"
+# A durable commit is on the server's disk when it returns, whatever the server's default is.
+_DURABLE: Final = text(
     "SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') "
-    "WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true), "
-    "extract(epoch FROM clock_timestamp())::float8"
+    f"WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true), {_CLOCK}"
 )
+_RELAXED: Final = text(f"SELECT set_config('synchronous_commit', 'off', true), {_CLOCK}")
 
 
 class Postgres:
@@ -41,11 +42,11 @@ class Postgres:
             )
         return self._made
 
-    async def transact(self, work: Callable[[Connection, float], T]) -> T:
+    async def transact(self, work: Callable[[Connection, float], T], *, durable: bool = True) -> T:
         """Run ``work`` in one transaction."""
 
         def prepared(connection: Connection) -> T:
-            now = float(connection.execute(_PREPARE).one()[1])
+            now = float(connection.execute(_DURABLE if durable else _RELAXED).one()[1])
             return work(connection, now if self._wall is None else self._wall())
 
         try:

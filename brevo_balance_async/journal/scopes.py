@@ -73,6 +73,6 @@ def _check_origin(program: ProgramHandle, origin: str) -> None:
     if origin != program.base_url:
         raise JournalError(
             f"this journal's rows of program {program.id} were sent to {origin}, and this client speaks to "
-            f"{program.base_url}; what is done there says nothing about here. Nothing was sent: use a journal of its own "
-            "for each API"
+            f"{program.base_url}; what is done there says nothing about here. Nothing was sent: use a journal of its "
+            "own for each API"
         )

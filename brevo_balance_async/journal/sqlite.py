@@ -25,7 +25,21 @@ T = TypeVar("T")
 BUSY: Final = 30.0
 """Seconds that another program may hold the file locked."""
 _NETWORK: Final = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "9p", "ceph", "glusterfs", "lustre", "gpfs", "beegfs"}
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "ncpfs",
+        "afs",
+        "9p",
+        "ceph",
+        "glusterfs",
+        "lustre",
+        "gpfs",
+        "beegfs",
+    }
     | {f"fuse.{name}" for name in ("sshfs", "glusterfs", "ceph", "s3fs", "rclone", "davfs", "gcsfuse")}
 )
 _MOUNTS: Final = Path("/proc/self/mounts")
@@ -36,7 +50,9 @@ class SqliteFile:
 
     def __init__(self, path: str, wall: Callable[[], float] | None) -> None:
         if not path or path == ":memory:" or "mode=memory" in path:
-            raise InvalidRequestError("url", "must name a file: a journal in memory forgets what was credited")
+            raise InvalidRequestError(
+                "url", "must name a file: a journal in memory forgets what was credited"
+            )
         self.place = path
         self._wall = wall or time.time
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="brevo-balance-journal")
@@ -44,18 +60,21 @@ class SqliteFile:
             URL.create("sqlite", database=path), connect_args={"timeout": BUSY}, pool_size=1, max_overflow=0
         )
         event.listen(self._engine, "connect", self._prepare)
-        event.listen(self._engine, "begin", _begin)
+        event.listen(self._engine, "begin", self._begin)
+        self._durable = True
 
-    async def transact(self, work: Callable[[Connection, float], T]) -> T:
+    async def transact(self, work: Callable[[Connection, float], T], *, durable: bool = True) -> T:
         """Run ``work`` between BEGIN IMMEDIATE and COMMIT."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(self._transact, work))
+        job = partial(self._transact, work, durable)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, job)
 
     async def close(self) -> None:
         """Close the connection; what is left in the write-ahead log moves to the file."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
         self._thread.shutdown(wait=False)
 
-    def _transact(self, work: Callable[[Connection, float], T]) -> T:
+    def _transact(self, work: Callable[[Connection, float], T], durable: bool) -> T:
+        self._durable = durable
         try:
             with self._engine.begin() as connection:
                 return work(connection, self._wall())
@@ -72,8 +91,14 @@ class SqliteFile:
             )
         raw.isolation_level = None  # BEGIN is ours: the driver's own comes late and takes no lock
         _write_ahead(raw)
-        raw.execute("PRAGMA synchronous=FULL")  # a commit is on the disk when it returns
-        raw.execute("PRAGMA fullfsync=ON")  # and on macOS out of the disk's cache
+        raw.execute("PRAGMA fullfsync=ON")  # on macOS a synced commit has left the disk's cache too
+
+    def _begin(self, connection: Connection) -> None:
+        # FULL: the commit is on the disk when it returns, with all that came before it in the write-ahead log.
+        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if self._durable else 'NORMAL'}")
+        # The lock is taken at once. A transaction that reads first and writes later fails with "database is locked"
+        # when another one has written in between, whatever the timeout.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _write_ahead(raw: sqlite3.Connection) -> None:
@@ -87,12 +112,6 @@ def _write_ahead(raw: sqlite3.Connection) -> None:
             time.sleep(0.01)
         else:
             return
-
-
-def _begin(connection: Connection) -> None:
-    # The lock is taken at once. A transaction that reads first and writes later fails with "database is locked" when
-    # another one has written in between, whatever the timeout.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def network_file_system(path: Path, mounts: Path = _MOUNTS) -> str | None:

@@ -36,7 +36,9 @@ def insert_ignoring(connection: Connection, table: Table) -> Any:
     return dialect.insert(table).on_conflict_do_nothing()
 
 
-def place(turn: Turn, scope: int, intents: Sequence[Intent], *, batch: int = 0, owner: int | None = None) -> None:
+def place(
+    turn: Turn, scope: int, intents: Sequence[Intent], *, batch: int = 0, owner: int | None = None
+) -> None:
     """Write the intents that are not there yet."""
     rows = [
         {"scope": scope, "reference": each.reference, "batch": batch, **_as_new(each, owner, turn.now)}
@@ -63,10 +65,8 @@ def _as_new(intent: Intent, owner: int | None, now: float) -> dict[str, Any]:
 
 def look(turn: Turn, scope: int, references: Iterable[str]) -> dict[str, Row]:
     """The rows of these references, by reference."""
-    found = turn.connection.execute(
-        _STORED.where(_C.scope == scope, _C.reference.in_(sorted(references)))
-    )
-    return {row.reference: row for row in (Row(*each, now=turn.now) for each in found)}
+    found = turn.connection.execute(_STORED.where(_C.scope == scope, _C.reference.in_(sorted(references))))
+    return {row.reference: row for row in (_row(each, turn.now) for each in found)}
 
 
 def enroll(turn: Turn, scope: int, intent: Intent) -> Row | ReferenceConflictError:
@@ -85,7 +85,9 @@ def load(turn: Turn, scope: int, intents: Sequence[Intent], batch: int) -> list[
     """The rows of a part of a batch, in its order: new ones, and those that were there before."""
     place(turn, scope, intents, batch=batch)
     rows = look(turn, scope, [each.reference for each in intents])
-    closed = {each: each == 0 or is_closed(turn, each) for each in {row.batch for row in rows.values()} - {batch}}
+    closed = {
+        each: each == 0 or is_closed(turn, each) for each in {row.batch for row in rows.values()} - {batch}
+    }
     found: list[Row | ReferenceConflictError] = []
     for each in intents:
         row = rows[each.reference]
@@ -113,7 +115,9 @@ def take(turn: Turn, row: Row, **changes: Any) -> Row:
     if row.finished or row.owner == turn.me:
         return row
     # Where somebody is at the row this moment it is left alone, not waited for.
-    free = select(_C.reference).where(_here(row), OPEN, _ownerless(turn.now)).with_for_update(skip_locked=True)
+    free = (
+        select(_C.reference).where(_here(row), OPEN, _ownerless(turn.now)).with_for_update(skip_locked=True)
+    )
     if turn.connection.execute(free).first() is None:
         return row
     changes["owner"] = turn.me
@@ -126,7 +130,9 @@ def take_due(turn: Turn, scope: int, *, batch: int, due_by: float, limit: int) -
 
     A contact that another process is busy with is left to it, so that the rows of one contact go one at a time.
     """
-    if turn.connection.dialect.name == "postgresql":  # two that look at once would share out one contact's rows
+    if (
+        turn.connection.dialect.name == "postgresql"
+    ):  # two that look at once would share out one contact's rows
         turn.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('brevo_balance_claim'))")
     other = INTENT.alias()
     elsewhere = select(other.c.reference).where(
@@ -143,7 +149,7 @@ def take_due(turn: Turn, scope: int, *, batch: int, due_by: float, limit: int) -
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    rows = [Row(*each, now=turn.now) for each in turn.connection.execute(due)]
+    rows = [_row(each, turn.now) for each in turn.connection.execute(due)]
     if rows:
         mine = tuple_(_C.scope, _C.reference).in_([(row.scope, row.reference) for row in rows])
         turn.connection.execute(update(INTENT).where(mine).values(owner=turn.me))
@@ -177,6 +183,10 @@ def _move(names: frozenset[str], chosen: bool) -> Update:
         where &= ~select(other.c.tid).where(other.c.tid == bindparam("set_tid")).exists()
     values = {name: bindparam(f"set_{name}", type_=_C[name].type) for name in sorted(names)}
     return update(INTENT).where(where).values(values)
+
+
+def _row(columns: Any, now: float) -> Row:
+    return Row(*columns, now)
 
 
 def _here(row: Row) -> ColumnElement[bool]:

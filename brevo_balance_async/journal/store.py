@@ -104,9 +104,11 @@ class Journal:
 
     async def _beat(self) -> None:
         while True:
-            await wait_for_timer(self.clock, self._owner.lease / 3, asyncio.get_running_loop().create_future())
+            await wait_for_timer(
+                self.clock, self._owner.lease / 3, asyncio.get_running_loop().create_future()
+            )
             with suppress(JournalError):  # the lease runs out then, and nothing more is sent
-                await self.run(lambda _: None)
+                await self._writer.run(lambda _: None, durable=False)
 
     @property
     def _writer(self) -> Writer:
@@ -139,7 +141,9 @@ class Journal:
         """
         return _row(
             await self._writer.run(
-                lambda turn: steps.enroll(turn, scope.id, intent), (_NEW_ROWS, intent.reference)
+                lambda turn: steps.enroll(turn, scope.id, intent),
+                (_NEW_ROWS, intent.reference),
+                durable=False,  # the next durable commit takes it along, and nothing counts before one
             )
         )
 
@@ -149,7 +153,7 @@ class Journal:
         def operation(turn: Turn) -> Row:
             return steps.take(turn, steps.look(turn, row.scope, [row.reference])[row.reference])
 
-        return await self._writer.run(operation, (_CLAIMS, ""))
+        return await self._writer.run(operation, (_CLAIMS, ""), durable=False)
 
     async def take_due(
         self, scope: Scope, *, limit: int, due_by: float | None = None, batch: int | None = None
@@ -169,7 +173,7 @@ class Journal:
                     rows += steps.take_due(turn, scope.id, batch=each, due_by=until, limit=left)
             return rows
 
-        return await self._writer.run(operation, (_CLAIMS, ""))
+        return await self._writer.run(operation, (_CLAIMS, ""), durable=False)
 
     def holds(self, row: Row) -> bool:
         """Whether the row is ours, and nobody can have taken it; ask right before anything is sent for it."""
@@ -179,12 +183,16 @@ class Journal:
         """The row with ``changes``, on the disk; None if it is not as we know it any more: reload it."""
         return await self._writer.run(lambda turn: steps.move(turn, row, changes))
 
-    async def finish(self, row: Row, state: str, **changes: Any) -> Row | None:
-        """``move`` to an end: ``"applied"`` or ``"refused"``."""
+    async def finish(self, row: Row, state: str, *, durable: bool = True, **changes: Any) -> Row | None:
+        """``move`` to an end, ``"applied"`` or ``"refused"``.
+
+        It need not be ``durable`` where the end can be read on the server again.
+        """
         return await self._writer.run(
             lambda turn: steps.move(
                 turn, row, {"state": state, "owner": None, "finished_at": turn.now, **changes}
-            )
+            ),
+            durable=durable,
         )
 
     def give_back(self, row: Row, *, after: float = 0.0, **changes: Any) -> asyncio.Future[Row | None]:
@@ -234,10 +242,11 @@ class Journal:
         meta: dict[str, Any] | None = None,
         balance_expiry_in_minutes: int | None = None,
     ) -> bool:
-        """Write an intent on the caller's own connection, in the caller's own transaction; the journal need not be open.
+        """Write an intent on the caller's own connection, in the caller's own transaction.
 
-        Returns False if the reference is there already with this payload, and raises ``ReferenceConflictError`` if it
-        is there with another one. A worker's ``deliver`` credits it once the transaction is committed.
+        The journal need not be open. Returns False if the reference is there already with this payload, and raises
+        ``ReferenceConflictError`` if it is there with another one. A worker's ``deliver`` credits it once the
+        transaction is committed.
         """
         wanted = intent(
             reference=reference,

@@ -1,7 +1,7 @@
 """The journal's tables, and the way up from older ones.
 
-All names begin with ``brevo_balance_``, so that the tables can stand in an application's own database. ``metadata``
-makes them (``metadata.create_all``, or a migration written from ``schema_sql``); opening a journal makes what is missing.
+All names begin with ``brevo_balance_``, so that the tables can stand in an application's own database, made by
+``metadata.create_all`` or by a migration written from ``schema_sql``. Opening a journal makes what is missing.
 """
 
 from __future__ import annotations
@@ -149,5 +149,4 @@ def schema_sql(dialect: str) -> str:
     driver = {"postgresql": "postgresql+asyncpg"}.get(dialect, dialect)
     engine = create_mock_engine(f"{driver}://", collect)
     metadata.create_all(engine, checkfirst=False)
-    statements.append(f"INSERT INTO {JOURNAL.name} (version) VALUES ({VERSION});")
     return "\n\n".join(statements) + "\n"

@@ -72,7 +72,7 @@ def _scope_status(turn: Turn, scope: int, program: str, definition: str, origin:
         program,
         definition,
         origin,
-        counts={state: number for state, number in counts},
+        counts=dict(counts.tuples().all()),
         unknown=turn.connection.execute(tried).scalar_one(),
         due=turn.connection.execute(due).scalar_one(),
         next_in=None if soonest is None else max(0.0, soonest - turn.now),
@@ -101,7 +101,9 @@ def reopen(turn: Turn, row: Row) -> Row:
     """A refused row is planned again; an open one is due at once."""
     _must_be_free(turn, row)
     if row.state == "applied":
-        raise JournalError(f"reference {row.reference!r} is applied: to credit again give it another reference")
+        raise JournalError(
+            f"reference {row.reference!r} is applied: to credit again give it another reference"
+        )
     if row.state == "sent":
         raise JournalError(
             f"reference {row.reference!r} was sent and its end is not known: look it up, say what became of it with "
@@ -133,7 +135,9 @@ def resolve(turn: Turn, row: Row, *, applied: bool, note: str) -> Row:
 
 def _must_be_free(turn: Turn, row: Row) -> None:
     if row.owner is not None and not row.finished and is_alive(turn, row.owner):
-        raise JournalBusyError(f"a program is at reference {row.reference!r} this moment; ask again when it is done")
+        raise JournalBusyError(
+            f"a program is at reference {row.reference!r} this moment; ask again when it is done"
+        )
 
 
 def _write(turn: Turn, row: Row, changes: dict[str, Any]) -> Row:
@@ -144,7 +148,9 @@ def _write(turn: Turn, row: Row, changes: dict[str, Any]) -> Row:
         _C.owner.is_not_distinct_from(row.owner),
     )
     if turn.connection.execute(update(INTENT).where(known).values(changes)).rowcount != 1:
-        raise JournalBusyError(f"a program is at reference {row.reference!r} this moment; ask again when it is done")
+        raise JournalBusyError(
+            f"a program is at reference {row.reference!r} this moment; ask again when it is done"
+        )
     return evolve(row, **changes)
 
 

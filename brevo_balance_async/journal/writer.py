@@ -1,8 +1,8 @@
 """Group commit: one task writes, and whatever is asked for while a commit is under way shares the next one.
 
 A commit costs an fsync, a row of it microseconds. An operation is a function of a ``Turn`` without other effects, so
-that it can be run again: if one of a group fails, the group is rolled back and each runs once more in a savepoint of its
-own, and only the one that fails hears of it.
+that it can be run again: if one of a group fails, the group is rolled back and each runs once more in a savepoint of
+its own, and only the one that fails hears of it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 MOST: Final = 500
 """Operations that share a commit."""
+FIRST: Final = (0, "")
+"""The place of an operation in its group, if nothing speaks for another one."""
 _TRIES: Final = 5
 """Of a group that PostgreSQL ended because it was in another one's way."""
 _CLOSED: Final = "the journal is closed; nothing was written or sent"
@@ -49,6 +51,7 @@ class _Job(Generic[T]):
     # Who waits for another transaction's rows comes in the same order in every group, so that two never wait for
     # each other: first what touches only our own rows, then new rows by reference, then claims.
     order: tuple[int, str]
+    durable: bool
     done: asyncio.Future[T] = field(factory=lambda: asyncio.get_running_loop().create_future())
 
     def fail(self, error: BaseException) -> None:
@@ -67,18 +70,22 @@ class Writer:
         self._task = asyncio.create_task(self._write(), name="brevo-balance-journal")
         self._closed = False
 
-    def submit(self, operation: Callable[[Turn], T], order: tuple[int, str] = (0, "")) -> asyncio.Future[T]:
+    def submit(
+        self, operation: Callable[[Turn], T], order: tuple[int, str] = FIRST, *, durable: bool = True
+    ) -> asyncio.Future[T]:
         """Have ``operation`` done, whether or not anybody waits for the answer."""
-        job = _Job(operation, order)
+        job = _Job(operation, order, durable)
         if self._closed:
             job.fail(JournalError(_CLOSED))
         else:
             self._jobs.put_nowait(job)
         return job.done
 
-    async def run(self, operation: Callable[[Turn], T], order: tuple[int, str] = (0, "")) -> T:
+    async def run(
+        self, operation: Callable[[Turn], T], order: tuple[int, str] = FIRST, *, durable: bool = True
+    ) -> T:
         """What ``operation`` returns, once it is committed. It is done even if the caller is cancelled."""
-        return await asyncio.shield(self.submit(operation, order))
+        return await asyncio.shield(self.submit(operation, order, durable=durable))
 
     async def close(self) -> None:
         """Write what was asked for, then stop."""
@@ -129,7 +136,9 @@ class Writer:
             own.__cause__ = error.__cause__
             job.fail(own)
 
-    async def _commit(self, group: Sequence[_Job[Any]], *, apart: bool) -> list[tuple[Any, BaseException | None]]:
+    async def _commit(
+        self, group: Sequence[_Job[Any]], *, apart: bool
+    ) -> list[tuple[Any, BaseException | None]]:
         standing: Standing | None = None
         worked = False
 
@@ -145,7 +154,7 @@ class Writer:
             return results
 
         try:
-            results = await self._database.transact(work)
+            results = await self._database.transact(work, durable=any(job.durable for job in group))
         except JournalError:
             if worked:  # the commit failed, and a server may have made it all the same
                 self._owner.start_over()
