@@ -244,6 +244,11 @@ class Program:
         options = {name: value for name, value in changes.items() if value is not UNSET}
         return Program(self._requester.with_options(**options), self.id, self._memory)
 
+    @property
+    def options(self) -> Options:
+        """What one call may spend: ``timeout``, ``max_attempts``, ``max_wait``, ``reserve``."""
+        return self._requester.options
+
 
 def _credentials(
     api_key: str | None, partner_key: str | None, credentials: Credentials | ClientCredentials | None

@@ -6,7 +6,7 @@ needs the extra ``brevo-balance-async[journal]``, and ``[postgres]`` for Postgre
 
 from __future__ import annotations
 
-from brevo_balance_async.journal.intents import Intent, Row, intent
+from brevo_balance_async.journal.intents import Intent, Row, canonical_amount, intent
 from brevo_balance_async.journal.scopes import Scope
 from brevo_balance_async.journal.store import Journal
 from brevo_balance_async.journal.tables import metadata, schema_sql
@@ -19,6 +19,7 @@ __all__ = [
     "Row",
     "Scope",
     "ScopeStatus",
+    "canonical_amount",
     "intent",
     "metadata",
     "schema_sql",

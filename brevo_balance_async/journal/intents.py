@@ -69,6 +69,8 @@ class Row:
     reason: str | None
     finished_at: float | None
     now: float
+    inherited: bool = False
+    """Taken from a worker that has died: what it sent last may be under way still."""
 
     @property
     def finished(self) -> bool:

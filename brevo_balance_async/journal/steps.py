@@ -122,7 +122,7 @@ def take(turn: Turn, row: Row, **changes: Any) -> Row:
         return row
     changes["owner"] = turn.me
     turn.connection.execute(update(INTENT).where(_here(row)).values(changes))
-    return evolve(row, **changes)
+    return evolve(row, inherited=row.owner is not None, **changes)
 
 
 def take_due(turn: Turn, scope: int, *, batch: int, due_by: float, limit: int) -> list[Row]:
@@ -153,7 +153,13 @@ def take_due(turn: Turn, scope: int, *, batch: int, due_by: float, limit: int) -
     if rows:
         mine = tuple_(_C.scope, _C.reference).in_([(row.scope, row.reference) for row in rows])
         turn.connection.execute(update(INTENT).where(mine).values(owner=turn.me))
-    return [evolve(row, owner=turn.me) for row in rows]
+    return [evolve(row, owner=turn.me, inherited=row.owner is not None) for row in rows]
+
+
+def release(turn: Turn, scope: int, reference: str, changes: Mapping[str, Any]) -> None:
+    """Let others have a row of ours that is open."""
+    mine = and_(_C.scope == scope, _C.reference == reference, _C.owner == turn.me, OPEN)
+    turn.connection.execute(update(INTENT).where(mine).values(owner=None, **changes))
 
 
 def move(turn: Turn, row: Row, changes: Mapping[str, Any]) -> Row | None:
@@ -186,7 +192,7 @@ def _move(names: frozenset[str], chosen: bool) -> Update:
 
 
 def _row(columns: Any, now: float) -> Row:
-    return Row(*columns, now)
+    return Row(*(*columns, now))
 
 
 def _here(row: Row) -> ColumnElement[bool]:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_NEW_ROWS, _CLAIMS = 1, 2  # see ``Writer``: the order within a group
+_NEW_ROWS, _CLAIMS, _LAST = (1, ""), (2, ""), (3, "")  # see ``Writer``: the order within a group
 
 
 class Journal:
@@ -98,7 +98,7 @@ class Journal:
             self._heart.cancel()
             await asyncio.wait([self._heart])
         if writer is not None:
-            writer.submit(lambda turn: self._owner.leave(turn.connection), (_CLAIMS, ""))
+            writer.submit(lambda turn: self._owner.leave(turn.connection), _CLAIMS)
             await writer.close()
         await self._database.close()
 
@@ -127,7 +127,7 @@ class Journal:
         key = (program.id.lower(), str(balance_definition_id).lower(), program.base_url)
         if key not in self._scopes:
             made = partial(_ensure_scope, program=program, definition=balance_definition_id)
-            self._scopes[key] = await self._writer.run(made, (_NEW_ROWS, ""))
+            self._scopes[key] = await self._writer.run(made, _NEW_ROWS)
         return self._scopes[key]
 
     async def scopes(self, program: ProgramHandle) -> list[Scope]:
@@ -142,7 +142,7 @@ class Journal:
         return _row(
             await self._writer.run(
                 lambda turn: steps.enroll(turn, scope.id, intent),
-                (_NEW_ROWS, intent.reference),
+                (1, intent.reference),
                 durable=False,  # the next durable commit takes it along, and nothing counts before one
             )
         )
@@ -153,18 +153,24 @@ class Journal:
         def operation(turn: Turn) -> Row:
             return steps.take(turn, steps.look(turn, row.scope, [row.reference])[row.reference])
 
-        return await self._writer.run(operation, (_CLAIMS, ""), durable=False)
+        return await self._writer.run(operation, _CLAIMS, durable=False)
 
     async def take_due(
-        self, scope: Scope, *, limit: int, due_by: float | None = None, batch: int | None = None
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        due_by: float | None = None,
+        batches: frozenset[int] | None = None,
     ) -> list[Row]:
-        """Up to ``limit`` rows that are due and free, as ours: of one batch, or of all that were loaded whole.
+        """Up to ``limit`` rows that are due and free, as ours: of these batches, or of all that were loaded whole.
 
         ``due_by`` is a moment of the database's clock (None: now).
         """
 
         def operation(turn: Turn) -> list[Row]:
-            chosen = [batch] if batch is not None else steps.batches_with_open_rows(turn, scope.id)
+            loaded = steps.batches_with_open_rows(turn, scope.id)
+            chosen = [each for each in loaded if batches is None or each in batches]
             until = turn.now if due_by is None else min(due_by, turn.now)
             rows: list[Row] = []
             for each in chosen:
@@ -173,7 +179,17 @@ class Journal:
                     rows += steps.take_due(turn, scope.id, batch=each, due_by=until, limit=left)
             return rows
 
-        return await self._writer.run(operation, (_CLAIMS, ""), durable=False)
+        return await self._writer.run(operation, _CLAIMS, durable=False)
+
+    @property
+    def lease(self) -> float:
+        """Seconds after which the rows of a process that went silent are anybody's."""
+        return self._owner.lease
+
+    @property
+    def me(self) -> int | None:
+        """The id under which this process owns rows at present."""
+        return None if self._owner.standing is None else self._owner.standing.id
 
     def holds(self, row: Row) -> bool:
         """Whether the row is ours, and nobody can have taken it; ask right before anything is sent for it."""
@@ -195,11 +211,21 @@ class Journal:
             durable=durable,
         )
 
-    def give_back(self, row: Row, *, after: float = 0.0, **changes: Any) -> asyncio.Future[Row | None]:
-        """Let others have an open row, ``after`` so many seconds. It is written whether or not it is awaited."""
-        return self._writer.submit(
-            lambda turn: steps.move(turn, row, {"owner": None, "next_at": turn.now + after, **changes})
-        )
+    def release(
+        self, scope: int, reference: str, *, after: float | None = None, reason: str | None = None
+    ) -> asyncio.Future[None]:
+        """Let others have an open row of ours, due in ``after`` seconds (None: when it was).
+
+        It is written whether or not it is awaited, after whatever was asked for before.
+        """
+
+        def operation(turn: Turn) -> None:
+            changes: dict[str, Any] = {} if reason is None else {"reason": reason}
+            if after:
+                changes["next_at"] = turn.now + after
+            steps.release(turn, scope, reference, changes)
+
+        return self._writer.submit(operation, _LAST)
 
     async def now(self) -> float:
         """The database's clock, in seconds."""
@@ -216,7 +242,7 @@ class Journal:
     ) -> list[Row | ReferenceConflictError]:
         """Write a part of a load; each row as it stands now, or the conflict. A thousand at a time is a good size."""
         return await self._writer.run(
-            lambda turn: steps.load(turn, scope.id, intents, batch), (_NEW_ROWS, intents[0].reference)
+            lambda turn: steps.load(turn, scope.id, intents, batch), (1, intents[0].reference)
         )
 
     async def look(self, scope: Scope, references: Sequence[str]) -> dict[str, Row]:
