@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from brevo_balance_async.core import checks, codec
 from brevo_balance_async.errors import InvalidRequestError, ReferenceConflictError
@@ -101,6 +101,16 @@ class Row:
             if stored.get(field) != given.get(field):
                 return ReferenceConflictError(self.reference, field, stored.get(field), given.get(field))
         return None
+
+
+_BLANK: Final = Row(
+    *(0, "", 0, None, None, "", None, None, None, "", None, 0, None, None, 0.0, 0, None, None, None, 0.0)
+)
+
+
+def new_row(columns: dict[str, Any], now: float) -> Row:
+    """The row that an INSERT of these columns has made; the others have their defaults."""
+    return evolve(_BLANK, now=now, **columns)
 
 
 def intent(

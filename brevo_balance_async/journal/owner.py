@@ -12,7 +12,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 from sqlalchemy import delete, insert, update
 
 from brevo_balance_async.core.clock import LoopClock
@@ -58,7 +58,8 @@ class Owner:
     lease: float
     clock: Clock
     standing: Standing | None = None
-    _doubted: bool = False
+    _doubted: set[int] = field(factory=set)
+    """Ids under which nobody can say what we own, to be given up."""
 
     @property
     def alive(self) -> bool:
@@ -69,9 +70,9 @@ class Owner:
         """Whether a row with this owner is ours still."""
         return self.standing is not None and owner == self.standing.id and self.alive and not self._doubted
 
-    def start_over(self) -> None:
+    def start_over(self, standing: Standing) -> None:
         """Nobody can say which rows we own: take a new id with the next commit, and let go of all."""
-        self._doubted = True
+        self._doubted.add(standing.id)
 
     def _age(self) -> float:
         return float("inf") if self.standing is None else self.clock.time() - self.standing.beaten
@@ -79,7 +80,7 @@ class Owner:
     def committed(self, standing: Standing) -> None:
         """What ``keep`` returned is on the disk."""
         if self.standing is None or standing.id != self.standing.id:
-            self._doubted = False
+            self._doubted.clear()
         self.standing = standing
 
     def keep(self, connection: Connection, now: float) -> Standing:
@@ -101,5 +102,5 @@ class Owner:
 
     def leave(self, connection: Connection) -> None:
         """Delete our record: whatever we own is anybody's at once."""
-        if self.standing is not None:
-            connection.execute(delete(WORKER).where(WORKER.c.id == self.standing.id))
+        mine = self._doubted | ({self.standing.id} if self.standing else set())
+        connection.execute(delete(WORKER).where(WORKER.c.id.in_(mine)))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from functools import cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 from sqlalchemy import and_, bindparam, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from brevo_balance_async.journal.intents import Intent, Row
+from brevo_balance_async.journal.intents import Intent, Row, new_row
 from brevo_balance_async.journal.tables import BATCH, INTENT, WORKER
 
 if TYPE_CHECKING:
@@ -30,21 +30,33 @@ OPEN = _C.finished_at.is_(None)
 _STORED = select(INTENT)
 
 
+_INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
 def insert_ignoring(connection: Connection, table: Table) -> Any:
     """An INSERT that leaves alone what is there already."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table).on_conflict_do_nothing()
+    return _INSERTS[connection.dialect.name](table).on_conflict_do_nothing()
 
 
-def place(
-    turn: Turn, scope: int, intents: Sequence[Intent], *, batch: int = 0, owner: int | None = None
-) -> None:
+@cache
+def _insert(dialect: str) -> Any:
+    """An intent that is not there yet."""
+    columns = ("scope", "reference", "batch", *_NEW)
+    return (
+        _INSERTS[dialect](INTENT).values({name: bindparam(name) for name in columns}).on_conflict_do_nothing()
+    )
+
+
+def place(turn: Turn, scope: int, intents: Sequence[Intent], *, batch: int = 0) -> None:
     """Write the intents that are not there yet."""
     rows = [
-        {"scope": scope, "reference": each.reference, "batch": batch, **_as_new(each, owner, turn.now)}
+        {"scope": scope, "reference": each.reference, "batch": batch, **_as_new(each, None, turn.now)}
         for each in sorted(intents, key=attrgetter("reference"))
     ]
-    turn.connection.execute(insert_ignoring(turn.connection, INTENT), rows)
+    turn.connection.execute(_insert(turn.connection.dialect.name), rows)
+
+
+_NEW: Final = ("line", "contact", "amount", "details", "next_at", "state", "owner", "reason", "finished_at")
 
 
 def _as_new(intent: Intent, owner: int | None, now: float) -> dict[str, Any]:
@@ -71,7 +83,14 @@ def look(turn: Turn, scope: int, references: Iterable[str]) -> dict[str, Row]:
 
 def enroll(turn: Turn, scope: int, intent: Intent) -> Row | ReferenceConflictError:
     """The row of an intent that is to be settled now: as ours, or as it stands where somebody else is at it."""
-    place(turn, scope, [intent], owner=turn.me)
+    columns = {
+        "scope": scope,
+        "reference": intent.reference,
+        "batch": 0,
+        **_as_new(intent, turn.me, turn.now),
+    }
+    if turn.connection.execute(_insert(turn.connection.dialect.name), columns).rowcount == 1:
+        return new_row(columns, turn.now)
     row = look(turn, scope, [intent.reference])[intent.reference]
     # What is settled now must not vanish with a load that was never finished.
     batch = 0 if row.batch and not row.finished and not is_closed(turn, row.batch) else row.batch
@@ -93,11 +112,11 @@ def load(turn: Turn, scope: int, intents: Sequence[Intent], batch: int) -> list[
         row = rows[each.reference]
         conflict = row.conflict(each)
         left = not closed.get(row.batch, True)  # by a load that was not finished
-        if conflict is not None or (left and row.state == "planned"):
+        if (conflict is not None and row.batch != batch) or (left and row.state == "planned"):
             changed = correct(turn, row, each, owner=None, batch=batch if left else row.batch)
             found.append(changed or conflict or row)
         else:
-            found.append(row)
+            found.append(conflict or row)
     return found
 
 
@@ -134,17 +153,15 @@ def take_due(turn: Turn, scope: int, *, batch: int, due_by: float, limit: int) -
         turn.connection.dialect.name == "postgresql"
     ):  # two that look at once would share out one contact's rows
         turn.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('brevo_balance_claim'))")
-    other = INTENT.alias()
-    elsewhere = select(other.c.reference).where(
-        other.c.scope == _C.scope,
-        other.c.contact == _C.contact,
-        other.c.owner.is_not(None),
-        other.c.owner != turn.me,
-        other.c.owner.in_(_alive(turn.now)),
+    others = _alive(turn.now).where(WORKER.c.id != turn.me)
+    theirs = INTENT.alias()
+    # Not correlated, and in this form: else SQLite reads all rows of the scope, and that for each candidate.
+    busy = select(theirs.c.contact).where(
+        theirs.c.owner.is_not(None), theirs.c.owner.in_(others), theirs.c.scope == scope
     )
     due = (
         _STORED.where(_C.scope == scope, _C.batch == batch, OPEN, _C.next_at <= due_by)
-        .where(_ownerless(turn.now), ~elsewhere.exists())
+        .where(_ownerless(turn.now), _C.contact.not_in(busy))
         .order_by(_C.next_at, _C.line)
         .limit(limit)
         .with_for_update(skip_locked=True)

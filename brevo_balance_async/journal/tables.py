@@ -113,7 +113,7 @@ Index(
 )
 Index(
     "brevo_balance_intent_owned",
-    *(INTENT.c.scope, INTENT.c.contact),
+    *(INTENT.c.owner, INTENT.c.scope, INTENT.c.contact),
     sqlite_where=_OWNED,
     postgresql_where=_OWNED,
 )
@@ -124,6 +124,8 @@ UPGRADES: Mapping[int, Callable[[Connection], None]] = {}
 
 def make_or_upgrade(connection: Connection) -> None:
     """Bring the tables to this version, within the caller's transaction."""
+    if connection.dialect.name == "postgresql":  # two processes may start at once
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('brevo_balance_schema'))")
     metadata.create_all(connection)
     version = connection.execute(select(JOURNAL.c.version)).scalar()
     if version is None:

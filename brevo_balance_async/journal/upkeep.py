@@ -72,7 +72,7 @@ def _scope_status(turn: Turn, scope: int, program: str, definition: str, origin:
         program,
         definition,
         origin,
-        counts=dict(counts.tuples().all()),
+        counts={state: number for state, number in counts},  # noqa: C416  (dict() of rows has no type)
         unknown=turn.connection.execute(tried).scalar_one(),
         due=turn.connection.execute(due).scalar_one(),
         next_in=None if soonest is None else max(0.0, soonest - turn.now),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from attrs import field, frozen
 
-from brevo_balance_async.errors import JournalBusyError, JournalError
+from brevo_balance_async.errors import JournalBusyError, JournalError, JournalFullError
 from brevo_balance_async.journal.failures import explained, is_collision
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ class Writer:
             except JournalError as failure:
                 error = failure
                 collided = is_collision(failure.__cause__ or failure)
-                if not collided and (attempt or isinstance(failure, JournalBusyError)):
+                hopeless = isinstance(failure, JournalBusyError | JournalFullError)
+                if not collided and (attempt or hopeless):
                     break
                 continue
             for job, (value, problem) in zip(group, results, strict=True):
@@ -156,8 +157,10 @@ class Writer:
         try:
             results = await self._database.transact(work, durable=any(job.durable for job in group))
         except JournalError:
-            if worked:  # the commit failed, and a server may have made it all the same
-                self._owner.start_over()
+            if (
+                worked and standing is not None
+            ):  # the commit failed, and a server may have made it all the same
+                self._owner.start_over(standing)
             raise
         if standing is not None:
             self._owner.committed(standing)
