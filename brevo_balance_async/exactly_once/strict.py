@@ -12,6 +12,7 @@ import secrets
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from brevo_balance_async.errors import BalanceError
 from brevo_balance_async.exactly_once.answers import DoubtError, NotNowError, RefusedError
 from brevo_balance_async.journal import canonical_amount
 from brevo_balance_async.models import TransactionStatus
@@ -96,21 +97,23 @@ class Strict:
             self._pauses = 0
 
     async def _complete(self, tid: str) -> None:
-        answered = self._quiet_until
+        # Until there is a clear answer nobody should send it again; it may be the last thing that this process does.
         self._quiet_until = self._clock.time() + self._settings.quiet
         try:
             done = await self._calls.complete(tid)
         except DoubtError as doubt:
-            self._clear, self._said = False, None
-            self._look_first = True
+            self._clear, self._look_first = False, True
             await self._rest(str(doubt))
         except RefusedError as refusal:
-            self._quiet_until = answered
-            self._said = str(refusal) if refusal.rule and self._clear else None
             self._look_first = True
+            if refusal.rule and self._clear:
+                self._said = str(refusal)
         except NotNowError as delay:
-            self._quiet_until = answered
+            self._quiet_until = self._clock.time()
             await self._rest(str(delay), delay.wait)
+        except BalanceError:  # it stops the run, and was certainly not applied
+            self._quiet_until = self._clock.time()
+            raise
         else:
             await self._applied(done.amount)
 
@@ -145,32 +148,29 @@ class Strict:
     async def _expired(self) -> None:
         """Believed only after a while: a complete that was accepted in time may be committing still."""
         claim, grace = self._claim, self._settings.grace
-        if claim.row.looks != _EXPIRED_ONCE:
-            await claim.move(looks=_EXPIRED_ONCE, next_at=claim.row.now + grace)
-        elif claim.row.wait <= 0:
+        if claim.row.looks == _EXPIRED_ONCE and claim.row.wait <= 0:
             await claim.move(state="planned", tid=None, tid_at=None, looks=0, attempts=claim.row.attempts + 1)
             return self._begin_anew()
-        if claim.row.looks == _EXPIRED_ONCE:
-            await claim.rest(claim.row.wait, "the draft has expired")
-            await claim.reload()
+        if claim.row.looks != _EXPIRED_ONCE and not await claim.move(
+            looks=_EXPIRED_ONCE, next_at=claim.row.now + grace
+        ):
+            return self._begin_anew()
+        await claim.rest(claim.row.wait, "the draft has expired")
+        await claim.reload()
         return None
 
     async def _still_a_draft(self, tid: str) -> None:
         """Complete it, minutes after the last unclear attempt; or believe the 422, where a cancel proves it."""
-        fresh = self._clock.time() - self._chosen_at < self._settings.ttl / 2
-        if self._said is not None and self._clear and fresh:
+        far_from_its_end = self._clock.time() - self._chosen_at < self._settings.ttl / 2
+        if self._said is not None and far_from_its_end:
             if await self._calls.cancel(tid):
                 return await self._claim.finish("refused", reason=self._said)
             self._cancel_for = self._said
-        elif self._said is None and self._clock.time() >= self._quiet_until:
+        self._clear, self._said = False, None  # from now on a 422 proves nothing
+        if self.in_doubt_for > 0:
+            await self._claim.rest(self.in_doubt_for, "the draft is not completed yet")
+        else:
             self._look_first = False
-            return None
-        if self._said is not None:
-            self._clear, self._said = False, None
-            self._quiet_until = self._clock.time() + self._settings.quiet
-        await self._claim.rest(
-            max(0.0, self._quiet_until - self._clock.time()), "the draft is not completed yet"
-        )
         return None
 
     async def _applied(self, stated: Decimal | None) -> None:
