@@ -70,6 +70,8 @@ class Calls:
     def __init__(self, program: Program, breaker: Breaker) -> None:
         self._program = program.with_options(max_attempts=1)
         self.breaker = breaker
+        self.meta_comes_back = False
+        """A history has shown the meta that we sent."""
         self._definitions: dict[str, float] = {}
 
     async def begin(self, row: Row, definition: str, attempt: str, **options: Any) -> Transaction:
@@ -128,6 +130,8 @@ class Calls:
                 record = await self._send(anext(iterator, None))
             except RefusedError as refusal:
                 raise DoubtError(f"history: {refusal}") from refusal
+            if record is not None and "reference" in (record.meta or {}):
+                self.meta_comes_back = True
             if record is None or (since and record.created_at and record.created_at < since):
                 return
             yield record

@@ -56,9 +56,12 @@ class Claim:
         if not self.row.finished and not self.journal.holds(self.row):
             raise LaterError("another process has it", self.journal.lease)
 
-    async def move(self, **changes: Any) -> bool:
-        """Write a step down; False if the row had moved on, and was read again."""
-        moved = await self.journal.move(self.row, **changes)
+    async def move(self, *, due_in: float | None = None, **changes: Any) -> bool:
+        """Write a step down; False if the row had moved on, and was read again.
+
+        ``due_in``: seconds until the row is due, should we not finish it.
+        """
+        moved = await self.journal.move(self.row, due_in=due_in, **changes)
         if moved is None:
             await self.reload()
             return False

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from brevo_balance_async.journal import PARKED, canonical_amount
+
 if TYPE_CHECKING:
     from brevo_balance_async.journal import Row
 
@@ -27,7 +29,7 @@ class Outcome:
     reason: str | None = None
     """Why it was refused, or is not known yet."""
     retry_after: float | None = None
-    """Seconds after which it makes sense to ask again; only for unknown."""
+    """Seconds after which it makes sense to ask again; only for unknown, and None where a person has to look."""
     line: int | None = None
     """Where it stood in the source it was loaded from."""
 
@@ -35,6 +37,13 @@ class Outcome:
     def final(self) -> bool:
         """False only for unknown: ask again later, with the same reference."""
         return self.state != "unknown"
+
+
+def credited(row: Row, stated: Decimal | None) -> str | None:
+    """What the server states, in canonical form; whether it writes a debit with a sign is undocumented."""
+    if stated is None:
+        return None
+    return canonical_amount(abs(stated) * (-1 if Decimal(row.amount) < 0 else 1))
 
 
 def outcome(
@@ -49,6 +58,6 @@ def outcome(
         amount=Decimal(row.amount),
         credited=None if row.credited is None else Decimal(row.credited),
         reason=row.reason if row.finished else reason or row.reason,
-        retry_after=None if row.finished else retry_after,
+        retry_after=None if row.finished or (retry_after or 0.0) >= PARKED / 2 else retry_after,
         line=row.line,
     )

@@ -8,6 +8,7 @@ from brevo_balance_async.exactly_once.answers import Calls
 from brevo_balance_async.exactly_once.breaker import Breaker, pause
 from brevo_balance_async.exactly_once.busy import Busy
 from brevo_balance_async.exactly_once.claim import Claim, LaterError
+from brevo_balance_async.exactly_once.one_phase import OnePhase
 from brevo_balance_async.exactly_once.outcome import outcome
 from brevo_balance_async.exactly_once.strict import Strict
 
@@ -71,15 +72,24 @@ class Settler:
         self.busy.free(key)
         return outcome(row, repeated=True) if row.finished else None
 
+    def _machine(self, claim: Claim, scope: Scope) -> Strict | OnePhase:
+        """By what was written down for the row; a planned one is settled in the mode of this run."""
+        planned_lean = claim.row.state == "planned" and self.settings.mode != "strict"
+        kind = OnePhase if planned_lean or claim.row.state == "sent" else Strict
+        return kind(self._calls, self.settings, claim, scope.definition)
+
     async def settle(self, scope: Scope, row: Row, *, bulk: bool = False) -> Outcome:
         """Settle a row that is ours and marked as busy; afterwards it is neither."""
         until = self.journal.clock.time() + self.settings.patience
         claim = Claim(self.journal, self._breaker, row, until=until, bulk=bulk)
-        machine = Strict(self._calls, self.settings, claim, scope.definition)
+        machine = self._machine(claim, scope)
         key = (scope.id, row.reference)
         after, reason = 0.0, None
         try:
             await machine.settle()
+            if not claim.row.finished:  # it was sent in lean, is planned again, and this run is strict
+                machine = self._machine(claim, scope)
+                await machine.settle()
         except LaterError as later:
             after, reason = max(later.after, machine.in_doubt_for, _LEAST), later.reason
         except BaseException:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import random
 import secrets
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from brevo_balance_async.errors import BalanceError
 from brevo_balance_async.exactly_once.answers import DoubtError, NotNowError, RefusedError
-from brevo_balance_async.journal import canonical_amount
+from brevo_balance_async.exactly_once.outcome import credited
 from brevo_balance_async.models import TransactionStatus
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from brevo_balance_async.exactly_once.answers import Calls
     from brevo_balance_async.exactly_once.claim import Claim
     from brevo_balance_async.exactly_once.settings import Settings
@@ -151,9 +152,7 @@ class Strict:
         if claim.row.looks == _EXPIRED_ONCE and claim.row.wait <= 0:
             await claim.move(state="planned", tid=None, tid_at=None, looks=0, attempts=claim.row.attempts + 1)
             return self._begin_anew()
-        if claim.row.looks != _EXPIRED_ONCE and not await claim.move(
-            looks=_EXPIRED_ONCE, next_at=claim.row.now + grace
-        ):
+        if claim.row.looks != _EXPIRED_ONCE and not await claim.move(due_in=grace, looks=_EXPIRED_ONCE):
             return self._begin_anew()
         await claim.rest(claim.row.wait, "the draft has expired")
         await claim.reload()
@@ -175,14 +174,8 @@ class Strict:
 
     async def _applied(self, stated: Decimal | None) -> None:
         row = self._claim.row
-        # Whether the server states a debit with a sign is undocumented.
-        credited = None if stated is None else abs(stated) * (-1 if Decimal(row.amount) < 0 else 1)
-        await self._claim.finish(
-            "applied",
-            durable=False,  # history tells it again
-            credited=None if credited is None else canonical_amount(credited),
-            reason=None,
-        )
+        # Not durable: history tells it again.
+        await self._claim.finish("applied", durable=False, credited=credited(row, stated), reason=None)
 
     async def _rest(self, reason: str, wait: float | None = None) -> None:
         """Growing pauses; every look costs quota."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 from brevo_balance_async.journal.intents import Intent, Row, canonical_amount, intent
 from brevo_balance_async.journal.scopes import Scope
 from brevo_balance_async.journal.store import Journal
-from brevo_balance_async.journal.tables import metadata, schema_sql
+from brevo_balance_async.journal.tables import PARKED, metadata, schema_sql
 from brevo_balance_async.journal.upkeep import JournalStatus, ScopeStatus
 
 __all__ = [
+    "PARKED",
     "Intent",
     "Journal",
     "JournalStatus",

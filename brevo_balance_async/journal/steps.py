@@ -173,6 +173,12 @@ def take_due(turn: Turn, scope: int, *, batch: int, due_by: float, limit: int) -
     return [evolve(row, owner=turn.me, inherited=row.owner is not None) for row in rows]
 
 
+def applied_rows(turn: Turn, scope: int, limit: int) -> list[Row]:
+    """Some rows that are applied, and whose contact is known."""
+    applied = _STORED.where(_C.scope == scope, _C.state == "applied", _C.contact.is_not(None)).limit(limit)
+    return [_row(each, turn.now) for each in turn.connection.execute(applied)]
+
+
 def release(turn: Turn, scope: int, reference: str, changes: Mapping[str, Any]) -> None:
     """Let others have a row of ours that is open."""
     mine = and_(_C.scope == scope, _C.reference == reference, _C.owner == turn.me, OPEN)

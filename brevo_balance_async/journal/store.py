@@ -195,9 +195,17 @@ class Journal:
         """Whether the row is ours, and nobody can have taken it; ask right before anything is sent for it."""
         return self._owner.holds(row.owner)
 
-    async def move(self, row: Row, **changes: Any) -> Row | None:
-        """The row with ``changes``, on the disk; None if it is not as we know it any more: reload it."""
-        return await self._writer.run(lambda turn: steps.move(turn, row, changes))
+    async def move(self, row: Row, *, due_in: float | None = None, **changes: Any) -> Row | None:
+        """The row with ``changes``, on the disk; None if it is not as we know it any more: reload it.
+
+        ``due_in``: seconds until it is due for others, should this process die.
+        """
+
+        def operation(turn: Turn) -> Row | None:
+            due = {} if due_in is None else {"next_at": turn.now + due_in}
+            return steps.move(turn, row, {**due, **changes})
+
+        return await self._writer.run(operation)
 
     async def finish(self, row: Row, state: str, *, durable: bool = True, **changes: Any) -> Row | None:
         """``move`` to an end, ``"applied"`` or ``"refused"``.
@@ -226,6 +234,10 @@ class Journal:
             steps.release(turn, scope, reference, changes)
 
         return self._writer.submit(operation, _LAST)
+
+    async def applied_rows(self, scope: int, *, limit: int) -> list[Row]:
+        """Some rows that are applied, and whose contact is known."""
+        return await self.run(lambda turn: steps.applied_rows(turn, scope, limit))
 
     async def now(self) -> float:
         """The database's clock, in seconds."""

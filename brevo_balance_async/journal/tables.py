@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 
+PARKED: Final = 1e12
+"""In ``next_at``: not due before a person has looked."""
+
 metadata = MetaData()
 
 JOURNAL = Table("brevo_balance_journal", metadata, Column("version", Integer, nullable=False))

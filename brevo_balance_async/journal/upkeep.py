@@ -10,7 +10,7 @@ from sqlalchemy import and_, bindparam, func, select, tuple_, update
 from brevo_balance_async.errors import JournalBusyError, JournalError
 from brevo_balance_async.journal.intents import payload_hash
 from brevo_balance_async.journal.steps import is_alive, look
-from brevo_balance_async.journal.tables import BATCH, INTENT, SCOPE, WORKER
+from brevo_balance_async.journal.tables import BATCH, INTENT, PARKED, SCOPE, WORKER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ class ScopeStatus:
     due: int = 0
     """Open rows that can be delivered now."""
     next_in: float | None = None
-    """Seconds until the next open row is due; 0 if one is, None if there is none."""
+    """Seconds until the next open row is due; 0 if one is, None if there is none but what waits for a person."""
 
 
 @frozen
@@ -67,7 +67,7 @@ def _scope_status(turn: Turn, scope: int, program: str, definition: str, origin:
     )
     tried = select(func.count()).where(open_, _C.reason.is_not(None))
     due = select(func.count()).where(open_, _C.next_at <= turn.now)
-    soonest = turn.connection.execute(select(func.min(_C.next_at)).where(open_)).scalar()
+    soonest = turn.connection.execute(select(func.min(_C.next_at)).where(open_, _C.next_at < PARKED)).scalar()
     return ScopeStatus(
         program,
         definition,

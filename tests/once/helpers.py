@@ -13,7 +13,7 @@ BEGIN, COMPLETE, CANCEL, HISTORY = (
 )
 
 
-def credits(sandbox):
+def credited(sandbox):
     """How often each reference was credited or debited, as the server has it."""
     return Counter(
         (transaction.meta or {}).get("reference")

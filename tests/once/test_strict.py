@@ -1,4 +1,4 @@
-"""Strict: one reference is one credit, whatever happens between us and the server. Credits are counted on the server."""
+"""Strict: one reference is one credit, whatever happens on the way. Credits are counted on the server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 from clocks import ManualClock
-from helpers import BEGIN, CANCEL, COMPLETE, HISTORY, PROGRAM, credits, delivered, sent, settled
+from helpers import BEGIN, CANCEL, COMPLETE, HISTORY, PROGRAM, credited, delivered, sent, settled
 
 from brevo_balance_async import (
     AuthenticationError,
@@ -70,7 +70,7 @@ async def test_one_reference_is_one_credit_in_two_requests(sandbox, apply):
         amount=Decimal("12.5000"), meta={"shop": 7}, event_time=datetime(2026, 1, 2, tzinfo=UTC)
     )
     assert (again.state, again.repeated, again.transaction_id) == ("applied", True, first.transaction_id)
-    assert credits(sandbox) == {"order-42": 1}
+    assert credited(sandbox) == {"order-42": 1}
     assert (sent(sandbox, BEGIN), sent(sandbox, COMPLETE), sent(sandbox, HISTORY)) == (1, 1, 0)
     (stored,) = sandbox.ledger.transactions(PROGRAM)
     assert stored.meta["shop"] == 7
@@ -117,7 +117,7 @@ async def test_tasks_and_processes_with_one_reference_at_once_make_one_credit(
         outcomes = await asyncio.gather(*(apply() for _ in range(5)), *theirs)
     assert {outcome.state for outcome in outcomes} == {"applied"}
     assert sum(not outcome.repeated for outcome in outcomes) == 1
-    assert credits(sandbox) == {"order-42": 1}
+    assert credited(sandbox) == {"order-42": 1}
     assert sent(sandbox, BEGIN, COMPLETE) == 2
 
 
@@ -127,7 +127,7 @@ async def test_a_rejection_by_a_rule_is_final(sandbox, apply):
         outcome = await apply(rejection, "-5")
         assert (outcome.state, outcome.final) == ("refused", True)
         assert outcome.reason
-    assert not credits(sandbox)
+    assert not credited(sandbox)
     assert sent(sandbox, BEGIN) == 2
 
 
@@ -135,7 +135,7 @@ async def test_old_status_words_are_read(sandbox, apply):
     sandbox.set_switches(status_words="old")
     sandbox.faults.add(effects.apply_then_drop(), operation=COMPLETE, nth=1)
     assert (await apply()).state == "applied"
-    assert credits(sandbox) == {"order-42": 1}
+    assert credited(sandbox) == {"order-42": 1}
 
 
 async def test_a_rounded_credit_says_what_was_credited(sandbox, program, once):
@@ -179,7 +179,7 @@ async def test_one_credit_whatever_goes_wrong_with_one_answer(sandbox, apply, op
     outcome = await apply()
     assert struck.fired == 1
     assert outcome.state == "applied"
-    assert credits(sandbox) == {"order-42": 1}
+    assert credited(sandbox) == {"order-42": 1}
     assert sent(sandbox) <= 8
 
 
@@ -216,7 +216,7 @@ async def test_a_422_that_no_cancel_proves_is_no_refusal(sandbox, program, journ
     assert sent(sandbox) < 60
     sandbox.faults.remove(refusing)
     assert (await settled(once))["r"].state == "applied"
-    assert credits(sandbox) == {"r": 1}
+    assert credited(sandbox) == {"r": 1}
 
 
 async def test_a_422_after_a_complete_that_was_unclear_is_no_refusal(sandbox, apply):
@@ -226,7 +226,7 @@ async def test_a_422_after_a_complete_that_was_unclear_is_no_refusal(sandbox, ap
     outcome = await apply()
     assert outcome.state == "applied"
     assert sent(sandbox, CANCEL) == 0
-    assert credits(sandbox) == {"order-42": 1}
+    assert credited(sandbox) == {"order-42": 1}
 
 
 async def test_a_draft_that_expired_is_no_refusal(sandbox, definition, sqlite_url):
@@ -245,7 +245,7 @@ async def test_a_draft_that_expired_is_no_refusal(sandbox, definition, sqlite_ur
         once = ExactlyOnce(client.program(PROGRAM), journal, ttl=20, **QUICK)
         outcome = await once.apply(reference="r", contact_id=1, balance_definition_id=definition, amount="5")
     assert outcome.state == "applied"
-    assert credits(sandbox) == {"r": 1}
+    assert credited(sandbox) == {"r": 1}
     assert sorted(t.status for t in sandbox.ledger.transactions(PROGRAM)) == ["completed", "expired"]
 
 
@@ -303,7 +303,7 @@ async def test_what_history_does_not_show_is_never_concluded_from(sandbox, progr
     assert sent(sandbox, BEGIN, COMPLETE) == 2
     sandbox.clock.advance(700)
     assert (await settled(once))["r"].state == "applied"
-    assert credits(sandbox) == {"r": 1}
+    assert credited(sandbox) == {"r": 1}
     assert sent(sandbox, BEGIN, COMPLETE) == 2
 
 
@@ -325,7 +325,7 @@ async def test_a_key_that_is_revoked_stops_the_run_and_the_next_one_finishes(
     sandbox.faults.remove(revoked)
     outcomes = await delivered(once)
     assert outcomes["order-42"].state == "applied"
-    assert credits(sandbox) == {"order-42": 1}
+    assert credited(sandbox) == {"order-42": 1}
 
 
 async def test_what_is_unknown_to_the_server_is_the_runs_own_if_the_definition_cannot_be_read(
@@ -399,7 +399,7 @@ async def test_a_choice_that_was_lost_with_a_copy_of_the_journal_is_found_in_the
         async with Journal(copy, clock=clock) as journal:
             outcome = await ExactlyOnce(client.program(PROGRAM), journal, **QUICK).apply(**args)
     assert outcome.state == "applied"
-    assert credits(sandbox) == {"r": 1}
+    assert credited(sandbox) == {"r": 1}
     assert sent(sandbox, BEGIN) == 1
 
 
@@ -418,7 +418,7 @@ async def test_a_cancelled_apply_gives_its_row_back(
     async with Journal(sqlite_url) as other:
         outcome = (await settled(ExactlyOnce(program, other, **QUICK)))["order-42"]
     assert outcome.state == "applied"
-    assert credits(sandbox) == {"order-42": 1}
+    assert credited(sandbox) == {"order-42": 1}
 
 
 async def test_an_apply_that_is_cancelled_anywhere_gives_its_row_back(sandbox, program, journal, definition):
@@ -434,7 +434,7 @@ async def test_an_apply_that_is_cancelled_anywhere_gives_its_row_back(sandbox, p
             await task
     await settled(once)
     assert (await journal.status()).scopes[0].counts.keys() == {"applied"}
-    assert set(credits(sandbox).values()) == {1}
+    assert set(credited(sandbox).values()) == {1}
     assert not once._settler.busy._at
 
 
@@ -445,7 +445,7 @@ async def test_time_that_is_over_is_unknown_and_asking_again_finishes(sandbox, a
     assert outcome.retry_after is not None
     sandbox.faults.remove(stalling)
     assert (await apply()).state == "applied"
-    assert credits(sandbox) == {"order-42": 1}
+    assert credited(sandbox) == {"order-42": 1}
 
 
 async def test_a_quota_that_is_used_up_is_unknown_with_the_wait(sandbox, apply):
@@ -482,7 +482,7 @@ async def test_a_process_that_was_frozen_sends_nothing_for_rows_that_were_taken_
         frozen.advance(2)
         outcome = await _by(frozen, waiting, 30)
         assert (outcome.state, sent(sandbox)) == ("applied", before)
-    assert credits(sandbox) == {"r": 1}
+    assert credited(sandbox) == {"r": 1}
 
 
 async def test_a_row_that_was_chosen_by_a_dead_process_is_looked_up_first(
@@ -507,4 +507,4 @@ async def test_a_row_that_was_chosen_by_a_dead_process_is_looked_up_first(
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-    assert credits(sandbox) == {"r": 1}
+    assert credited(sandbox) == {"r": 1}
