@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field, frozen
 
 from brevo_balance_async.core.clock import wait_for_timer
+from brevo_balance_async.errors import JournalError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -70,6 +72,8 @@ class Delivery:
             await asyncio.wait(tasks)
             for left in self._untouched:
                 self._let_go(left)
+            with suppress(JournalError):
+                await self.settler.journal.now()  # whatever was given back is written by then
 
     async def _guarded(self, work: Any) -> None:
         try:

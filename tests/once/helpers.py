@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
@@ -55,3 +56,14 @@ async def journal_pause(journal):
 
     waits = [scope.next_in for scope in (await journal.status()).scopes if scope.next_in]
     await pause(journal.clock, min(waits, default=0.01) + 0.001)
+
+
+async def by(clock, call, seconds):
+    """The result of a call during which so many seconds may pass, a second whenever nothing else happens."""
+    task = asyncio.ensure_future(call)
+    for _ in range(seconds):
+        done, _pending = await asyncio.wait([task], timeout=0.05)
+        if done:
+            break
+        clock.advance(1)
+    return await task

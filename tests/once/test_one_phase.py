@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from helpers import BEGIN, COMPLETE, HISTORY, PROGRAM, credited, delivered, sent, settled
+from helpers import BEGIN, COMPLETE, HISTORY, PROGRAM, by, credited, delivered, sent, settled
 
 from brevo_balance_async import AuthenticationError
 from brevo_balance_async.exactly_once import ExactlyOnce
@@ -136,7 +136,7 @@ async def test_a_lean_row_of_a_dead_process_is_not_missed_before_it_had_time_to_
         dead._heart.cancel()  # it is killed
         clock.now += 7300
         await journal.now()
-        outcome = await ExactlyOnce(program, journal, **settings).apply(**args)
+        outcome = await by(clock, ExactlyOnce(program, journal, **settings).apply(**args), 30)
         assert outcome.state == "unknown"
         assert outcome.retry_after > 7100
         assert sent(sandbox, BEGIN) == 1

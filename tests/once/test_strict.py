@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 from clocks import ManualClock
-from helpers import BEGIN, CANCEL, COMPLETE, HISTORY, PROGRAM, credited, delivered, sent, settled
+from helpers import BEGIN, CANCEL, COMPLETE, HISTORY, PROGRAM, by, credited, delivered, sent, settled
 
 from brevo_balance_async import (
     AuthenticationError,
@@ -256,30 +256,19 @@ async def test_expired_is_believed_only_after_a_while(sandbox, program, definiti
         once = ExactlyOnce(program, journal, ttl=10, grace=600, patience=5)
         sandbox.faults.add(effects.drop(), operation=COMPLETE, nth=1)
         args = {"reference": "r", "contact_id": 1, "balance_definition_id": definition, "amount": "5"}
-        assert (await _by(clock, once.apply(**args), 10)).state == "unknown"
+        assert (await by(clock, once.apply(**args), 10)).state == "unknown"
         sandbox.clock.advance(20)
         clock.now += 300
-        outcome = await _by(clock, once.apply(**args), 0)
+        outcome = await by(clock, once.apply(**args), 0)
         assert outcome.state == "unknown"
         assert outcome.retry_after == pytest.approx(600)
         assert sent(sandbox, BEGIN) == 1
         clock.now += 599
-        assert (await _by(clock, once.apply(**args), 0)).state == "unknown"
+        assert (await by(clock, once.apply(**args), 0)).state == "unknown"
         assert sent(sandbox, BEGIN) == 1
         clock.now += 2
-        assert (await _by(clock, once.apply(**args), 0)).state == "applied"
+        assert (await by(clock, once.apply(**args), 0)).state == "applied"
         assert sent(sandbox, BEGIN) == 2
-
-
-async def _by(clock, call, seconds):
-    """The result of a call during which so many seconds may pass, a second whenever nothing else happens."""
-    task = asyncio.ensure_future(call)
-    for _ in range(seconds):
-        done, _pending = await asyncio.wait([task], timeout=0.05)
-        if done:
-            break
-        clock.advance(1)
-    return await task
 
 
 async def test_a_draft_that_somebody_cancelled_is_refused(sandbox, apply, program):
@@ -480,7 +469,7 @@ async def test_a_process_that_was_frozen_sends_nothing_for_rows_that_were_taken_
         before = sent(sandbox)
         frozen.now += 31
         frozen.advance(2)
-        outcome = await _by(frozen, waiting, 30)
+        outcome = await by(frozen, waiting, 30)
         assert (outcome.state, sent(sandbox)) == ("applied", before)
     assert credited(sandbox) == {"r": 1}
 
