@@ -5,7 +5,8 @@ It needs a journal, and with it the extra ``brevo-balance-async[journal]``.
 
 from __future__ import annotations
 
+from brevo_balance_async.exactly_once.audit import Doubled
 from brevo_balance_async.exactly_once.engine import ExactlyOnce
 from brevo_balance_async.exactly_once.outcome import Outcome
 
-__all__ = ["ExactlyOnce", "Outcome"]
+__all__ = ["Doubled", "ExactlyOnce", "Outcome"]

@@ -64,6 +64,16 @@ class RefusedError(Exception):
         return isinstance(self.error, UnprocessableError)
 
 
+async def answered(call: Awaitable[T]) -> T:
+    """For calls whose failure is the caller's to handle: it gets the error behind the three above."""
+    try:
+        return await call
+    except (DoubtError, NotNowError, RefusedError) as failure:
+        if isinstance(failure.__cause__, RefusedError):
+            failure = failure.__cause__
+        raise failure.__cause__ or failure from None
+
+
 class Calls:
     """What is sent for one program."""
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from attrs import evolve
+
 from brevo_balance_async.errors import InvalidRequestError
+from brevo_balance_async.exactly_once.answers import answered
+from brevo_balance_async.exactly_once.audit import doubled
 from brevo_balance_async.exactly_once.deadline import Deadline
 from brevo_balance_async.exactly_once.delivery import Delivery
 from brevo_balance_async.exactly_once.outcome import outcome
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from brevo_balance_async.client import Program
+    from brevo_balance_async.exactly_once.audit import Doubled
     from brevo_balance_async.exactly_once.outcome import Outcome
     from brevo_balance_async.journal import Journal
     from brevo_balance_async.models import Amount
@@ -130,6 +135,29 @@ class ExactlyOnce:
         delivery = Delivery(self._settler, forever=forever, concurrency=concurrency, batches=batches)
         self._deliveries.add(delivery)
         return delivery.outcomes()
+
+    async def audit(self, *, undo: bool = False) -> AsyncIterator[Doubled]:
+        """References that lean has credited too often: a request was applied after it was given up.
+
+        Only those that were sent more than once are looked up, one history each. ``undo`` makes the opposite of each
+        transaction that is too many, in strict mode, under the reference ``undo-`` and its id.
+
+        Raises ``BalanceError`` if a history cannot be read.
+        """
+        settler = self._settler
+        strict = Settler(settler.program, settler.journal, evolve(self._settings, mode="strict"))
+        for scope in await settler.journal.scopes(settler.program):
+            found = doubled(settler.journal, settler.calls, scope)
+            while (each := await answered(anext(found, None))) is not None:
+                if undo:
+                    opposites = [
+                        intent(reference=f"undo-{tid}", contact_id=each.contact_id, amount=-amount)
+                        for tid, amount in each.extra.items()
+                        if amount
+                    ]
+                    outcomes = [await strict.enroll(scope, opposite) for opposite in opposites]
+                    each = evolve(each, undone=tuple(outcomes))
+                yield each
 
     def drain(self) -> None:
         """Let what is in flight finish, and every ``deliver`` end after it."""

@@ -10,6 +10,7 @@ from brevo_balance_async.exactly_once.busy import Busy
 from brevo_balance_async.exactly_once.claim import Claim, LaterError
 from brevo_balance_async.exactly_once.one_phase import OnePhase
 from brevo_balance_async.exactly_once.outcome import outcome
+from brevo_balance_async.exactly_once.recovery import Recovery
 from brevo_balance_async.exactly_once.strict import Strict
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class Settler:
         self.settings = settings
         self.busy = Busy()
         self._breaker = Breaker(journal.clock)
-        self._calls = Calls(program, self._breaker)
+        self.calls = Calls(program, self._breaker)
+        self._recovery = Recovery(self.calls, settings) if settings.verify_first else None
 
     async def enroll(self, scope: Scope, wanted: Intent) -> Outcome:
         """Write an intent down and settle it, unless it is settled, or another process is at it for too long."""
@@ -76,7 +78,7 @@ class Settler:
         """By what was written down for the row; a planned one is settled in the mode of this run."""
         planned_lean = claim.row.state == "planned" and self.settings.mode != "strict"
         kind = OnePhase if planned_lean or claim.row.state == "sent" else Strict
-        return kind(self._calls, self.settings, claim, scope.definition)
+        return kind(self.calls, self.settings, claim, scope.definition)
 
     async def settle(self, scope: Scope, row: Row, *, bulk: bool = False) -> Outcome:
         """Settle a row that is ours and marked as busy; afterwards it is neither."""
@@ -86,6 +88,9 @@ class Settler:
         key = (scope.id, row.reference)
         after, reason = 0.0, None
         try:
+            if self._recovery is not None:
+                await self._recovery.settle(claim, scope.definition)
+                machine = self._machine(claim, scope)
             await machine.settle()
             if not claim.row.finished:  # it was sent in lean, is planned again, and this run is strict
                 machine = self._machine(claim, scope)

@@ -179,6 +179,17 @@ def applied_rows(turn: Turn, scope: int, limit: int) -> list[Row]:
     return [_row(each, turn.now) for each in turn.connection.execute(applied)]
 
 
+def sent_again(turn: Turn, scope: int, after: str, limit: int) -> list[Row]:
+    """Finished rows that were sent more than once in one phase, in the order of their references."""
+    again = (
+        _STORED.where(_C.scope == scope, _C.reference > after, _C.mode == "lean", _C.attempts > 1)
+        .where(_C.finished_at.is_not(None), _C.contact.is_not(None))
+        .order_by(_C.reference)
+        .limit(limit)
+    )
+    return [_row(each, turn.now) for each in turn.connection.execute(again)]
+
+
 def release(turn: Turn, scope: int, reference: str, changes: Mapping[str, Any]) -> None:
     """Let others have a row of ours that is open."""
     mine = and_(_C.scope == scope, _C.reference == reference, _C.owner == turn.me, OPEN)

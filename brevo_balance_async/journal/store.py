@@ -233,11 +233,19 @@ class Journal:
                 changes["next_at"] = turn.now + after
             steps.release(turn, scope, reference, changes)
 
-        return self._writer.submit(operation, _LAST)
+        if self._open is None:  # closing has let go of everything
+            nothing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            nothing.set_result(None)
+            return nothing
+        return self._open.submit(operation, _LAST)
 
     async def applied_rows(self, scope: int, *, limit: int) -> list[Row]:
         """Some rows that are applied, and whose contact is known."""
         return await self.run(lambda turn: steps.applied_rows(turn, scope, limit))
+
+    async def sent_again(self, scope: Scope, *, after: str, limit: int) -> list[Row]:
+        """Finished rows that were sent more than once in one phase, from the reference after ``after`` on."""
+        return await self.run(lambda turn: steps.sent_again(turn, scope.id, after, limit))
 
     async def now(self) -> float:
         """The database's clock, in seconds."""
@@ -259,7 +267,7 @@ class Journal:
 
     async def look(self, scope: Scope, references: Sequence[str]) -> dict[str, Row]:
         """The rows of these references as they stand, by reference; nothing is written."""
-        return await self.run(lambda turn: steps.look(turn, scope.id, references))
+        return await self._writer.run(lambda turn: steps.look(turn, scope.id, references), _LAST)
 
     async def close_batch(self, batch: int, *, rows: int) -> None:
         """End a load of ``rows`` rows of its own: from now on they are delivered."""

@@ -9,7 +9,7 @@ import pytest
 from clocks import ManualClock
 from helpers import BEGIN, COMPLETE, PROGRAM, credited, delivered, sent, settled
 
-from brevo_balance_async import AuthenticationError, BalanceClient
+from brevo_balance_async import AuthenticationError, BalanceClient, JournalError
 from brevo_balance_async.exactly_once import ExactlyOnce
 from brevo_balance_async.journal import Journal, intent
 from brevo_balance_async.sandbox import effects
@@ -154,6 +154,20 @@ async def test_who_leaves_early_leaves_the_rest_to_others_at_once(sandbox, progr
     assert not once._settler.busy._at
     async with Journal(url) as other:
         assert await settled(ExactlyOnce(program, other, **QUICK))
+    assert credited(sandbox) == {f"r{n}": 1 for n in range(40)}
+
+
+async def test_a_journal_that_is_closed_under_a_worker_ends_it(sandbox, program, definition, url):
+    async with Journal(url) as journal:
+        await load(journal, program, definition, many(40))
+        sandbox.faults.add(effects.delay(0.05))
+        task = asyncio.create_task(_all(ExactlyOnce(program, journal, **QUICK), forever=True))
+        while not sent(sandbox, COMPLETE):
+            await asyncio.sleep(0.001)
+    with pytest.raises(JournalError, match="the journal is"):
+        await task
+    async with Journal(url) as journal:
+        await settled(ExactlyOnce(program, journal, **QUICK))
     assert credited(sandbox) == {f"r{n}": 1 for n in range(40)}
 
 

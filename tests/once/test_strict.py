@@ -437,6 +437,14 @@ async def test_time_that_is_over_is_unknown_and_asking_again_finishes(sandbox, a
     assert credited(sandbox) == {"order-42": 1}
 
 
+async def test_time_that_is_over_at_once_leaves_the_wish_in_the_journal(sandbox, apply, once, journal):
+    for number in range(20):
+        outcome = await apply(f"r{number}", timeout=0)
+        assert outcome.state == "unknown"
+    await settled(once)
+    assert credited(sandbox) == {f"r{number}": 1 for number in range(20)}
+
+
 async def test_a_quota_that_is_used_up_is_unknown_with_the_wait(sandbox, apply):
     await apply("first")
     sandbox.faults.add(effects.too_many(900), operation=BEGIN, nth=1)
