@@ -15,6 +15,7 @@ from brevo_balance_async.exactly_once.delivery import Delivery
 from brevo_balance_async.exactly_once.outcome import outcome
 from brevo_balance_async.exactly_once.settings import Settings
 from brevo_balance_async.exactly_once.settler import Settler
+from brevo_balance_async.exactly_once.strict import NO_EXPIRY
 from brevo_balance_async.journal import intent
 
 if TYPE_CHECKING:
@@ -105,11 +106,7 @@ class ExactlyOnce:
             balance_expiry_in_minutes=balance_expiry_in_minutes,
         )
         if balance_expiry_in_minutes is not None and self._settings.mode == "strict":
-            raise InvalidRequestError(
-                "balance_expiry_in_minutes",
-                "needs a transaction that completes at once, which mode='lean' and mode='at_most_once' send; strict "
-                "sends a draft",
-            )
+            raise InvalidRequestError("balance_expiry_in_minutes", NO_EXPIRY.partition(" ")[2])
         settler, journal = self._settler, self._settler.journal
         scope = await journal.scope(settler.program, balance_definition_id)
         found: Outcome | None = None

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from brevo_balance_async.exactly_once.claim import Claim
     from brevo_balance_async.exactly_once.settings import Settings
 
+NO_EXPIRY: Final = (
+    "balance_expiry_in_minutes needs a transaction that completes at once, which mode='lean' and mode='at_most_once' "
+    "send; strict sends a draft"
+)
 _MOST_DOUBLINGS: Final = 6
 _EXPIRED_ONCE: Final = 1
 """In ``looks`` of a chosen row: seen expired, and believed when the row is due."""
@@ -73,6 +77,10 @@ class Strict:
 
     async def _choose(self) -> None:
         claim = self._claim
+        if (
+            "balance_expiry_in_minutes" in claim.row.extras
+        ):  # from a load or the outbox; apply refuses it before
+            return await claim.finish("refused", reason=NO_EXPIRY)
         try:
             draft = await self._calls.begin(
                 claim.row, self._definition, secrets.token_hex(4), ttl=self._settings.ttl
@@ -96,6 +104,7 @@ class Strict:
             self._look_first = not chosen
             self._clear = chosen
             self._pauses = 0
+        return None
 
     async def _complete(self, tid: str) -> None:
         # Until there is a clear answer nobody should send it again; it may be the last thing that this process does.

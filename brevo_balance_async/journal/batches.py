@@ -49,3 +49,31 @@ def close_batch(turn: Turn, batch: int, rows: int) -> None:
             "another load with rows of this one began while it was under way, and has taken them over; nothing of "
             "this one was delivered. Run one load after the other"
         )
+
+
+def deliverable(turn: Turn, scope: int) -> list[int]:
+    """The batches that may be delivered and have rows left, the one without a name (0) among them.
+
+    One seek in the index for each, however many rows they have.
+    """
+    found: list[int] = []
+    last = -1
+    while True:
+        following = (
+            select(_C.batch)
+            .where(_C.scope == scope, _C.finished_at.is_(None), _C.batch > last)
+            .order_by(_C.batch)
+            .limit(1)
+        )
+        batch = turn.connection.execute(following).scalar()
+        if batch is None:
+            return found
+        last = batch
+        if batch == 0 or is_closed(turn, batch):
+            found.append(batch)
+
+
+def is_closed(turn: Turn, batch: int) -> bool:
+    """Whether a batch was loaded to its end."""
+    closed = select(BATCH.c.id).where(BATCH.c.id == batch, BATCH.c.closed_at.is_not(None))
+    return turn.connection.execute(closed).first() is not None

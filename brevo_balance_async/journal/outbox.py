@@ -14,8 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from brevo_balance_async.journal.failures import explained
+from brevo_balance_async.journal.placing import place
 from brevo_balance_async.journal.scopes import ensure_scope
-from brevo_balance_async.journal.steps import look, place
+from brevo_balance_async.journal.steps import look
 from brevo_balance_async.journal.writer import Turn
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What is done to rows, each as one function of a ``Turn``: place, look, take, move, give back.
+"""What is done to rows, each as one function of a ``Turn``: look, take, move, release.
 
 All decisions on a row are a compare-and-set on its owner, its state and its transaction. What is not hit belongs to
 somebody else by now, or has moved on, and is to be read again.
@@ -7,22 +7,20 @@ somebody else by now, or has moved on, and is to be read again.
 from __future__ import annotations
 
 from functools import cache
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 from sqlalchemy import and_, bindparam, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from brevo_balance_async.journal.intents import Intent, Row, new_row
-from brevo_balance_async.journal.tables import BATCH, INTENT, WORKER
+from brevo_balance_async.journal.intents import Row
+from brevo_balance_async.journal.tables import INTENT, WORKER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import ColumnElement, Connection, Table, Update
 
-    from brevo_balance_async.errors import ReferenceConflictError
     from brevo_balance_async.journal.writer import Turn
 
 _C = INTENT.c
@@ -30,49 +28,12 @@ OPEN = _C.finished_at.is_(None)
 _STORED = select(INTENT)
 
 
-_INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def insert_ignoring(connection: Connection, table: Table) -> Any:
     """An INSERT that leaves alone what is there already."""
-    return _INSERTS[connection.dialect.name](table).on_conflict_do_nothing()
-
-
-@cache
-def _insert(dialect: str) -> Any:
-    """An intent that is not there yet."""
-    columns = ("scope", "reference", "batch", *_NEW)
-    return (
-        _INSERTS[dialect](INTENT).values({name: bindparam(name) for name in columns}).on_conflict_do_nothing()
-    )
-
-
-def place(turn: Turn, scope: int, intents: Sequence[Intent], *, batch: int = 0) -> None:
-    """Write the intents that are not there yet."""
-    rows = [
-        {"scope": scope, "reference": each.reference, "batch": batch, **_as_new(each, None, turn.now)}
-        for each in sorted(intents, key=attrgetter("reference"))
-    ]
-    turn.connection.execute(_insert(turn.connection.dialect.name), rows)
-
-
-_NEW: Final = ("line", "contact", "amount", "details", "next_at", "state", "owner", "reason", "finished_at")
-
-
-def _as_new(intent: Intent, owner: int | None, now: float) -> dict[str, Any]:
-    """Planned and due; an amount of zero is refused at once."""
-    zero = intent.amount == "0"
-    return {
-        "line": intent.line,
-        "contact": intent.contact,
-        "amount": intent.amount,
-        "details": intent.details,
-        "next_at": now,
-        "state": "refused" if zero else "planned",
-        "owner": None if zero else owner,
-        "reason": "zero" if zero else None,
-        "finished_at": now if zero else None,
-    }
+    return INSERTS[connection.dialect.name](table).on_conflict_do_nothing()
 
 
 def look(turn: Turn, scope: int, references: Iterable[str]) -> dict[str, Row]:
@@ -81,66 +42,16 @@ def look(turn: Turn, scope: int, references: Iterable[str]) -> dict[str, Row]:
     return {row.reference: row for row in (_row(each, turn.now) for each in found)}
 
 
-def enroll(turn: Turn, scope: int, intent: Intent) -> Row | ReferenceConflictError:
-    """The row of an intent that is to be settled now: as ours, or as it stands where somebody else is at it."""
-    columns = {
-        "scope": scope,
-        "reference": intent.reference,
-        "batch": 0,
-        **_as_new(intent, turn.me, turn.now),
-    }
-    if turn.connection.execute(_insert(turn.connection.dialect.name), columns).rowcount == 1:
-        return new_row(columns, turn.now)
-    row = look(turn, scope, [intent.reference])[intent.reference]
-    # What is settled now must not vanish with a load that was never finished.
-    batch = 0 if row.batch and not row.finished and not is_closed(turn, row.batch) else row.batch
-    conflict = row.conflict(intent)
-    if conflict is None:
-        return take(turn, row, batch=batch)
-    return correct(turn, row, intent, owner=turn.me, batch=batch) or conflict
-
-
-def load(turn: Turn, scope: int, intents: Sequence[Intent], batch: int) -> list[Row | ReferenceConflictError]:
-    """The rows of a part of a batch, in its order: new ones, and those that were there before."""
-    place(turn, scope, intents, batch=batch)
-    rows = look(turn, scope, [each.reference for each in intents])
-    closed = {
-        each: each == 0 or is_closed(turn, each) for each in {row.batch for row in rows.values()} - {batch}
-    }
-    found: list[Row | ReferenceConflictError] = []
-    for each in intents:
-        row = rows[each.reference]
-        conflict = row.conflict(each)
-        left = not closed.get(row.batch, True)  # by a load that was not finished
-        if (conflict is not None and row.batch != batch) or (left and row.state == "planned"):
-            changed = correct(turn, row, each, owner=None, batch=batch if left else row.batch)
-            found.append(changed or conflict or row)
-        else:
-            found.append(conflict or row)
-    return found
-
-
-def correct(turn: Turn, row: Row, intent: Intent, *, owner: int | None, batch: int) -> Row | None:
-    """A row of which nothing was sent that could count takes another payload; None if it is too late."""
-    changes = {"batch": batch, **_as_new(intent, owner, turn.now)}
-    unsent = or_(and_(_C.state == "planned", _ownerless(turn.now)), _C.amount == "0")
-    if turn.connection.execute(update(INTENT).where(_here(row), unsent).values(changes)).rowcount != 1:
-        return None
-    return evolve(row, **changes)
-
-
 def take(turn: Turn, row: Row, **changes: Any) -> Row:
     """The row as ours, if nobody alive has it; else as it stands."""
     if row.finished or row.owner == turn.me:
         return row
     # Where somebody is at the row this moment it is left alone, not waited for.
-    free = (
-        select(_C.reference).where(_here(row), OPEN, _ownerless(turn.now)).with_for_update(skip_locked=True)
-    )
+    free = select(_C.reference).where(here(row), OPEN, ownerless(turn.now)).with_for_update(skip_locked=True)
     if turn.connection.execute(free).first() is None:
         return row
     changes["owner"] = turn.me
-    turn.connection.execute(update(INTENT).where(_here(row)).values(changes))
+    turn.connection.execute(update(INTENT).where(here(row)).values(changes))
     return evolve(row, inherited=row.owner is not None, **changes)
 
 
@@ -161,7 +72,7 @@ def take_due(turn: Turn, scope: int, *, batch: int, due_by: float, limit: int) -
     )
     due = (
         _STORED.where(_C.scope == scope, _C.batch == batch, OPEN, _C.next_at <= due_by)
-        .where(_ownerless(turn.now), _C.contact.not_in(busy))
+        .where(ownerless(turn.now), _C.contact.not_in(busy))
         .order_by(_C.next_at, _C.line)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -229,7 +140,8 @@ def _row(columns: Any, now: float) -> Row:
     return Row(*(*columns, now))
 
 
-def _here(row: Row) -> ColumnElement[bool]:
+def here(row: Row) -> ColumnElement[bool]:
+    """This row."""
     return and_(_C.scope == row.scope, _C.reference == row.reference)
 
 
@@ -242,30 +154,6 @@ def _alive(now: float) -> Any:
     return select(WORKER.c.id).where(WORKER.c.lease_until > now)
 
 
-def _ownerless(now: float) -> ColumnElement[bool]:
+def ownerless(now: float) -> ColumnElement[bool]:
+    """Rows that nobody alive owns."""
     return or_(_C.owner.is_(None), _C.owner.not_in(_alive(now)))
-
-
-def batches_with_open_rows(turn: Turn, scope: int) -> list[int]:
-    """The batches that may be delivered and have rows left, the one without a name (0) among them.
-
-    One seek in the index for each, however many rows they have.
-    """
-    found: list[int] = []
-    last = -1
-    while True:
-        following = (
-            select(_C.batch).where(_C.scope == scope, OPEN, _C.batch > last).order_by(_C.batch).limit(1)
-        )
-        batch = turn.connection.execute(following).scalar()
-        if batch is None:
-            return found
-        last = batch
-        if batch == 0 or is_closed(turn, batch):
-            found.append(batch)
-
-
-def is_closed(turn: Turn, batch: int) -> bool:
-    """Whether a batch was loaded to its end."""
-    closed = select(BATCH.c.id).where(BATCH.c.id == batch, BATCH.c.closed_at.is_not(None))
-    return turn.connection.execute(closed).first() is not None

@@ -31,6 +31,7 @@ from brevo_balance_async import (
     ReferenceConflictError,
 )
 from brevo_balance_async.journal import Journal, intent, metadata, schema_sql, steps, tables
+from brevo_balance_async.journal.batches import deliverable
 from brevo_balance_async.journal.sqlite import network_file_system
 
 DEFINITION = "11aa1d7a-af67-4020-8a65-19d6b0f0a26e"
@@ -323,7 +324,7 @@ async def test_open_rows_are_found_by_their_index(url, journal, scope):
 
     def take(turn):
         event.listen(turn.connection, "before_cursor_execute", explain)
-        steps.batches_with_open_rows(turn, scope.id)
+        deliverable(turn, scope.id)
         steps.take_due(turn, scope.id, batch=0, due_by=turn.now, limit=9)
         event.remove(turn.connection, "before_cursor_execute", explain)
 
