@@ -141,7 +141,7 @@ def _row(columns: Any, now: float) -> Row:
 
 
 def here(row: Row) -> ColumnElement[bool]:
-    """This row."""
+    """The one row."""
     return and_(_C.scope == row.scope, _C.reference == row.reference)
 
 

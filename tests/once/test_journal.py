@@ -222,6 +222,16 @@ async def test_a_late_heartbeat_does_not_hide_that_the_lease_was_lost(sqlite_url
         assert again.owner != row.owner
 
 
+async def test_a_lost_lease_is_noticed_although_the_databases_clock_was_set_back(sqlite_url):
+    clock = ManualClock()
+    async with Journal(sqlite_url, lease=30, clock=clock) as journal:
+        row = await journal.enroll(await journal.scope(Program(), DEFINITION), credit())
+        journal._database._wall = lambda: 1000.0
+        clock.now += 31
+        await journal.now()
+        assert not journal.holds(row)
+
+
 async def test_a_heartbeat_keeps_the_rows_of_one_who_waits_long(sqlite_url):
     clock = ManualClock()
     async with Journal(sqlite_url, lease=30, clock=clock) as journal:

@@ -63,6 +63,27 @@ async def test_lean_sends_again_only_what_was_missing_twice_after_it_had_time_to
     assert sent(sandbox, HISTORY) >= 3  # the proof that meta comes back, and two that miss it
 
 
+async def test_lean_believes_what_is_missing_only_the_second_time(sandbox, program, journal, definition):
+    once = ExactlyOnce(program, journal, **{**QUICK, "lag": 2.0})
+    args = {"contact_id": 1, "balance_definition_id": definition, "amount": "5"}
+    await once.apply(reference="before", **args)
+    sandbox.set_switches(history_lag=600)
+    sandbox.clock.advance(601)
+    sandbox.faults.add(effects.apply_then_drop(), operation=BEGIN, nth=1)
+    task = asyncio.create_task(settled(once))
+    assert (await once.apply(reference="r", **args)).state == "unknown"
+    scope = await journal.scope(program, definition)
+    while (await journal.look(scope, ["r"]))["r"].looks != 1:
+        await asyncio.sleep(0.01)
+        if task.done():
+            task = asyncio.create_task(settled(once))
+    sandbox.clock.advance(601)
+    await task
+    assert (await once.apply(reference="r", **args)).state == "applied"
+    assert credited(sandbox) == {"before": 1, "r": 1}
+    assert sent(sandbox, BEGIN) == 2
+
+
 async def test_lean_does_not_believe_absence_before_history_has_shown_meta(sandbox, apply, once, journal):
     sandbox.faults.add(effects.drop(), operation=BEGIN, nth=1)
     for _ in range(4):
