@@ -85,6 +85,13 @@ def faults(session: nox.Session) -> None:
     session.run("pytest", "tests/faults", *session.posargs, env={"PYTHONSAFEPATH": "1"})
 
 
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Change the engine room at random and count what the tests notice; ``-- --mutants 40`` is a short run."""
+    session.install(*PYPROJECT["project"]["dependencies"], *group("test"), "cosmic-ray==8.7.0")
+    session.run("python", "tests/mutation.py", *session.posargs)
+
+
 def peer(session: nox.Session, name: str, *packages: str) -> str:
     """An interpreter with another SDK, in an environment of its own."""
     home = Path(session.create_tmp()).resolve() / name

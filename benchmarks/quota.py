@@ -8,6 +8,10 @@ from the first request after the last hour ended (``first``), or as a sliding lo
 ``simulate_client`` runs the same through whole clients, on a network that is made up: what the gate promises must
 hold with the request loop around it, which charges, gives permits back, and waits.
 
+``simulate(..., trouble=...)`` adds what goes wrong: ``outage`` (ten minutes of each hour every connection is reset),
+``headerless`` (no quota headers, 429s without a word), ``epoch`` (the reset is a moment, not a duration) and ``burst``
+(more than ten requests in a second get a 429 with ``Retry-After: 1`` and most of the hour left).
+
 "used" is what the account accepted of what it could have: whole hours for ``first`` and ``sliding``, and for
 ``fixed`` the windows that lie wholly in the run.
 
@@ -31,10 +35,11 @@ from virtual_time import run
 
 from brevo_balance_async import BalanceClient, BalanceError
 from brevo_balance_async.core.clock import LoopClock
-from brevo_balance_async.core.deadlines import Deadlines
 from brevo_balance_async.core.protocol import Progress, Request, Response
-from brevo_balance_async.core.quota import Gate
+from brevo_balance_async.core.quota.gate import Gate
+from brevo_balance_async.core.quota.headers import read
 from brevo_balance_async.core.retry import Backoff
+from brevo_balance_async.core.timeouts import Timeouts
 from brevo_balance_async.errors import ConnectFailedError, QuotaWaitError, TransportError
 
 HOUR = 3600.0
@@ -43,6 +48,10 @@ LIMITS = (600, 3600)
 RESERVE = 0.2
 LIVE_MAX_WAIT = 0.5
 WORKERS = 4
+TROUBLES = ("outage", "headerless", "epoch", "burst")
+OUTAGE = 600.0  # seconds of each hour
+BURST = 10  # requests in a second
+EPOCH = 1_790_000_000.0  # what the wall clock says when a run starts
 CANCELLED = 0.2  # share of live calls with which, through whole clients, a bulk worker is cancelled
 
 
@@ -57,6 +66,9 @@ class Account:
     used: int = 0
     log: deque[float] = field(factory=deque)
     accepted: list[float] = field(factory=list)
+    trouble: str = ""
+    second: deque[float] = field(factory=deque)
+    told: dict[str, str] = field(factory=dict)
 
     def hit(self, now: float) -> tuple[int, dict[str, str]]:
         """Count one request: status and quota headers."""
@@ -84,6 +96,28 @@ class Account:
             "x-sib-ratelimit-reset": str(reset),
         }
 
+    def out(self, now: float) -> bool:
+        """Whether it cannot be reached."""
+        return self.trouble == "outage" and now % HOUR < OUTAGE
+
+    def answer(self, now: float) -> tuple[int | None, dict[str, str]]:
+        """What comes back, with everything that goes wrong; None: the connection was reset, and nothing was counted."""
+        if self.out(now):
+            return None, {}
+        if self.trouble == "burst":
+            while self.second and self.second[0] <= now - 1:
+                self.second.popleft()
+            if len(self.second) >= BURST:
+                return 429, {**self.told, "retry-after": "1"}
+            self.second.append(now)
+        status, self.told = self.hit(now)
+        if self.trouble == "headerless":
+            return status, {}
+        if self.trouble == "epoch":
+            reset = "x-sib-ratelimit-reset"
+            return status, {**self.told, reset: str(int(EPOCH + now + int(self.told[reset])))}
+        return status, self.told
+
     def share_used(self, hours: float) -> float:
         """Accepted requests as a share of what could have been accepted."""
         begin, end = 0.0, hours * HOUR
@@ -103,6 +137,8 @@ class Result:
     live_served: int = 0
     live_429: int = 0
     live_refused: int = 0
+    live_lost: int = 0
+    """Live calls whose connection was reset, which is not the quota's doing."""
     bulk: int = 0
     bulk_429: int = 0
     others: int = 0
@@ -117,26 +153,32 @@ class Result:
     def line(self) -> str:
         return (
             f"{self.account.limit:5d}/h {self.account.kind:8s} live {self.live:4d}: served "
-            f"{self.live_served / self.live:6.1%}, 429 {self.live_429:4d}, refused {self.live_refused:4d} | "
+            f"{self.live_served / (self.live - self.live_lost):6.1%}, 429 {self.live_429:4d}, refused "
+            f"{self.live_refused:4d} | "
             f"bulk {self.bulk / self.hours:7.1f}/h, 429s {self.bulk_429 / self.hours:8.1f}/h | used {self.used:6.1%}"
         )
 
 
-async def call(account: Account, dice: random.Random) -> tuple[int, dict[str, str]]:
+def wall() -> float:
+    """What our own wall clock says."""
+    return EPOCH + asyncio.get_running_loop().time()
+
+
+async def call(account: Account, dice: random.Random) -> tuple[int | None, dict[str, str]]:
     """One request over the network."""
     await asyncio.sleep(dice.uniform(0.03, 0.15))
-    answer = account.hit(asyncio.get_running_loop().time())
+    answer = account.answer(asyncio.get_running_loop().time())
     await asyncio.sleep(dice.uniform(0.03, 0.25))
     return answer
 
 
 async def gated(
     gate: Gate, account: Account, dice: random.Random, *, reserve: float, max_wait: float | None
-) -> int:
+) -> int | None:
     """One request behind the gate."""
     permit = await gate.enter(reserve=reserve, max_wait=max_wait)
     status, headers = await call(account, dice)
-    gate.leave(permit, status=status, headers=headers)
+    gate.leave(permit, None if status is None else read(status, headers, wall))
     return status
 
 
@@ -151,6 +193,8 @@ async def bulk_worker(gate: Gate | None, result: Result, dice: random.Random) ->
         if status == 200:
             result.bulk += 1
             failures = 0
+        elif status is None:
+            await asyncio.sleep(dice.uniform(1, 8))  # as the request loop backs off
         else:
             result.bulk_429 += 1
             if gate is None:
@@ -171,6 +215,7 @@ async def live_call(gate: Gate | None, result: Result, dice: random.Random) -> N
     else:
         result.live_served += status == 200
         result.live_429 += status == 429
+        result.live_lost += status is None
 
 
 def live_moments(hours: int, dice: random.Random, per_hour: float) -> list[float]:
@@ -184,9 +229,11 @@ def live_moments(hours: int, dice: random.Random, per_hour: float) -> list[float
     return sorted(moments)
 
 
-async def _simulate(kind: str, limit: int, processes: int, hours: int, seed: int, peer: bool) -> Result:
+async def _simulate(
+    kind: str, limit: int, processes: int, hours: int, seed: int, peer: bool, trouble: str
+) -> Result:
     dice = random.Random(seed)
-    result = Result(Account(kind, limit, phase=dice.uniform(0, HOUR)), hours)
+    result = Result(Account(kind, limit, phase=dice.uniform(0, HOUR), trouble=trouble), hours)
     gates = [None if peer else Gate(LoopClock(), random=dice.random) for _ in range(processes)]
     moments = live_moments(hours, dice, 60)
     async with asyncio.TaskGroup() as tasks:
@@ -205,10 +252,17 @@ async def _simulate(kind: str, limit: int, processes: int, hours: int, seed: int
 
 
 def simulate(
-    kind: str, limit: int, processes: int = 1, *, hours: int = 6, seed: int = 1, peer: bool = False
+    kind: str,
+    limit: int,
+    processes: int = 1,
+    *,
+    hours: int = 6,
+    seed: int = 1,
+    peer: bool = False,
+    trouble: str = "",
 ) -> Result:
     """One cell of the table."""
-    return run(_simulate(kind, limit, processes, hours, seed, peer))
+    return run(_simulate(kind, limit, processes, hours, seed, peer, trouble))
 
 
 # The same through whole clients ------------------------------------------------------------------------------
@@ -235,7 +289,7 @@ class Network:
     dice: random.Random
     closed: bool = False
     in_flight: int = 0
-    deadlines: Deadlines = field(factory=Deadlines)
+    deadlines: Timeouts = field(factory=Timeouts)
 
     def check_usable(self) -> None:
         pass
@@ -255,6 +309,7 @@ class Network:
             status, headers = await call(self.result.account, self.dice)
         finally:
             self.in_flight -= 1
+        assert status is not None
         live = request.method == "GET"
         if live:
             self.result.live_429 += status == 429
@@ -349,6 +404,11 @@ def main() -> None:
                     print(
                         "  ", simulate(kind, limit, processes, seed=seed).line(), f"seed {seed}", flush=True
                     )
+    for trouble in TROUBLES:
+        print(f"gate, {trouble}, 1 process and 4, 6 hours")
+        for kind in KINDS:
+            for processes in (1, 4):
+                print("  ", simulate(kind, 600, processes, trouble=trouble).line(), flush=True)
     print("whole clients, 1 process and 4, 6 hours, 1 % of the answers lost, workers cancelled now and then")
     for kind in KINDS:
         for processes in (1, 4):

@@ -33,7 +33,7 @@ from brevo_balance_async.core.walk import Walk
 from brevo_balance_async.errors import PaginationError, UnprocessableError
 from brevo_balance_async.pagination import Paginator
 from brevo_balance_async.sandbox import Sandbox, Switches
-from brevo_balance_async.sandbox.seeding import Seed
+from brevo_balance_async.sandbox.http.seeding import Seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

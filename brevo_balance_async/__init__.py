@@ -11,7 +11,6 @@ import logging
 from brevo_balance_async._version import __version__
 from brevo_balance_async.client import BalanceClient, Program
 from brevo_balance_async.config import ApiKey, ClientCredentials, Credentials, PartnerKey
-from brevo_balance_async.core.quota import QuotaState
 from brevo_balance_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -21,6 +20,7 @@ from brevo_balance_async.errors import (
     ConnectFailedError,
     DecodeError,
     FailedDependencyError,
+    InputFileError,
     InvalidRequestError,
     JournalBusyError,
     JournalError,
@@ -53,6 +53,7 @@ from brevo_balance_async.models import (
     DurationUnit,
     OrderSource,
     OvertakingStrategy,
+    QuotaState,
     Rounding,
     Sort,
     SubscriptionBalance,
@@ -93,6 +94,7 @@ __all__ = [
     "DurationModifier",
     "DurationUnit",
     "FailedDependencyError",
+    "InputFileError",
     "InvalidRequestError",
     "JournalBusyError",
     "JournalError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from yarl import URL
@@ -12,17 +13,18 @@ from brevo_balance_async.config import (
     MAX_BODY,
     ApiKey,
     ClientCredentials,
+    Clock,
     Credentials,
     Options,
     PartnerKey,
-    Secret,
+    check_seconds,
     checked_base_url,
 )
-from brevo_balance_async.core import checks, codec, protocol
-from brevo_balance_async.core.auth import source
-from brevo_balance_async.core.clock import Clock, LoopClock
+from brevo_balance_async.core import codec, protocol, validation
+from brevo_balance_async.core.auth import provider
+from brevo_balance_async.core.clock import LoopClock
 from brevo_balance_async.core.protocol import Endpoint, Replay
-from brevo_balance_async.core.quota import Gate
+from brevo_balance_async.core.quota.gate import Gate
 from brevo_balance_async.core.requester import Requester, Shared
 from brevo_balance_async.errors import InvalidRequestError
 from brevo_balance_async.models import UNSET, Unset
@@ -40,8 +42,8 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from brevo_balance_async.core.quota import QuotaState
     from brevo_balance_async.hooks import Hook
+    from brevo_balance_async.models import QuotaState
 
 _REPLAY = {"GET": Replay.READ, "PUT": Replay.REPLAYABLE, "DELETE": Replay.REPLAYABLE}
 
@@ -49,8 +51,8 @@ _REPLAY = {"GET": Replay.READ, "PUT": Replay.REPLAYABLE, "DELETE": Replay.REPLAY
 class BalanceClient:
     """A session with Brevo's Loyalty Balance API.
 
-    Use it as ``async with BalanceClient(...) as client``, or call ``close()`` yourself; one client serves any
-    number of concurrent calls on one event loop.
+    Use it as ``async with BalanceClient(...) as client``, or call ``open()`` and ``close()`` yourself; one client
+    serves any number of concurrent calls on one event loop.
 
     - ``api_key``: Brevo's ``xkeysib-...`` key; without any credentials ``BREVO_API_KEY`` is read now.
     - ``partner_key``: sent beside the key as ``partner-key``.
@@ -65,11 +67,15 @@ class BalanceClient:
     - ``max_attempts``: requests for one call at most (3; 1: never sent again). Where credentials can be renewed,
       a 401 is answered by one renewal and one more request beside these.
     - ``max_wait``: the longest wait for quota in seconds (10); beyond it a call fails at once with
-      ``QuotaWaitError`` or ``RateLimitedError``. None waits as long as it takes, outside ``timeout``.
-    - ``reserve``: share of the account's quota left to others (0: a live call that may use all of it).
+      ``QuotaWaitError`` or ``RateLimitedError``. None waits as long as it takes, outside ``timeout``, and with a
+      ``reserve`` is spread over the hour.
+    - ``reserve``: share of the account's quota left to others (0: a live call that may use all of it); what lies above
+      it may be used in a burst.
     - ``max_connections``: connections of the session made here (100).
     - ``user_agent``: put in front of ours. ``hooks``: called with every event of ``hooks``.
-    - ``trace_configs``, ``trust_env``, ``proxy``: handed to aiohttp. ``max_body``: bytes of one answer (64 MiB).
+    - ``trace_configs``: handed to aiohttp. ``max_body``: bytes of one answer (64 MiB).
+    - ``proxy``: address of an HTTP proxy. ``trust_env``: without ``proxy``, the one that the environment names
+      (``HTTPS_PROXY``, ``HTTP_PROXY``, but for ``NO_PROXY``), read now. Passwords of netrc are never sent.
     - ``clock``: what retries, waits and quota are timed by; for tests.
 
     Raises ``InvalidRequestError`` for a missing key or an argument that cannot be right.
@@ -99,11 +105,11 @@ class BalanceClient:
         clock: Clock | None = None,
     ) -> None:
         options = Options(timeout=timeout, max_attempts=max_attempts, max_wait=max_wait, reserve=reserve)
-        checks.not_both("session", session, "connector", connector)
-        checks.whole("max_connections", max_connections, least=1)
-        checks.whole("max_body", max_body, least=1)
+        validation.not_both("session", session, "connector", connector)
+        validation.integer("max_connections", max_connections, least=1)
+        validation.integer("max_body", max_body, least=1)
         if user_agent is not None:
-            checks.header("user_agent", user_agent)
+            validation.header("user_agent", user_agent)
         if base_url is None:
             base_url = os.environ.get("BREVO_BASE_URL") or BASE_URL
         base = checked_base_url(base_url, allow_http=allow_http)
@@ -123,11 +129,11 @@ class BalanceClient:
         shown = _credentials(api_key, partner_key, credentials)
         shared = Shared(
             transport=transport,
-            credentials=source(shown, transport, clock, str(URL(base).origin())),
+            credentials=provider(shown, transport, clock, str(URL(base).origin())),
             gate=Gate(clock),
             clock=clock,
             base_url=base,
-            hooks=tuple(hooks),
+            hooks=_hooks(hooks),
         )
         self._requester = Requester(shared, options)
         self._memory = WalkMemory()
@@ -139,7 +145,7 @@ class BalanceClient:
     def __exit__(self, *_: object) -> None: ...
 
     async def __aenter__(self) -> Self:
-        await self._requester.shared.transport.open()
+        await self.open()
         return self
 
     async def __aexit__(
@@ -147,26 +153,45 @@ class BalanceClient:
     ) -> None:
         await self.close()
 
-    async def close(self) -> None:
-        """End the calls in flight and close the connections made here; harmless a second time.
+    async def open(self) -> None:
+        """Bind to the running event loop and make the session: what ``async with`` does on entering.
 
-        A call that waits ends with ``ClientStateError``; one that may have been applied, with
-        ``OutcomeUnknownError``.
+        A client is opened once; it raises ``ClientStateError`` when it is open already, or was closed.
         """
-        await self._requester.shared.close()
+        await self._requester.shared.transport.open()
+
+    async def close(self, grace: float = 0) -> None:
+        """Let calls in flight finish for up to ``grace`` seconds, end what is left, and close what was opened here.
+
+        From its beginning on ``is_open`` is false, a new call is refused with ``ClientStateError``, and so is a walk's
+        next page; a call that waits for quota ends with the same. A call in flight may still try again where that
+        needs no wait for quota, and a ``hold`` is one call until its block ends, with the calls of the block's task.
+        After ``grace`` (at once where nothing is in flight) a call that waits ends with ``ClientStateError`` and one
+        that may have been applied with ``OutcomeUnknownError``. ``async with`` closes without grace.
+
+        Harmless a second time. Of several at once the shortest ``grace`` counts, and all return when it is done.
+        Being cancelled ends the grace: what is left is ended at once, and the cancellation goes through. From another
+        event loop it raises ``ClientStateError`` and disturbs nothing.
+        """
+        await self._requester.shared.close(check_seconds("grace", grace))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls may be made: from ``open`` until ``close`` begins, and while a borrowed session is open."""
+        return self._requester.shared.is_open
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go, without a slash at its end."""
+        return self._requester.shared.base_url
 
     def __repr__(self) -> str:
-        return f"<BalanceClient {self._requester.shared.base_url}>"
+        return f"<BalanceClient {self.base_url}>"
 
     @property
     def quota(self) -> QuotaState | None:
         """What the account's quota headers last said, or None before the first answer that had them."""
         return self._requester.shared.gate.state
-
-    @property
-    def base_url(self) -> str:
-        """The API that calls go to, without a slash at its end."""
-        return self._requester.shared.base_url
 
     def with_options(
         self,
@@ -177,17 +202,16 @@ class BalanceClient:
         reserve: float | Unset = UNSET,
     ) -> BalanceClient:
         """A view with other options that shares connections, quota knowledge and what walks have learned."""
-        changes = {"timeout": timeout, "max_attempts": max_attempts, "max_wait": max_wait, "reserve": reserve}
         view = object.__new__(BalanceClient)
         view._requester = self._requester.with_options(
-            **{name: value for name, value in changes.items() if value is not UNSET}
+            timeout=timeout, max_attempts=max_attempts, max_wait=max_wait, reserve=reserve
         )
         view._memory = self._memory
         return view
 
     def program(self, program_id: str | UUID) -> Program:
         """A handle on one loyalty program; no request is made. ``InvalidRequestError`` if it is no UUID."""
-        return Program(self._requester, checks.uuid("program_id", program_id), self._memory)
+        return Program(self._requester, validation.uuid("program_id", program_id), self._memory)
 
     async def request(
         self,
@@ -223,12 +247,9 @@ class Program:
         self.balances = Balances(requester, program_id, memory)
         self.transactions = Transactions(requester, program_id, self.history)
 
-    def __repr__(self) -> str:
-        return f"<Program {self.id}>"
-
     @property
     def base_url(self) -> str:
-        """The API that calls go to, without a slash at its end."""
+        """The client's."""
         return self._requester.shared.base_url
 
     def with_options(
@@ -239,23 +260,37 @@ class Program:
         max_wait: float | Unset | None = UNSET,
         reserve: float | Unset = UNSET,
     ) -> Program:
-        """A view with other options, as ``client.with_options`` gives it."""
-        changes = {"timeout": timeout, "max_attempts": max_attempts, "max_wait": max_wait, "reserve": reserve}
-        options = {name: value for name, value in changes.items() if value is not UNSET}
-        return Program(self._requester.with_options(**options), self.id, self._memory)
+        """The same program with other options, as ``BalanceClient.with_options`` gives a client."""
+        requester = self._requester.with_options(
+            timeout=timeout, max_attempts=max_attempts, max_wait=max_wait, reserve=reserve
+        )
+        return Program(requester, self.id, self._memory)
 
     @property
     def options(self) -> Options:
         """What one call may spend: ``timeout``, ``max_attempts``, ``max_wait``, ``reserve``."""
         return self._requester.options
 
+    def __repr__(self) -> str:
+        return f"<Program {self.id}>"
+
+
+def _hooks(hooks: Sequence[Hook]) -> tuple[Hook, ...]:
+    if callable(hooks) or not isinstance(hooks, Iterable):
+        raise InvalidRequestError("hooks", "must be a sequence of callables, even for one")
+    given = tuple(hooks)
+    for hook in given:
+        if not callable(hook):
+            raise InvalidRequestError("hooks", f"must be callables, and one is {validation.shown(hook)}")
+    return given
+
 
 def _credentials(
     api_key: str | None, partner_key: str | None, credentials: Credentials | ClientCredentials | None
 ) -> Credentials | ClientCredentials:
     if credentials is not None:
-        checks.not_both("api_key", api_key, "credentials", credentials)
-        checks.not_both("partner_key", partner_key, "credentials", credentials)
+        validation.not_both("api_key", api_key, "credentials", credentials)
+        validation.not_both("partner_key", partner_key, "credentials", credentials)
         if not isinstance(credentials, ClientCredentials | Credentials):
             raise InvalidRequestError(
                 "credentials", "must have a coroutine headers() that gives the auth headers"
@@ -266,7 +301,6 @@ def _credentials(
         raise InvalidRequestError(
             "api_key", "is missing: pass api_key=, credentials=, or set BREVO_API_KEY; nothing was sent"
         )
-    api = None if key is None else Secret(key)
     if partner_key is not None:
-        return PartnerKey(partner_key, api)
+        return PartnerKey(partner_key, key)
     return ApiKey(key or "")

@@ -1,4 +1,4 @@
-"""Settings and credentials: frozen values, validated when they are made.
+"""Settings, credentials and the clock: what a user may choose, validated when it is made.
 
 A ``Secret`` never shows more than its last four characters, wherever it is printed, logged or pickled.
 """
@@ -9,13 +9,13 @@ import sys
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, runtime_checkable
 
-from attrs import Attribute, field, frozen
+from attrs import NOTHING, Attribute, field, frozen
 from yarl import URL
 
 from brevo_balance_async.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 BASE_URL: Final = "https://api.brevo.com/v3"
 TOKEN_PATH: Final = "/realms/partner/oauth/token"  # noqa: S105  (a path, no password)
@@ -82,12 +82,21 @@ def _check_secret(_: object, attribute: Attribute[Any], value: Secret | None) ->
     if value is None:
         return
     text = value.reveal()
-    if not isinstance(text, str) or not text:
+    if not isinstance(text, str):
+        raise InvalidRequestError(attribute.name, f"must be text (str), not {type(text).__name__}")
+    if not text:
         raise InvalidRequestError(attribute.name, "is empty; give the key as text")
     if not text.isascii() or not text.isprintable() or " " in text:
         raise InvalidRequestError(
             attribute.name, "holds a blank, a line break or another character that no header can carry"
         )
+
+
+def _check_text(_: object, attribute: Attribute[Any], value: str | None) -> None:
+    if value is not None and not isinstance(value, str):
+        raise InvalidRequestError(attribute.name, f"must be text (str), not {type(value).__name__}")
+    if not value and (value is not None or attribute.default is NOTHING):
+        raise InvalidRequestError(attribute.name, "is missing" if value is None else "is empty")
 
 
 @runtime_checkable
@@ -145,30 +154,53 @@ class ClientCredentials:
     scope of the app. ``token_url`` defaults to ``/realms/partner/oauth/token`` on the host of the base URL.
     """
 
-    client_id: str
+    client_id: str = field(validator=_check_text)
     client_secret: Secret = field(converter=_secret, validator=_check_secret)
-    scope: str | None = None
+    scope: str | None = field(default=None, validator=_check_text)
     token_url: str | None = None
 
 
-def _check_seconds(_: object, attribute: Attribute[Any], value: float | None) -> None:
-    if value is None:
-        return
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+def _shown(value: object) -> str:
+    try:
+        return f"{value!r:.80}"
+    except Exception:  # noqa: BLE001  (an int of more digits than Python writes out, or what a class of the user's raises)
+        return f"this {type(value).__name__}"
+
+
+def check_seconds(argument: str, value: float, *, zero: bool = True, otherwise: str = "") -> float:
+    """A number of seconds; ``InvalidRequestError`` for anything else, with what else there is in the text."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise InvalidRequestError(argument, f"must be a number of seconds{otherwise}, not {_shown(value)}")
     # The comparison refuses infinity, not-a-number and whole numbers that no float can hold.
-    if not number or not 0 <= value <= sys.float_info.max or (value == 0 and attribute.name == "timeout"):
-        raise InvalidRequestError(attribute.name, f"must be a number of seconds or None, not {value!r}")
+    if not 0 <= value <= sys.float_info.max or not (value or zero):
+        least = "at least 0" if zero else "more than 0"
+        raise InvalidRequestError(
+            argument, f"must be a finite number of seconds, {least}{otherwise}, not {_shown(value)}"
+        )
+    return value
+
+
+def _check_timeout(_: object, attribute: Attribute[Any], value: float | None) -> None:
+    if value is not None:
+        check_seconds(attribute.name, value, zero=False, otherwise=", or None for no limit")
+
+
+def _check_max_wait(_: object, attribute: Attribute[Any], value: float | None) -> None:
+    if value is not None:
+        check_seconds(attribute.name, value, otherwise=", or None to wait as long as it takes")
 
 
 def _check_attempts(_: object, attribute: Attribute[int], value: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InvalidRequestError(attribute.name, f"must be a whole number of at least 1, not {value!r}")
+        raise InvalidRequestError(
+            attribute.name, f"must be a whole number of at least 1, not {_shown(value)}"
+        )
 
 
 def _check_reserve(_: object, attribute: Attribute[float], value: float) -> None:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 1:
         raise InvalidRequestError(
-            attribute.name, f"must be a share from 0 up to but not including 1, not {value!r}"
+            attribute.name, f"must be a share from 0 up to but not including 1, not {_shown(value)}"
         )
 
 
@@ -181,9 +213,9 @@ class Options:
     against ``timeout``. ``reserve`` is the share of the account's limit that is left to others.
     """
 
-    timeout: float | None = field(default=30.0, validator=_check_seconds)
+    timeout: float | None = field(default=30.0, validator=_check_timeout)
     max_attempts: int = field(default=3, validator=_check_attempts)
-    max_wait: float | None = field(default=10.0, validator=_check_seconds)
+    max_wait: float | None = field(default=10.0, validator=_check_max_wait)
     reserve: float = field(default=0.0, validator=_check_reserve)
 
 
@@ -218,3 +250,25 @@ def checked_base_url(text: str, *, allow_http: bool) -> str:
             "use https://, or allow_http=True if you know why",
         )
     return str(url).rstrip("/")
+
+
+class Timer(Protocol):
+    """A pending callback."""
+
+    def cancel(self) -> None:
+        """Forget the callback; harmless when it has run."""
+
+
+class Clock(Protocol):
+    """A monotonic clock with timers: what retries, waits and the quota are timed by.
+
+    Everything that waits is built on ``call_later``, so that a test can let an hour pass in no time.
+    """
+
+    def time(self) -> float:
+        """Seconds since an arbitrary moment; they never run backwards."""
+        ...
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
+        """Run ``callback`` on the event loop after ``delay`` seconds."""
+        ...

@@ -6,7 +6,8 @@ survive pickling, so that a process pool shows the real failure. Nothing here im
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+import os
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,12 +16,18 @@ BODY_START = 2_000
 """Characters of an answer's body that an error keeps."""
 
 
+def as_utf8(text: str) -> str:
+    """Text that UTF-8 can carry: half a surrogate pair, which JSON and raw header bytes may hold, as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 class BalanceError(Exception):
     """Root of every error of this package.
 
     ``endpoint`` is the operation (``"transactions.begin"``), ``attempts`` how many requests were made for the
     call. ``status``, ``code`` and ``request_id`` are set where a server answered, and ``None`` elsewhere, so
-    that one line of logging serves every error.
+    that one line of logging serves every error. ``retry_after`` is the seconds after which it makes sense to try
+    again, where somebody has said so.
     """
 
     status: int | None = None
@@ -28,6 +35,10 @@ class BalanceError(Exception):
     request_id: str | None = None
     endpoint: str | None = None
     attempts: int = 0
+    retry_after: float | None = None
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(as_utf8(each) if isinstance(each, str) else each for each in args))
 
     @property
     def message(self) -> str:
@@ -54,6 +65,38 @@ class InvalidRequestError(BalanceError, ValueError):
         super().__init__(f"{argument}: {reason}")
         self.argument = argument
         self.reason = reason
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a file of rows."""
+
+    line: int | None
+    """Counted from 1; None where the file as a whole is meant."""
+    argument: str | None
+    """The column or key; None where the line or the file as a whole is meant."""
+    reason: str
+
+    def __str__(self) -> str:
+        parts = (None if self.line is None else f"line {self.line}", self.argument, self.reason)
+        return ": ".join(filter(None, parts))
+
+
+class InputFileError(InvalidRequestError):
+    """A file of rows cannot be what it should be. It is raised while reading: nothing of the file was sent.
+
+    ``problems`` are all that were found, in file order: one that ends the reading comes last, and reading stops at
+    the 20th. ``path`` is the file; ``line``, ``argument`` and ``reason`` are those of the first problem, ``line`` is
+    None and ``argument`` is ``"path"`` where the file as a whole is meant.
+    """
+
+    def __init__(self, path: os.PathLike[str] | str, problems: Sequence[Problem]) -> None:
+        first = problems[0]
+        super().__init__(first.argument or "path", first.reason)
+        self.path = os.fspath(path)
+        self.problems = tuple(problems)
+        self.line = first.line
+        where = f"{self.path}: " if len(problems) == 1 else f"{self.path}: {len(problems)} problems:\n  "
+        self.args = (where + ";\n  ".join(map(str, problems)),)
 
 
 class ClientStateError(BalanceError):
@@ -95,7 +138,8 @@ class ResponseError(BalanceError):
 
     ``status`` is the HTTP status, ``code`` and the message come from Brevo's ``{"code", "message"}`` body where
     there is one, ``headers`` are the answer's (names in lower case), ``body`` is the start of its text.
-    ``explained``: the body was Brevo's, so its business code has answered and nothing in between.
+    ``explained``: the body was Brevo's, so its business code has answered and nothing in between; or a 401 that
+    asks for other credentials (``WWW-Authenticate``, RFC 6749's ``error``), so that nothing reached business code.
     """
 
     def __init__(
@@ -112,9 +156,9 @@ class ResponseError(BalanceError):
         super().__init__(message)
         self.explained = explained
         self.status: int = status
-        self.code = code
-        self.request_id = request_id
-        self.headers = dict(headers or {})
+        self.code = code and as_utf8(code)
+        self.request_id = request_id and as_utf8(request_id)
+        self.headers = {name: as_utf8(value) for name, value in (headers or {}).items()}
         self.body = body
 
     def __str__(self) -> str:
@@ -186,10 +230,24 @@ class QuotaWaitError(BalanceError):
     quota is left, ``wait`` is the time already spent waiting for one.
     """
 
-    def __init__(self, wait: float, max_wait: float, *, known: bool = True) -> None:
+    def __init__(
+        self,
+        wait: float,
+        max_wait: float,
+        *,
+        known: bool = True,
+        reserve: float = 0.0,
+        kept: int = 0,
+        left: int = 0,
+    ) -> None:
+        because = (
+            f" ({left} requests are left, of which reserve={reserve:g} keeps {kept} for others)"
+            if kept
+            else ""
+        )
         super().__init__(
-            f"the account's quota asks for a wait of {wait:.1f} s, {max_wait:.1f} s are allowed; nothing was sent. "
-            f"Try again after {wait:.1f} s, or allow a longer max_wait"
+            f"the account's quota asks for a wait of {wait:.1f} s{because}, {max_wait:.1f} s are allowed; nothing was "
+            f"sent. Try again after {wait:.1f} s, or allow a longer max_wait{' or a smaller reserve' if kept else ''}"
             if known
             else "no answer has yet told how much of the account's quota is left, and those on their way did not "
             f"come within the {max_wait:.1f} s that were allowed; nothing was sent. Try again, or allow a longer "
@@ -230,7 +288,7 @@ class DecodeError(BalanceError):
         self, message: str, *, problems: Sequence[str] = (), body: bytes = b"", garbled: bool = False
     ) -> None:
         super().__init__(message)
-        self.problems = tuple(problems)
+        self.problems = tuple(map(as_utf8, problems))
         self.body = body
         self.garbled = garbled
 

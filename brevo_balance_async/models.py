@@ -390,3 +390,22 @@ class TransactionHistoryPage(Value):
     """Of all transactions, not of this page."""
     contact_id: int | None = None
     balance_definition_id: str | None = None
+
+
+@frozen
+class QuotaState:
+    """What the account's quota headers last said, and what was sent since: ``client.quota``.
+
+    Brevo sends ``x-sib-ratelimit-limit``, ``-remaining`` and ``-reset`` (seconds left) on every answer. They count all
+    loyalty calls of the account together, those of other processes too (https://developers.brevo.com/docs/api-limits).
+    """
+
+    limit: int
+    """Requests that the account may send in a window (600 to 3,600 an hour, by plan)."""
+    remaining: int
+    """Requests that may still be sent, as known now: what the last answer said less what was sent since, and less the
+    second permits of holds."""
+    resets_in: float
+    """Seconds from ``observed_at`` to the end of the window."""
+    observed_at: datetime
+    """When that answer came, in UTC by this machine's clock."""

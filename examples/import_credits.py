@@ -1,4 +1,4 @@
-"""Credit the rows of a CSV (columns reference, contact_id, event_time, amount) concurrently, each at most once.
+"""Credit the rows of a CSV (columns reference, contact_id, amount, event_time) concurrently, each at most once.
 
     BREVO_API_KEY=... python import_credits.py credits.csv --program UUID --definition UUID
 
@@ -10,27 +10,27 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import csv
 from collections import Counter
-from datetime import datetime
 
 from brevo_balance_async import BalanceClient, BalanceError, OutcomeUnknownError, Program, UnprocessableError
+from brevo_balance_async.importer import Entry, read_csv
+from brevo_balance_async.models import UNSET
 
 
-async def credit(program: Program, definition: str, row: dict[str, str]) -> tuple[str, str]:
-    """Credit one row; say what became of it, and why."""
-    if "" in row or not row["reference"] or row["amount"].lstrip().startswith("-"):
-        return "refused", "it has more fields than the header, no reference, or a negative amount (a debit)"
+async def credit(program: Program, entry: Entry) -> tuple[str, str]:
+    """Credit one entry; say what became of it, and why."""
+    if entry.amount < 0:
+        return "refused", "a negative amount is a debit"
     try:
         done = await program.transactions.begin(
-            balance_definition_id=definition,
-            contact_id=int(row["contact_id"]),
-            amount=row["amount"],
-            event_time=datetime.fromisoformat(row["event_time"]),
+            balance_definition_id=entry.balance_definition_id,
+            contact_id=entry.contact_id,
+            amount=entry.amount,
+            event_time=entry.event_time or UNSET,
             auto_complete=True,
-            meta={"reference": row["reference"]},
+            meta={**(entry.meta or {}), "reference": entry.reference},
         )
-    except (ValueError, UnprocessableError) as error:  # by us (InvalidRequestError) or by the server
+    except (ValueError, UnprocessableError) as error:  # by us (an amount of zero, say) or by the server
         return "refused", str(error)
     except BalanceError as error:  # failed: certainly not credited
         return "unknown" if isinstance(error, OutcomeUnknownError) else "failed", str(error)
@@ -39,18 +39,18 @@ async def credit(program: Program, definition: str, row: dict[str, str]) -> tupl
     return ("credited", "") if done.status == "completed" else ("refused", done.reject_reason or "")
 
 
-async def main(options: argparse.Namespace, table: list[tuple[int, dict[str, str]]]) -> int:
-    """Credit all rows with a bounded number of calls in flight, then list what was not credited."""
-    rows, counts, lines = iter(table), Counter[str](), list[str]()
+async def main(options: argparse.Namespace, entries: list[Entry]) -> int:
+    """Credit all entries with a bounded number of calls in flight, then list what was not credited."""
+    rest, counts, lines = iter(entries), Counter[str](), list[str]()
 
-    async def work(program: Program) -> None:  # all workers take from one iterator: each row has one worker
-        for line, row in rows:
-            outcome, reason = await credit(program, options.definition, row)
+    async def work(program: Program) -> None:  # all workers take from one iterator: each entry has one worker
+        for entry in rest:
+            outcome, reason = await credit(program, entry)
             counts[outcome] += 1
             if outcome != "credited":
-                lines.append(f"{outcome} {row['reference']} (line {line}): {reason}")
+                lines.append(f"{outcome} {entry.reference} (line {entry.line}): {reason}")
             if counts["failed"] or counts["interrupted"]:
-                return  # a wrong key, say, would fail every row
+                return  # a wrong key, say, would fail every entry
 
     try:
         # max_wait=None waits for the account's hourly quota; reserve=0.2 leaves a fifth of it to live traffic.
@@ -58,7 +58,7 @@ async def main(options: argparse.Namespace, table: list[tuple[int, dict[str, str
             for _ in range(options.concurrency):
                 group.create_task(work(client.program(options.program)))
     finally:
-        counts["not tried"] = len(list(rows))
+        counts["not tried"] = len(list(rest))
         print(*lines, ", ".join(f"{count} {outcome}" for outcome, count in counts.items()), sep="\n")
     return 0 if counts["credited"] == counts.total() else 1
 
@@ -70,10 +70,10 @@ if __name__ == "__main__":
     parser.add_argument("--definition", required=True)
     parser.add_argument("--concurrency", type=int, default=20)
     arguments = parser.parse_args()
-    with open(arguments.csv, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, restkey="", restval="")  # a short row's fields are empty, and refused
-        numbered = [(reader.line_num, each) for each in reader]
-    columns = {"reference", "contact_id", "event_time", "amount"}
-    if not numbered or not columns <= numbered[0][1].keys() or arguments.concurrency < 1:
-        parser.error(f"it takes rows with {', '.join(sorted(columns))}, and a concurrency of 1 or more")
-    raise SystemExit(asyncio.run(main(arguments, numbered)))
+    if arguments.concurrency < 1:
+        parser.error("it takes a concurrency of 1 or more")
+    try:  # the whole file is checked before anything is sent
+        entries = list(read_csv(arguments.csv, balance_definition_id=arguments.definition))
+    except ValueError as error:  # an InputFileError, with the lines
+        parser.error(str(error))
+    raise SystemExit(asyncio.run(main(arguments, entries)))

@@ -1,6 +1,7 @@
 """The commands put together, and what every one of them ends with: an exit code, and one line when it failed.
 
-0: done. 1: refused or failed, with one line on stderr. 2: not understood. 130: interrupted.
+0: done. 1: refused or failed, with one line on stderr. 2: the command line or a file of rows was not understood.
+130: interrupted.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError
 
-from brevo_balance_async import BalanceError, __version__
+from brevo_balance_async import BalanceError, InputFileError, __version__
 
 from . import balances, definitions, demo, doctor, history, limits, sandbox, transactions
 from .terminal import CommandError, console, say
@@ -55,7 +56,7 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except (BalanceError, CommandError) as error:
         say("; ".join([str(error), *getattr(error, "__notes__", ())]))
-        return 1
+        return 2 if isinstance(error, InputFileError) else 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read our output has gone, "head" say

@@ -7,6 +7,7 @@ from cyclopts import App
 from brevo_balance_async import ActiveBalance, ContactBalance
 
 from .api import Api, connected
+from .numbers import Whole
 from .output import Format, export, show
 
 app = App(name="balances", help="List the balances of all contacts, or show what one contact holds.")
@@ -30,7 +31,7 @@ async def list_balances(
 
 @app.command
 async def active(
-    *, api: Api, definition: str, contact: int, include_internal: bool = False, output: Format = "table"
+    *, api: Api, definition: str, contact: Whole, include_internal: bool = False, output: Format = "table"
 ) -> None:
     """List the lots of points that one contact still holds, each with its expiry.
 
@@ -45,7 +46,9 @@ async def active(
 
 
 @app.command
-async def get(contact: int, /, *, api: Api, include_internal: bool = False, output: Format = "table") -> None:
+async def get(
+    contact: Whole, /, *, api: Api, include_internal: bool = False, output: Format = "table"
+) -> None:
     """Show everything that one contact holds.
 
     :param contact: Brevo's id of the contact.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter, types
+from cyclopts import Parameter
 
 from brevo_balance_async import BalanceClient
 from brevo_balance_async.sandbox import Sandbox
 
+from .numbers import Positive
 from .purchases import made_up_purchases, read_purchases
 from .shop import Shop
 from .story import Story
@@ -18,22 +19,22 @@ from .terminal import CommandError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .purchases import Purchase
+    from brevo_balance_async.importer import Entry
 
 
 async def demo(
     *,
     csv: Path | None = None,
-    rows: types.PositiveInt | None = None,
-    contacts: types.PositiveInt | None = None,
-    concurrency: Annotated[types.PositiveInt, Parameter(help="calls in flight at a time.")] = 50,
+    rows: Positive | None = None,
+    contacts: Positive | None = None,
+    concurrency: Annotated[Positive, Parameter(help="calls in flight at a time.")] = 50,
 ) -> None:
     """Run the whole API against a local sandbox: nothing leaves this machine, no account is needed.
 
     Credits purchases concurrently, spends some of the points, cancels some drafts, walks every listing, and checks
     that each contact's balance is the sum of its rows.
 
-    :param csv: credit these rows (columns reference, contact_id, event_time, quantity, amount).
+    :param csv: credit these rows (columns reference, contact_id, amount, and event_time if there is one).
     :param rows: without a csv: how many purchases to make up (5,000).
     :param contacts: without a csv: of how many customers (a fifth of the purchases).
     """
@@ -58,7 +59,7 @@ async def demo(
         raise CommandError(f"{story.failed} of the demo's checks failed, see above")
 
 
-def _purchases(csv: Path | None, rows: int | None, contacts: int | None) -> Sequence[Purchase]:
+def _purchases(csv: Path | None, rows: int | None, contacts: int | None) -> Sequence[Entry]:
     if csv is not None:
         if rows or contacts:
             raise CommandError("--rows and --contacts make purchases up: leave them out with --csv")

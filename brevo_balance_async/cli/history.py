@@ -5,6 +5,7 @@ from __future__ import annotations
 from brevo_balance_async import TransactionRecord
 
 from .api import Api, connected
+from .numbers import Whole
 from .output import Format, export
 
 
@@ -12,7 +13,7 @@ async def history(
     *,
     api: Api,
     definition: str,
-    contact: int,
+    contact: Whole,
     sort: str | None = None,
     status: str | None = None,
     type: str | None = None,

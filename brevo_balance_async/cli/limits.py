@@ -5,6 +5,7 @@ from __future__ import annotations
 from cyclopts import App
 
 from .api import Api, connected
+from .numbers import Whole
 from .output import Format, show
 
 app = App(
@@ -20,8 +21,8 @@ async def create(
     definition: str,
     constraint: str,
     type: str,
-    value: int,
-    every: int = 1,
+    value: Whole,
+    every: Whole = 1,
     unit: str,
     sliding: bool = False,
     output: Format = "table",

@@ -23,6 +23,7 @@ def progress(*, enabled: bool = True) -> Progress:
         TimeRemainingColumn(compact=True),
         console=out,
         transient=True,
+        redirect_stdout=False,  # or what is written to stdout meanwhile would go to stderr
         disable=not (enabled and out.is_terminal),
     )
 

@@ -2,78 +2,48 @@
 
 from __future__ import annotations
 
-import csv
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
-from .terminal import CommandError
+from brevo_balance_async import InputFileError
+from brevo_balance_async.errors import Problem
+from brevo_balance_async.importer import Entry, read_csv
+from brevo_balance_async.importer.files import MOST_PROBLEMS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-COLUMNS = ("reference", "contact_id", "event_time", "quantity", "amount")
+_ANY = "00000000-0000-0000-0000-000000000000"
+"""Stands for the definition that the demo makes when it runs: an entry always names one."""
 
 
-@frozen
-class Purchase:
-    """One purchase of one contact."""
-
-    reference: str
-    contact_id: int
-    event_time: datetime
-    quantity: int
-    amount: Decimal
-
-
-def read_purchases(path: Path) -> list[Purchase]:
-    """The rows of a CSV with ``COLUMNS``; a row that cannot be right is a ``CommandError`` that names its line."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
-            if missing:
-                raise CommandError(f"{path}: column missing: {', '.join(missing)}")
-            found = [_purchase(row, f"{path}, line {rows.line_num}") for row in rows]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CommandError(f"{path}: {error}") from error
-    if not found:
-        raise CommandError(f"{path}: there are no rows")
-    return found
+def read_purchases(path: Path) -> list[Entry]:
+    """The rows of a CSV that ``read_csv`` reads; ``InputFileError`` tells what is wrong with it, with the lines."""
+    purchases = list(read_csv(path, balance_definition_id=_ANY))
+    debits = [
+        Problem(each.line, "amount", f"{each.amount} cannot be credited")
+        for each in purchases
+        if each.amount < 0
+    ]
+    if debits:
+        raise InputFileError(path, debits[:MOST_PROBLEMS])
+    return purchases
 
 
-def _purchase(row: Mapping[str, str], where: str) -> Purchase:
-    try:
-        purchase = Purchase(
-            row["reference"],
-            int(row["contact_id"]),
-            datetime.fromisoformat(row["event_time"]),
-            int(row["quantity"]),
-            Decimal(row["amount"]),
-        )
-    except (ValueError, TypeError, InvalidOperation) as error:
-        raise CommandError(f"{where}: {error!r}") from error
-    if not purchase.amount.is_finite() or purchase.amount < 0:
-        raise CommandError(f"{where}: the amount {purchase.amount} cannot be credited")
-    if purchase.event_time.tzinfo is None:
-        raise CommandError(f"{where}: event_time needs an offset, as in 1997-01-01T12:00:00Z")
-    return purchase
-
-
-def made_up_purchases(rows: int, contacts: int) -> Sequence[Purchase]:
+def made_up_purchases(rows: int, contacts: int) -> Sequence[Entry]:
     """The same ``rows`` purchases of ``contacts`` customers every time; each customer buys at least once."""
     random = Random(19970101)
     first = datetime(2026, 1, 1, 12, tzinfo=UTC)
     return [
-        Purchase(
+        Entry(
             reference=f"order-{number:06}",
+            balance_definition_id=_ANY,
             contact_id=number if number <= contacts else random.randint(1, contacts),
             event_time=first + timedelta(minutes=7 * number),
-            quantity=random.randint(1, 5),
+            meta={"quantity": random.randint(1, 5)},
             amount=Decimal(random.randint(100, 9_999)) / 100,
         )
         for number in range(1, rows + 1)

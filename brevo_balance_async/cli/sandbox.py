@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from cyclopts import Parameter, types
+from cyclopts import Parameter
 
 from brevo_balance_async.sandbox import Sandbox, serve
-from brevo_balance_async.sandbox.switches import read_assignments
+from brevo_balance_async.sandbox.rules.switches import read_assignments
 
+from .numbers import Port, Whole
 from .terminal import CommandError
 
 
 async def sandbox(
     *,
-    port: Annotated[types.Port, Parameter(help="port to listen on (default: a free one).")] = 0,
-    rph: int | None = None,
+    port: Annotated[Port, Parameter(help="port to listen on (default: a free one).")] = 0,
+    rph: Whole | None = None,
     strict: bool = False,
     switch: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
 ) -> None:

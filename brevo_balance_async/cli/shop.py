@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
-from brevo_balance_async import BalanceError, TransactionStatus, TransactionType
+from brevo_balance_async import UNSET, BalanceError, TransactionStatus, TransactionType
 
 from .story import counted
 from .terminal import CommandError
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from brevo_balance_async import BalanceClient
+    from brevo_balance_async.importer import Entry
 
-    from .purchases import Purchase
     from .story import Story
 
 T = TypeVar("T")
@@ -66,7 +66,7 @@ class Shop:
         self._points, self._gift = points.id, gift.id
         self._story.step("program", "2 balance definitions and 1 limit created")
 
-    async def credit(self, purchases: Sequence[Purchase]) -> None:
+    async def credit(self, purchases: Sequence[Entry]) -> None:
         """Begin and complete a credit for each purchase, then compare every balance with the purchases' sum."""
         for purchase in purchases:
             self.expected[purchase.contact_id] += purchase.amount
@@ -174,13 +174,13 @@ class Shop:
             held[balance.contact_id or 0] = balance.value or Decimal()
         return held
 
-    async def _credit_one(self, purchase: Purchase) -> None:
+    async def _credit_one(self, purchase: Entry) -> None:
         draft = await self._program.transactions.begin(
             balance_definition_id=self._points,
             contact_id=purchase.contact_id,
             amount=purchase.amount,
-            event_time=purchase.event_time,
-            meta={"reference": purchase.reference, "quantity": purchase.quantity},
+            event_time=purchase.event_time or UNSET,
+            meta={**(purchase.meta or {}), "reference": purchase.reference},
         )
         done = await self._program.transactions.complete(draft)
         if done.status != TransactionStatus.COMPLETED:

@@ -11,6 +11,7 @@ from cyclopts import App
 from brevo_balance_async import UNSET, Transaction, TransactionStatus
 
 from .api import Api, connected
+from .numbers import Whole
 from .output import Format, show
 from .terminal import CommandError
 
@@ -22,11 +23,11 @@ async def begin(
     *,
     api: Api,
     definition: str,
-    contact: int,
+    contact: Whole,
     amount: str,
     type: str | None = None,
     auto_complete: bool = False,
-    ttl: int | None = None,
+    ttl: Whole | None = None,
     meta: str | None = None,
     output: Format = "table",
 ) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from brevo_balance_async.core import protocol
 from brevo_balance_async.core.protocol import Replay
+from brevo_balance_async.core.quota import headers
 from brevo_balance_async.core.retry import WRITES_ONCE, Verdict, judge, leaves_doubt, may_try_again
 from brevo_balance_async.errors import (
     NotFoundError,
@@ -31,10 +31,9 @@ class Call(Generic[T]):
     """One call. Times are seconds of the client's clock.
 
     - ``attempt`` counts the requests made, ``tries`` also the attempts that got no further than the credentials.
-    - ``headers`` are the auth headers of this attempt (None: they did not come yet), ``stale`` those that a 401
-      has refused.
+    - ``headers`` are the auth headers of this attempt (None: they did not come yet); ``renewed``: a 401 has had
+      them renewed, which one call does once.
     - ``doubt`` is the failure of the first attempt that may have been applied, ``refused`` the last 429.
-    - ``heeded``: the quota gate has read this attempt's 429 and makes everybody wait in order.
     - ``waited`` are the seconds spent waiting for quota.
     """
 
@@ -44,11 +43,10 @@ class Call(Generic[T]):
         "doubt",
         "endpoint",
         "headers",
-        "heeded",
         "options",
         "refused",
+        "renewed",
         "request",
-        "stale",
         "tries",
         "waited",
     )
@@ -61,10 +59,9 @@ class Call(Generic[T]):
         self.attempt = 0
         self.tries = 0
         self.headers: Mapping[str, str] | None = None
-        self.stale: Mapping[str, str] | None = None
+        self.renewed = False
         self.doubt: BalanceError | None = None
         self.refused: RateLimitedError | None = None
-        self.heeded = False
         self.waited = 0.0
 
     # Time ------------------------------------------------------------------------------------------------------
@@ -106,7 +103,7 @@ class Call(Generic[T]):
         patient = limited and options.max_wait is None and options.max_attempts > 1
         if self.tries >= options.max_attempts and not patient:
             return None
-        if self.heeded:
+        if self.queues(error):
             return 0.0
         asked = _asked(error)
         if asked is not None:
@@ -120,6 +117,11 @@ class Call(Generic[T]):
             if now + delay >= self.deadline:
                 return None
         return delay
+
+    def queues(self, error: BalanceError) -> bool:
+        """Whether the wait is spent at the quota gate: a 429 closes it, and everybody waits there in order."""
+        by_the_token_endpoint = self.headers is None
+        return isinstance(error, RateLimitedError) and self.endpoint.gated and not by_the_token_endpoint
 
     def _is_ended(self, error: BalanceError) -> bool:
         """Whether a guarded write, asked for again, cannot be made any more: done before, or never to be done."""
@@ -186,6 +188,6 @@ class Call(Generic[T]):
 
 def _asked(error: BalanceError) -> float | None:
     """Seconds that the server asks to wait; on another status than 429 they say when, not whether."""
-    if isinstance(error, RateLimitedError):
-        return error.retry_after
-    return protocol.retry_after(error.headers) if isinstance(error, ResponseError) else None
+    if error.retry_after is None and isinstance(error, ResponseError):
+        return headers.retry_after(error.headers)
+    return error.retry_after

@@ -1,34 +1,14 @@
-"""Time as the engine room sees it: seconds that never run backwards, and a timer.
-
-One narrow seam, so that a test can wait an hour in no time; everything that waits is built on ``call_later``.
-"""
+"""The event loop as a clock, and the one way to wait on a clock."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
-class Timer(Protocol):
-    """A pending callback."""
-
-    def cancel(self) -> None:
-        """Forget the callback; harmless when it has run."""
-
-
-class Clock(Protocol):
-    """A monotonic clock with timers."""
-
-    def time(self) -> float:
-        """Seconds since an arbitrary moment."""
-        ...
-
-    def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
-        """Run ``callback`` on the event loop after ``delay`` seconds."""
-        ...
+    from brevo_balance_async.config import Clock, Timer
 
 
 class LoopClock:

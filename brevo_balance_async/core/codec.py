@@ -20,7 +20,7 @@ from uuid import UUID
 
 import attrs
 
-from brevo_balance_async.core.fields import Reader, UnreadableError, reader
+from brevo_balance_async.core.readers import Reader, UnreadableError, reader
 from brevo_balance_async.errors import BODY_START, DecodeError, InvalidRequestError
 from brevo_balance_async.models import UNSET, SubscriptionBalances
 
@@ -267,7 +267,7 @@ _BODY_NAMES: Final = _Names(loyalty_subscription_id="LoyaltySubscriptionId")
 
 
 def _json_number(value: Decimal) -> int | float:
-    """Exact: ``checks.number`` lets only amounts through that a double carries."""
+    """Exact: ``validation.number`` lets only amounts through that a double carries."""
     number = float(value)
     return int(number) if number.is_integer() else number
 

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
 from enum import Enum
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
-from attrs import Factory, define, evolve, field, frozen
+from attrs import Factory, define, field, frozen
 
-from brevo_balance_async.core import checks, codec
+from brevo_balance_async.core import codec, validation
+from brevo_balance_async.core.quota import headers
 from brevo_balance_async.errors import (
-    BODY_START,
-    BY_STATUS,
-    DecodeError,
     InvalidRequestError,
-    RateLimitedError,
-    ResponseError,
-    ServerError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
+
+    from brevo_balance_async.core.quota.headers import Reading
 
 T = TypeVar("T")
 
-Expect: TypeAlias = "tuple[tuple[str, Any], ...]"
-"""What an answer must fit, as pairs of attribute and wanted value; see ``mismatch``."""
 
-_REQUEST_IDS: Final = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
+REQUEST_IDS: Final = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
+"""Headers of an answer that a support ticket should name one of."""
 
 
 class Replay(Enum):
@@ -83,6 +75,8 @@ class Request:
     url: str
     """Absolute and already quoted."""
     body: bytes | None = None
+    secrets: tuple[str, ...] = ()
+    """What no answer to it may repeat, beside the auth headers."""
 
 
 def _nothing() -> None:
@@ -109,6 +103,11 @@ class Response:
     """Not shown in tracebacks: it may be somebody's points, or a token."""
     discard: Callable[[], None] = field(default=_nothing, eq=False)
     """Closes the connection it came on, because the next answer on it may be somebody else's too."""
+
+    @cached_property
+    def quota(self) -> Reading:
+        """What it says about the account's quota and about waiting; read once, for the gate and for the error."""
+        return headers.read(self.status, self.headers)
 
 
 def build(
@@ -149,10 +148,10 @@ def build_free(
     base_url: str, method: str, path: str, params: Mapping[str, Any] | None, json_body: object
 ) -> Request:
     """The request for a route this package has no call for; the path stays below the base URL."""
-    method = checks.text("method", method).upper()
+    method = validation.text("method", method).upper()
     if method not in {"GET", "POST", "PUT", "PATCH", "DELETE"}:
         raise InvalidRequestError("method", f"must be GET, POST, PUT, PATCH or DELETE, not {method!r:.80}")
-    checks.text("path", path)
+    validation.text("path", path)
     if not path.startswith("/") or path.startswith("//") or any(mark in path for mark in "?#\\"):
         raise InvalidRequestError(
             "path", f"must begin with one slash and hold no ?, # or backslash, not {path!r:.80}"
@@ -163,7 +162,7 @@ def build_free(
         )
     url = base_url + quote(path, safe="/%:@!$&'()*+,;=-._~")
     if params is not None and not isinstance(params, Mapping):
-        raise InvalidRequestError("params", f"must be a mapping, not {checks.shown(params)}")
+        raise InvalidRequestError("params", f"must be a mapping, not {validation.shown(params)}")
     if params:
         try:
             pairs = [
@@ -176,175 +175,3 @@ def build_free(
         except ValueError as error:  # half a surrogate pair, or an int of more digits than Python writes out
             raise InvalidRequestError("params", str(error)) from error
     return Request(f"{method} {path}", method, url, None if json_body is None else codec.encode(json_body))
-
-
-def read(endpoint: Endpoint[T], response: Response) -> T:
-    """The value of a successful answer; ``ResponseError`` or ``DecodeError`` otherwise."""
-    if not 200 <= response.status < 300:
-        raise refusal(response)
-    if not response.body and endpoint.answer in (type(None), codec.Json):
-        return None  # type: ignore[return-value]  # T is None here
-    if endpoint.lists and not response.body:
-        return codec.structure({endpoint.lists: []}, endpoint.answer, b"")
-    try:
-        if endpoint.answer is not type(None):
-            return codec.decode(response.body, endpoint.answer)
-        if not isinstance(codec.parse(response.body), dict):
-            raise DecodeError(
-                "the answer to a deletion is neither empty nor an object", body=response.body, garbled=True
-            )
-        return None
-    except DecodeError as error:
-        error.status, error.request_id = response.status, request_id(response)
-        raise
-
-
-def request_id(response: Response) -> str | None:
-    """What a support ticket should name, if the server gave anything of the kind."""
-    return next((value for name in _REQUEST_IDS if (value := response.headers.get(name))), None)
-
-
-def refusal(response: Response) -> ResponseError:
-    """The error for an answer that is no success."""
-    text = response.body[: 4 * BODY_START].decode("utf-8", "replace")[:BODY_START]
-    code, message = _told(response.body)
-    status = response.status
-    fields: dict[str, Any] = {
-        "status": status,
-        "code": code,
-        "request_id": request_id(response),
-        "headers": {name.lower(): value for name, value in response.headers.items()},
-        "body": text,
-        "explained": (code, message) != (None, None),
-    }
-    if 300 <= status < 400:
-        return ResponseError(
-            "the server redirects; redirects are not followed, they would take the key along", **fields
-        )
-    message = message or (f"the server answered {text[:200]!r}" if text else "the server gave no reason")
-    if status == 429:
-        return RateLimitedError(message, retry_after=wait_after_429(response.headers), **fields)
-    kind = BY_STATUS.get(status) or (ServerError if status >= 500 else ResponseError)
-    return kind(message, **fields)
-
-
-def _told(body: bytes) -> tuple[str | None, str | None]:
-    """Code and message of Brevo's error body, where the body is one."""
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        return None, None
-    if not isinstance(told, dict):
-        return None, None
-    code, message = told.get("code"), told.get("message")
-    return (str(code) if code else None), (str(message) if message else None)
-
-
-_LONGEST_RESET: Final = 86_400.0  # a longer one is no duration in seconds: an epoch, or garbage
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of ``Retry-After``."""
-    return _seconds(headers, "retry-after", math.inf)
-
-
-def wait_after_429(headers: Mapping[str, str]) -> float | None:
-    """Seconds of ``x-sib-ratelimit-reset`` or ``Retry-After``, whichever makes sense."""
-    reset = _seconds(headers, "x-sib-ratelimit-reset", _LONGEST_RESET)
-    return retry_after(headers) if reset is None else reset
-
-
-def _seconds(headers: Mapping[str, str], name: str, longest: float) -> float | None:
-    text = headers.get(name, "")
-    try:
-        seconds = float(text)
-    except ValueError:
-        return _until(text, headers)
-    return seconds if 0 <= seconds <= longest and seconds < math.inf else None
-
-
-def _until(text: str, headers: Mapping[str, str]) -> float | None:
-    """Seconds until the date that ``Retry-After`` may give instead of a number, by the server's own clock."""
-    try:
-        until, now = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("date", ""))
-        return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError):  # one of them is no date, or only one tells its offset
-        return None
-
-
-def without_secrets(response: Response, secrets: Iterable[str]) -> Response:
-    """The answer with our own keys blotted out, should a gateway repeat them."""
-    for secret in secrets:
-        key = _key(secret)
-        if key is not None and (
-            key in response.body
-            or (response.status >= 300 and any(key.decode() in value for value in response.headers.values()))
-        ):
-            body = response.body.replace(key, b"[key]")
-            headers = {
-                name.lower(): value.replace(key.decode(), "[key]") for name, value in response.headers.items()
-            }
-            response = evolve(response, body=body, headers=headers)
-    return response
-
-
-def _key(secret: str) -> bytes | None:
-    """What is to be blotted out; less than 12 characters are no key, and may stand in an answer by chance."""
-    key = secret.removeprefix("Bearer ").encode()
-    return key if len(key) >= 12 else None
-
-
-PRESENT: Final = object()
-"""Wanted value: anything, as long as it is there."""
-
-
-def mismatch(answer: object, expect: Expect) -> str | None:
-    """Why ``answer`` cannot belong to the request that was sent, or None.
-
-    A pooled connection can hand one request the answer to another. A field the server left out is no mismatch,
-    unless it is wanted ``PRESENT``; ``None`` is fulfilled by anything.
-    """
-    for name, wanted in expect:
-        got = getattr(answer, name)
-        if wanted is None or got == wanted:
-            continue
-        if wanted is PRESENT:
-            if got is None or got == "":
-                return f"{name} is missing"
-        elif name == "meta":
-            if got and (reason := _meta_mismatch(got, wanted)):
-                return reason
-        elif isinstance(wanted, frozenset):
-            if got is not None and got not in wanted:
-                return f"{name} is {got!r}"
-        elif got is not None and got != "" and str(got).lower() != str(wanted).lower():
-            return f"{name} is {got!r}, not {wanted!r}"
-    return None
-
-
-def _meta_mismatch(got: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
-    # What the server added is fine.
-    for name, value in codec.parse(codec.encode(wanted)).items():
-        if name not in got:
-            if value is not None:
-                return f"meta has no {name!r}"
-        elif not _same(got[name], value):
-            return f"meta has another {name!r}"
-    return None
-
-
-def _same(got: object, sent: object) -> bool:
-    """Whether it came back, at any depth: a number may come back as text and text as a number, None not at all."""
-    if isinstance(got, dict) and isinstance(sent, dict):
-        return all(_same(got.get(name), value) for name, value in sent.items())
-    if isinstance(got, list) and isinstance(sent, list):
-        return len(got) == len(sent) and all(map(_same, got, sent))
-    if isinstance(got, str) == isinstance(sent, str):
-        return got == sent
-    text, other = (got, sent) if isinstance(got, str) else (str(sent), got)
-    try:
-        if isinstance(other, int | Decimal) and not isinstance(other, bool):
-            return Decimal(text) == other
-        return codec.encode(other).decode() == text
-    except (InvalidOperation, InvalidRequestError):
-        return False

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from attrs import define, evolve, field, frozen
 
-from brevo_balance_async.core import protocol
+from brevo_balance_async.core import answers, protocol
 from brevo_balance_async.core.call import Call
 from brevo_balance_async.core.clock import wait_for_timer
-from brevo_balance_async.core.protocol import Progress
+from brevo_balance_async.core.inflight import InFlight
+from brevo_balance_async.core.protocol import Progress, Replay
+from brevo_balance_async.core.quota.window import Pair
 from brevo_balance_async.core.retry import Backoff, Budget, Verdict, judge
 from brevo_balance_async.errors import (
     AuthenticationError,
@@ -42,11 +45,12 @@ from brevo_balance_async.models import UNSET, Unset
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
-    from brevo_balance_async.config import Options
-    from brevo_balance_async.core.auth import Source
-    from brevo_balance_async.core.clock import Clock
-    from brevo_balance_async.core.protocol import Endpoint, Expect, Request, Response
-    from brevo_balance_async.core.quota import Gate, Permit
+    from brevo_balance_async.config import Clock, Options
+    from brevo_balance_async.core.answers import Echo
+    from brevo_balance_async.core.auth import AuthProvider
+    from brevo_balance_async.core.protocol import Endpoint, Request, Response
+    from brevo_balance_async.core.quota.gate import Gate
+    from brevo_balance_async.core.quota.window import Permit
     from brevo_balance_async.core.transport import Transport
     from brevo_balance_async.hooks import Event, Hook
 
@@ -63,7 +67,7 @@ class Caller(Protocol):
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
-        expect: Expect = (),
+        echo: Echo = (),
         timeout: float | Unset | None = UNSET,
         settle: Callable[[OutcomeUnknownError], Awaitable[T]] | None = None,
     ) -> Awaitable[T]:
@@ -74,13 +78,30 @@ class Caller(Protocol):
         """
         ...
 
+    def for_hold(self) -> HoldCaller:
+        """The same for one hold that begins now; see ``HoldCaller``."""
+        ...
+
+
+class HoldCaller(Caller, Protocol):
+    """Makes the calls of one hold, which count as one call in flight: closing the client waits for its end.
+
+    A hold never begins what the quota would not let it end. Its begin waits until the quota has two requests for it,
+    or is unknown. The second counts as used for everybody else until its complete or cancel takes it, which then does
+    not wait, or until ``release``.
+    """
+
+    def release(self) -> None:
+        """The hold has ended, however it did; to be called once."""
+        ...
+
 
 @define(eq=False, repr=False)
 class Shared:
     """What all views of one client have in common."""
 
     transport: Transport
-    credentials: Source
+    credentials: AuthProvider
     gate: Gate
     clock: Clock
     base_url: str
@@ -88,15 +109,24 @@ class Shared:
     backoff: Backoff = field(factory=Backoff)
     budget: Budget = field(factory=Budget)
     sleepers: set[asyncio.Future[None]] = field(factory=set)
+    in_flight: InFlight = field(factory=InFlight)
 
-    async def close(self) -> None:
-        """End every wait, then the connections."""
+    @property
+    def is_open(self) -> bool:
+        """Whether a call may begin."""
+        return self.transport.is_open and not self.in_flight.closing
+
+    async def close(self, grace: float) -> None:
+        """Refuse new calls and end the waits for quota; after ``grace`` seconds, everything."""
         self.transport.check_loop()
-        self.gate.close()  # turns away whoever wakes up below
-        for sleeper in self.sleepers:
-            if not sleeper.done():
-                sleeper.set_result(None)
-        await self.transport.close()
+        self.gate.close()
+        try:
+            await self.in_flight.finish(self.clock, grace)
+        finally:
+            for sleeper in self.sleepers:
+                if not sleeper.done():
+                    sleeper.set_result(None)
+            await self.transport.close()
 
     def emit(self, event: Event) -> None:
         """Tell the hooks; one that raises is logged and harms nobody."""
@@ -121,10 +151,25 @@ class Requester:
 
     shared: Shared
     options: Options
+    pair: Pair | None = None
+    ended: Callable[[], None] | None = None
 
     def with_options(self, **changes: Any) -> Requester:
-        """A view with other options."""
-        return evolve(self, options=evolve(self.options, **changes))
+        """A view with other options; what is ``UNSET`` stays as it is."""
+        given = {name: value for name, value in changes.items() if value is not UNSET}
+        return evolve(self, options=evolve(self.options, **given))
+
+    def for_hold(self) -> Requester:
+        """See ``Caller.for_hold``."""
+        in_flight = self.shared.in_flight
+        ended = partial(in_flight.end, in_flight.begin("transactions.hold"))
+        return evolve(self, pair=Pair(), ended=ended)
+
+    def release(self) -> None:
+        """See ``HoldCaller.release``."""
+        if self.pair is not None and self.ended is not None:
+            self.shared.gate.release(self.pair)
+            self.ended()
 
     def call(
         self,
@@ -133,19 +178,19 @@ class Requester:
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
-        expect: Expect = (),
+        echo: Echo = (),
         timeout: float | Unset | None = UNSET,
         settle: Callable[[OutcomeUnknownError], Awaitable[T]] | None = None,
     ) -> Coroutine[Any, Any, T]:
         """See ``Caller.call``."""
         request = protocol.build(self.shared.base_url, endpoint, ids, query, body)
-        return self.run(endpoint, request, expect, timeout, settle)
+        return self.run(endpoint, request, echo, timeout, settle)
 
     async def run(
         self,
         endpoint: Endpoint[T],
         request: Request,
-        expect: Expect,
+        echo: Echo,
         timeout: float | Unset | None,
         settle: Callable[[OutcomeUnknownError], Awaitable[T]] | None = None,
     ) -> T:
@@ -153,11 +198,12 @@ class Requester:
         shared = self.shared
         options = self.options if timeout is UNSET else evolve(self.options, timeout=timeout)
         call = Call(endpoint, request, options, shared.clock.time())
+        task = shared.in_flight.begin(endpoint.name)
         try:
             while True:
                 try:
                     shared.transport.check_usable()
-                    return self._answer(call, await self._attempt(call), expect)
+                    return self._answer(call, await self._attempt(call), echo)
                 except BalanceError as error:
                     error.endpoint, error.attempts = error.endpoint or endpoint.name, call.attempt
                     if await self._applied_before(call, error):
@@ -174,6 +220,8 @@ class Requester:
             if call.doubts_a_write:
                 self._tell(call, call.doubt, cancelled=True)
             raise
+        finally:
+            shared.in_flight.end(task)
 
     async def _settled(
         self,
@@ -185,7 +233,7 @@ class Requester:
         shared = self.shared
         try:
             if settle is not None:
-                with shared.transport.deadlines.within(call.left(shared.clock.time())):
+                with shared.transport.timeouts.within(call.left(shared.clock.time())):
                     return await settle(unknown)
         except (TimeoutError, RequestTimeoutError):
             unknown.add_note("there was no time left to settle it by reading the history")
@@ -206,14 +254,14 @@ class Requester:
         shared = self.shared
         name = call.endpoint.name
         call.tries += 1
-        call.headers, call.heeded = None, False
+        call.headers = None
         headers = shared.credentials.ready
-        if headers is None or headers is call.stale:
+        if headers is None:
             headers = await self._authorize(call)
         call.headers = headers
         permit = None
         if call.endpoint.gated:
-            permit = shared.gate.try_enter(call.options.reserve) or await self._wait_for_quota(call)
+            permit = await self._enter(call)
         response: Response | None = None
         progress = Progress()
         watched = shared.watched
@@ -236,35 +284,28 @@ class Requester:
             raise
         finally:
             if permit is not None and progress.sent:
-                status, headers_told = (
-                    (None, None) if response is None else (response.status, response.headers)
-                )
-                call.heeded = shared.gate.leave(permit, status=status, headers=headers_told)
+                shared.gate.leave(permit, None if response is None else response.quota)
             elif permit is not None:
                 shared.gate.cancel(permit)
         if watched:
             spent = shared.clock.time() - started
-            told = protocol.request_id(response)
+            told = answers.request_id(response)
             shared.emit(AttemptFinished(name, call.attempt, response.status, spent, told))
-        return protocol.without_secrets(response, headers.values())
+        return response
 
     async def _authorize(self, call: Call[Any]) -> Mapping[str, str]:
         """The auth headers, within the call's time. Whatever fails here, nothing of this attempt was sent."""
-        shared, source = self.shared, self.shared.credentials
+        shared = self.shared
         try:
-            with shared.transport.deadlines.within(call.left(shared.clock.time())):
-                headers = await source.headers()
-                if headers == call.stale:  # else another call has renewed them since
-                    await source.renew()
-                    headers = await source.headers()
+            with shared.transport.timeouts.within(call.left(shared.clock.time())):
+                return await shared.credentials.headers()
         except TimeoutError as error:
             shared.transport.check_usable()
             raise RequestTimeoutError(
                 "the credentials did not come in time; nothing was sent", phase="connect", sent=False
             ) from error
-        return headers
 
-    async def _wait_for_quota(self, call: Call[Any]) -> Permit:
+    async def _enter(self, call: Call[Any]) -> Permit:
         shared = self.shared
         began = shared.clock.time()
 
@@ -272,18 +313,24 @@ class Requester:
             shared.emit(QuotaWait(call.endpoint.name, seconds))
 
         reserve, allowed = call.options.reserve, call.quota_wait(began)
-        permit = await shared.gate.enter(reserve=reserve, max_wait=allowed, on_wait=on_wait)
+        permit = await shared.gate.enter(
+            reserve=reserve,
+            max_wait=allowed,
+            first=call.endpoint.replay is Replay.GUARDED,
+            pair=self.pair,
+            on_wait=on_wait,
+        )
         call.waited_for_quota(shared.clock.time() - began)
         return permit
 
-    def _answer(self, call: Call[T], response: Response, expect: Expect) -> T:
+    def _answer(self, call: Call[T], response: Response, echo: Echo) -> T:
         try:
-            value = protocol.read(call.endpoint, response)
-            if expect and (reason := protocol.mismatch(value, expect)) is not None:
+            value = answers.read(call.endpoint, response)
+            if echo and (reason := answers.echo_mismatch(value, echo)) is not None:
                 stray = DecodeError(
                     f"the answer does not belong to this request: {reason}", body=response.body, garbled=True
                 )
-                stray.status, stray.request_id = response.status, protocol.request_id(response)
+                stray.status, stray.request_id = response.status, answers.request_id(response)
                 raise stray
         except BalanceError as error:
             if judge(call.endpoint, error) in {Verdict.UNCLEAR, Verdict.BROKEN}:
@@ -303,18 +350,27 @@ class Requester:
         if call.deleted_before(error):
             return True
         verdict = call.verdict(error)
-        renewable = verdict is Verdict.REFUSED and call.headers is not None and shared.credentials.renews
-        if isinstance(error, AuthenticationError) and renewable and call.stale is None:
-            call.stale = call.headers
+        if isinstance(error, AuthenticationError) and self._renews(call, verdict):
             return False
         delay = call.next_delay(error, verdict, shared.backoff.delay(call.tries), shared.clock.time())
         if delay is None or shared.transport.closed or not self._affords(error):
             raise call.final(error, verdict)
-        if not call.heeded:
+        if not call.queues(error):
             if shared.watched:
                 shared.emit(RetryScheduled(call.endpoint.name, call.attempt, delay, error))
             await self._pause(delay)
         return False
+
+    def _renews(self, call: Call[Any], verdict: Verdict) -> bool:
+        """After a 401: have the auth headers renewed by whoever asks next. True: this call does, at once."""
+        credentials = self.shared.credentials
+        if call.headers is None or not credentials.renews:
+            return False
+        credentials.refused(call.headers)
+        # A 401 that explains nothing may come from anywhere, after business code has run too.
+        again = verdict is Verdict.REFUSED or call.endpoint.replay is not Replay.UNSAFE
+        again, call.renewed = again and not call.renewed, True
+        return again
 
     def _affords(self, error: BalanceError) -> bool:
         """Pay for one more attempt; the wait that follows a 429 is price enough."""

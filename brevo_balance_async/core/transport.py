@@ -11,16 +11,19 @@ import asyncio
 import sys
 import warnings
 from base64 import b64encode
+from collections.abc import Iterable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
 from brevo_balance_async._version import __version__
 from brevo_balance_async.config import MAX_BODY, HeaderSecret
-from brevo_balance_async.core.deadlines import Deadlines
 from brevo_balance_async.core.protocol import Response
+from brevo_balance_async.core.redaction import forget_secrets, without_secrets
+from brevo_balance_async.core.timeouts import Timeouts
 from brevo_balance_async.errors import (
     BalanceError,
     ClientStateError,
@@ -87,6 +90,21 @@ class _HungUpError(aiohttp.ClientConnectionError):
     """A disconnect, in a form that aiohttp does not answer by sending the request once more."""
 
 
+class _NoNetrc:
+    """Puts our own authorization, if any, in the place of the one that a borrowed session took from netrc."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        self._own = [headers.pop(name) for name in [*headers] if name.lower() == "authorization"]
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        request.headers.popall("authorization", None)
+        for value in self._own:
+            request.headers["authorization"] = value
+        return await handler(request)
+
+
 async def _send_once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
@@ -100,10 +118,11 @@ async def _send_once(
         raise _HungUpError(str(error) or type(error).__name__) from error
 
 
-def _proxy(proxy: str | None) -> tuple[URL | None, dict[str, str] | None]:
-    """A proxy's address and headers. Its password is none of the address, which aiohttp shows in its errors."""
-    if proxy is None:
-        return None, None
+_Proxy: TypeAlias = "tuple[URL | None, dict[str, str] | None]"
+"""A proxy's address and headers. Its password is none of the address, which aiohttp shows in its errors."""
+
+
+def _proxy(proxy: str) -> _Proxy:
     try:
         url = URL(proxy)
     except (TypeError, ValueError):
@@ -116,6 +135,36 @@ def _proxy(proxy: str | None) -> tuple[URL | None, dict[str, str] | None]:
     return url.with_user(None), {"authorization": HeaderSecret(f"Basic {pair}")}  # aiohttp renames it
 
 
+class _Proxies:
+    """The proxy for each address: the one that was named, or those of the environment.
+
+    The environment is read here and not by aiohttp, which would read netrc as well and send what it finds there
+    to the token endpoint, and to Brevo in place of our own header or beside it.
+    """
+
+    def __init__(self, proxy: str | None, *, trust_env: bool) -> None:
+        self._named: _Proxy = (None, None) if proxy is None else _proxy(proxy)
+        self._by_origin: dict[tuple[str, str | None], _Proxy] = {}
+        self._by_scheme: dict[str, _Proxy] = {}
+        told = getproxies() if trust_env and proxy is None else {}
+        for scheme in told.keys() & {"http", "https"}:
+            try:
+                self._by_scheme[scheme] = _proxy(told[scheme])
+            except InvalidRequestError as error:
+                variable = f"{scheme.upper()}_PROXY of the environment"
+                raise InvalidRequestError("trust_env", f"{variable} {error.reason}") from None
+
+    def of(self, url: URL) -> _Proxy:
+        """The proxy for a request to ``url``."""
+        if not self._by_scheme:
+            return self._named
+        origin = url.scheme, url.host
+        if origin not in self._by_origin:
+            direct = url.host is not None and proxy_bypass(url.host)
+            self._by_origin[origin] = self._named if direct else self._by_scheme.get(url.scheme, self._named)
+        return self._by_origin[origin]
+
+
 def _forget_frames(error: BaseException | None, handled: BaseException | None) -> None:
     """Take the frames off a foreign error: aiohttp's writer has the bytes of the request, keys and all, in them.
 
@@ -124,6 +173,13 @@ def _forget_frames(error: BaseException | None, handled: BaseException | None) -
     while error is not None and error is not handled:
         error.__traceback__ = None
         error = error.__cause__ or error.__context__
+
+
+def _must_be(argument: str, value: object, kind: type) -> None:
+    if value is not None and not isinstance(value, kind):
+        raise InvalidRequestError(
+            argument, f"must be an aiohttp.{kind.__name__}, not an object of type {type(value).__name__}"
+        )
 
 
 class Transport:
@@ -141,13 +197,20 @@ class Transport:
         proxy: str | None = None,
         max_body: int = MAX_BODY,
     ) -> None:
+        _must_be("session", session, aiohttp.ClientSession)
+        _must_be("connector", connector, aiohttp.BaseConnector)
+        if not isinstance(trace_configs, Iterable):
+            raise InvalidRequestError(
+                "trace_configs", "must be a sequence of aiohttp.TraceConfig, even for one"
+            )
         self._borrowed = session
         self._session = session
         self._connector = connector
-        self._trace_configs = trace_configs
+        self._trace_configs = tuple(trace_configs)
+        for config in self._trace_configs:
+            _must_be("trace_configs", config, aiohttp.TraceConfig)
         self._max_connections = max_connections
-        self._trust_env = trust_env
-        self._proxy, self._proxy_headers = _proxy(proxy)
+        self._proxies = _Proxies(proxy, trust_env=trust_env)
         self._max_body = max_body
         ours = f"brevo-balance-async/{__version__}"
         agent = f"{user_agent} {ours}" if user_agent else ours
@@ -158,8 +221,14 @@ class Transport:
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pool: asyncio.Semaphore | None = None
-        self.deadlines = Deadlines()
+        self.timeouts = Timeouts()
         self.closed = False
+        self._closing = asyncio.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a request may be sent; a borrowed session may be closed by its owner."""
+        return not (self.closed or self._loop is None or self._session is None or self._session.closed)
 
     async def open(self) -> None:
         """Bind to the running event loop and make the session, unless one was handed in."""
@@ -179,8 +248,7 @@ class Transport:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 request_class=_Request,
                 response_class=_Response,
-                trace_configs=[*self._trace_configs],
-                trust_env=self._trust_env,
+                trace_configs=list(self._trace_configs),
             )
         with warnings.catch_warnings(action="ignore"):  # aiohttp would rather not be asked
             elsewhere = self._session is not None and self._session.loop is not self._loop
@@ -198,9 +266,10 @@ class Transport:
         """End the calls in flight and close what was opened here; harmless a second time."""
         self.closed = True
         # aiohttp leaves alone who is connecting, and a borrowed session stays open.
-        self.deadlines.end_all()
+        self.timeouts.end_all()
         if self._session is not None and self._borrowed is None:
-            await self._session.close()
+            async with self._closing:  # whoever closes too returns when it is done
+                await self._session.close()
 
     def check_loop(self) -> None:
         """Raise ``ClientStateError`` on any other event loop than the one it was opened on."""
@@ -230,7 +299,7 @@ class Transport:
         handled = sys.exception()
         _progress.set(progress)
         try:
-            with self.deadlines.within(timeout):
+            with self.timeouts.within(timeout):
                 if self._pool is not None:
                     await self._pool.acquire()
                 progress.connecting = True
@@ -257,6 +326,7 @@ class Transport:
             if self.closed or session.closed:
                 raise self._ended(progress) from error
             _forget_frames(error, handled)
+            forget_secrets(error, handled, (*headers.values(), *request.secrets))
             failure = self._translated(error, progress)
             progress.sent = getattr(failure, "sent", False)
             raise failure from error
@@ -268,19 +338,28 @@ class Transport:
         headers: Mapping[str, str],
     ) -> Response:
         posts = request.method == "POST"
+        fields = self._headers_for(headers, body=request.body is not None)
+        middlewares: tuple[aiohttp.ClientMiddlewareType, ...] = ()
+        if not posts or self._borrowed is not None:
+            middlewares = (_send_once,)
+            if session.trust_env and session.auth is None and "authorization" not in session.headers:
+                fields = {**fields}
+                middlewares = (_NoNetrc(fields), _send_once)
+        url = URL(request.url, encoded=True)
+        proxy, proxy_headers = self._proxies.of(url)
         answer = await session.request(
             request.method,
-            URL(request.url, encoded=True),
+            url,
             data=request.body,
-            headers=self._headers_for(headers, body=request.body is not None),
+            headers=fields,
             timeout=self._timeout,
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=True,
-            proxy=self._proxy,
-            proxy_headers=self._proxy_headers,
+            proxy=proxy,
+            proxy_headers=proxy_headers,
             skip_auto_headers=_NO_GUESSES if posts and request.body is None else None,
-            middlewares=() if posts and self._borrowed is None else (_send_once,),
+            middlewares=middlewares,
         )
         try:
             told = answer.content_length
@@ -295,7 +374,8 @@ class Transport:
             raise
         # The whole body was read, so the connection is back in the pool.
         wire = getattr(answer, "wire", None)
-        return Response(answer.status, answer.headers, body, wire.abort if wire else answer.close)
+        response = Response(answer.status, answer.headers, body, wire.abort if wire else answer.close)
+        return without_secrets(response, (*headers.values(), *request.secrets))
 
     def _headers_for(self, auth: Mapping[str, str], *, body: bool) -> dict[str, str]:
         """All headers of a request; those of the last auth headers are kept, since these seldom change."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from brevo_balance_async.core.clock import wait_for_timer
 
 if TYPE_CHECKING:
-    from brevo_balance_async.core.clock import Clock
+    from brevo_balance_async.config import Clock
 
 _FAILURES: Final = 5
 """In a row, before it opens."""

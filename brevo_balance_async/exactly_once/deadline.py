@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from brevo_balance_async.core.clock import Clock, Timer
+    from brevo_balance_async.config import Clock, Timer
 
 
 class Deadline:

@@ -21,7 +21,7 @@ from brevo_balance_async.journal.tables import WORKER
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from brevo_balance_async.core.clock import Clock
+    from brevo_balance_async.config import Clock
 
 _MARGIN: Final = 0.8
 """Share of the lease after which nothing is sent any more: the rest is for what happens after the look."""

@@ -7,12 +7,12 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from brevo_balance_async.core import checks
+from brevo_balance_async.core import validation
 from brevo_balance_async.core.clock import wait_for_timer
 from brevo_balance_async.errors import InvalidRequestError, JournalError
 from brevo_balance_async.journal import outbox, upkeep
 from brevo_balance_async.journal.database import database
-from brevo_balance_async.journal.intents import canonical_id, canonical_reference, intent
+from brevo_balance_async.journal.intents import canonical_id, intent
 from brevo_balance_async.journal.owner import BootClock, Owner
 from brevo_balance_async.journal.rows import CLAIMS, Rows
 from brevo_balance_async.journal.tables import make_or_upgrade
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
     from sqlalchemy.orm import Session
 
-    from brevo_balance_async.core.clock import Clock
+    from brevo_balance_async.config import Clock
     from brevo_balance_async.journal.intents import Row
     from brevo_balance_async.journal.scopes import ProgramHandle
     from brevo_balance_async.journal.upkeep import JournalStatus
@@ -50,7 +50,7 @@ class Journal(Rows):
         self, url: str | os.PathLike[str], *, lease: float = 30.0, clock: Clock | None = None
     ) -> None:
         if not lease > 0:
-            raise InvalidRequestError("lease", f"must be more than 0 seconds, not {checks.shown(lease)}")
+            raise InvalidRequestError("lease", f"must be more than 0 seconds, not {validation.shown(lease)}")
         self.clock: Clock = clock or BootClock()
         self._database = database(url, None if clock is None else clock.time)
         super().__init__(Owner(lease, self.clock))
@@ -189,8 +189,8 @@ class Journal(Rows):
         balance_definition_id: str | UUID | None = None,
     ) -> Row:
         """Write down what a person has found out about an open or refused row; ``note`` says how, and is kept."""
-        checks.flag("applied", applied)
-        text = checks.text("note", note, least=1, most=2_000)
+        validation.boolean("applied", applied)
+        text = validation.text("note", note, least=1, most=2_000)
         wanted = _wanted(reference, program_id, balance_definition_id)
         return await self.run(
             lambda turn: upkeep.resolve(turn, upkeep.find(turn, *wanted), applied=applied, note=text)
@@ -201,7 +201,7 @@ class Journal(Rows):
 
         Reference, amount and a hash of the payload stay, so that the reference is never credited again.
         """
-        moment = checks.moment("before", before).timestamp()
+        moment = validation.timestamp("before", before).timestamp()
         key: tuple[int, str] | None = (0, "")
         while key is not None:
             key = await self.run(partial(upkeep.redact, before=moment, after=key))
@@ -211,7 +211,7 @@ def _wanted(
     reference: str, program_id: str | UUID | None, definition: str | UUID | None
 ) -> tuple[str, str | None, str | None]:
     return (
-        canonical_reference(reference),
+        validation.reference(reference),
         None if program_id is None else canonical_id("program_id", program_id),
         None if definition is None else canonical_id("balance_definition_id", definition),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from brevo_balance_async.core import checks
+from brevo_balance_async.core import validation
 from brevo_balance_async.errors import InvalidRequestError
 from brevo_balance_async.models import Sort, Version
 
@@ -21,21 +21,21 @@ def listing_query(
 ) -> dict[str, Any]:
     """The order of a listing as a query, and its page checked (limit 1 to 500, offset at least 0)."""
     if limit is not None:
-        checks.whole("limit", limit, least=1, most=500)
-    checks.whole("offset", offset, least=0)
+        validation.integer("limit", limit, least=1, most=500)
+    validation.integer("offset", offset, least=0)
     if sort_field is not None and (not isinstance(sort_field, str) or sort_field not in sort_fields):
         known = ", ".join(sorted(sort_fields))
-        raise InvalidRequestError("sort_field", f"must be one of {known}, not {checks.shown(sort_field)}")
-    return {"sort_field": sort_field, "sort": None if sort is None else checks.word("sort", sort, Sort)}
+        raise InvalidRequestError("sort_field", f"must be one of {known}, not {validation.shown(sort_field)}")
+    return {"sort_field": sort_field, "sort": None if sort is None else validation.enum("sort", sort, Sort)}
 
 
 def version_query(version: Version | str | None) -> dict[str, Any]:
     """The version of a definition or limit as a query."""
-    return {"version": None if version is None else checks.word("version", version, Version)}
+    return {"version": None if version is None else validation.enum("version", version, Version)}
 
 
 def internal_query(include_internal: bool | None) -> dict[str, Any]:
     """Whether balances that are hidden from members are read too."""
     if include_internal is not None:
-        checks.flag("include_internal", include_internal)
+        validation.boolean("include_internal", include_internal)
     return {"include_internal": include_internal}

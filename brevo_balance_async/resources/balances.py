@@ -5,8 +5,9 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from brevo_balance_async.core import checks
-from brevo_balance_async.core.protocol import PRESENT, Endpoint, Replay
+from brevo_balance_async.core import validation
+from brevo_balance_async.core.answers import PRESENT
+from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.models import (
     UNSET,
     ActiveBalance,
@@ -83,7 +84,7 @@ class Balances:
         its end and raises ``PaginationError`` where it does not fit; ``collect_checked()`` walks until two
         walks agree.
         """
-        definition = checks.uuid("balance_definition_id", balance_definition_id)
+        definition = validation.uuid("balance_definition_id", balance_definition_id)
         query = {
             "balance_definition_id": definition,
             **listing_query(limit, offset, sort_field, {"updatedAt", "value"}, sort),
@@ -95,7 +96,7 @@ class Balances:
                 LIST,
                 (self._program_id,),
                 query={**query, "limit": limit, "offset": offset},
-                expect=(("balance_definition_id", definition),),
+                echo=(("balance_definition_id", definition),),
                 timeout=timeout,
             )
             return Batch(page.items, page.count)
@@ -118,8 +119,8 @@ class Balances:
 
         ``limit`` is the page size, 1 to 500 (None: 500); ``sort_field`` can only be ``createdAt``.
         """
-        contact = checks.contact_id(contact_id)
-        definition = checks.uuid("balance_definition_id", balance_definition_id)
+        contact = validation.contact_id(contact_id)
+        definition = validation.uuid("balance_definition_id", balance_definition_id)
         query = {
             "contact_id": contact,
             "balance_definition_id": definition,
@@ -132,7 +133,7 @@ class Balances:
                 LIST_ACTIVE,
                 (self._program_id,),
                 query={**query, "limit": limit, "offset": offset},
-                expect=(("contact_id", contact), ("balance_definition_id", definition)),
+                echo=(("contact_id", contact), ("balance_definition_id", definition)),
                 timeout=timeout,
             )
             return Batch(page.items, page.count)
@@ -147,12 +148,12 @@ class Balances:
         timeout: float | Unset | None = UNSET,
     ) -> SubscriptionBalances:
         """Read everything one contact holds; ``include_internal`` also shows what is hidden from members."""
-        contact = checks.contact_id(contact_id)
+        contact = validation.contact_id(contact_id)
         return await self._caller.call(
             GET,
             (self._program_id, str(contact)),
             query=internal_query(include_internal),
-            expect=(("contact_id", contact), ("loyalty_program_id", self._program_id)),
+            echo=(("contact_id", contact), ("loyalty_program_id", self._program_id)),
             timeout=timeout,
         )
 
@@ -163,12 +164,12 @@ class Balances:
 
         Raises ``OutcomeUnknownError`` if it may exist now.
         """
-        contact = checks.contact_id(contact_id)
-        definition = checks.uuid("balance_definition_id", balance_definition_id)
+        contact = validation.contact_id(contact_id)
+        definition = validation.uuid("balance_definition_id", balance_definition_id)
         return await self._caller.call(
             CREATE,
             (self._program_id, str(contact)),
             body={"balance_definition_id": definition},
-            expect=(("id", PRESENT), ("contact_id", contact), ("balance_definition_id", definition)),
+            echo=(("id", PRESENT), ("contact_id", contact), ("balance_definition_id", definition)),
             timeout=timeout,
         )

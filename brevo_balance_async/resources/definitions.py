@@ -5,8 +5,9 @@ from __future__ import annotations
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from brevo_balance_async.core import checks
-from brevo_balance_async.core.protocol import PRESENT, Endpoint, Replay
+from brevo_balance_async.core import validation
+from brevo_balance_async.core.answers import PRESENT
+from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.errors import InvalidRequestError
 from brevo_balance_async.models import (
     UNSET,
@@ -84,7 +85,7 @@ class Definitions:
                 LIST,
                 (self._program_id,),
                 query={**query, "limit": limit, "offset": offset},
-                expect=(("items", PRESENT),),
+                echo=(("items", PRESENT),),
                 timeout=timeout,
             )
             return Batch(page.items or ())
@@ -139,8 +140,8 @@ class Definitions:
             balance_expiration_date=balance_expiration_date,
             meta=meta,
         )
-        expect = (("id", PRESENT), ("name", name), ("unit", body["unit"]))
-        return await self._caller.call(CREATE, (self._program_id,), body=body, expect=expect, timeout=timeout)
+        echo = (("id", PRESENT), ("name", name), ("unit", body["unit"]))
+        return await self._caller.call(CREATE, (self._program_id,), body=body, echo=echo, timeout=timeout)
 
     async def get(
         self,
@@ -150,12 +151,12 @@ class Definitions:
         timeout: float | Unset | None = UNSET,
     ) -> BalanceDefinition:
         """Read one definition; ``version`` is ``draft`` (Brevo's default) or ``active``."""
-        wanted = checks.uuid("definition_id", definition_id)
+        wanted = validation.uuid("definition_id", definition_id)
         return await self._caller.call(
             GET,
             (self._program_id, wanted),
             query=version_query(version),
-            expect=(("id", wanted),),
+            echo=(("id", wanted),),
             timeout=timeout,
         )
 
@@ -186,7 +187,7 @@ class Definitions:
         Arguments are those of ``create``; an empty ``balance_expiration_date`` clears it. Sent again after a
         failure, since a second replacement changes nothing.
         """
-        wanted = checks.uuid("definition_id", definition_id)
+        wanted = validation.uuid("definition_id", definition_id)
         body = _body(
             name=name,
             unit=unit,
@@ -205,23 +206,25 @@ class Definitions:
             balance_expiration_date=balance_expiration_date,
             meta=meta,
         )
-        expect = (("id", wanted),)
+        echo = (("id", wanted),)
         ids = (self._program_id, wanted)
-        return await self._caller.call(UPDATE, ids, body=body, expect=expect, timeout=timeout)
+        return await self._caller.call(UPDATE, ids, body=body, echo=echo, timeout=timeout)
 
     async def delete(self, definition_id: str | UUID, *, timeout: float | Unset | None = UNSET) -> None:
         """Delete a definition. A 404 to a repeated request counts as done."""
-        wanted = checks.uuid("definition_id", definition_id)
+        wanted = validation.uuid("definition_id", definition_id)
         await self._caller.call(DELETE, (self._program_id, wanted), timeout=timeout)
 
 
 def _body(**given: Any) -> dict[str, Any]:
     """The checked body."""
-    checks.text("name", given["name"], most=128, least=1)
-    given["unit"] = checks.word("unit", given["unit"], Unit)
-    checked = {name: check(name, given[name]) for name, check in _CHECKS.items() if checks.given(given[name])}
+    validation.text("name", given["name"], most=128, least=1)
+    given["unit"] = validation.enum("unit", given["unit"], Unit)
+    checked = {
+        name: check(name, given[name]) for name, check in _CHECKS.items() if validation.given(given[name])
+    }
     duration = [value for name, value in given.items() if name.startswith("balance_availability_duration_")]
-    if given["balance_expiration_date"] and any(map(checks.given, duration)):
+    if given["balance_expiration_date"] and any(map(validation.given, duration)):
         raise InvalidRequestError(
             "balance_expiration_date",
             "cannot go together with a balance_availability_duration; give one of them",
@@ -230,20 +233,22 @@ def _body(**given: Any) -> dict[str, Any]:
 
 
 _CHECKS: dict[str, Any] = {
-    "description": lambda name, value: checks.text(name, value, most=256),
-    "image_ref": checks.text,
-    "min_amount": checks.number,
-    "max_amount": checks.number,
-    "max_credit_amount_limit": checks.number,
-    "max_debit_amount_limit": checks.number,
-    "balance_option_amount_overtaking_strategy": lambda name, value: checks.word(
+    "description": lambda name, value: validation.text(name, value, most=256),
+    "image_ref": validation.text,
+    "min_amount": validation.number,
+    "max_amount": validation.number,
+    "max_credit_amount_limit": validation.number,
+    "max_debit_amount_limit": validation.number,
+    "balance_option_amount_overtaking_strategy": lambda name, value: validation.enum(
         name, value, OvertakingStrategy
     ),
-    "balance_option_credit_rounding": lambda name, value: checks.word(name, value, Rounding),
-    "balance_option_debit_rounding": lambda name, value: checks.word(name, value, Rounding),
-    "balance_availability_duration_value": lambda name, value: checks.whole(name, value, least=1),
-    "balance_availability_duration_unit": checks.span,
-    "balance_availability_duration_modifier": lambda name, value: checks.word(name, value, DurationModifier),
-    "balance_expiration_date": checks.day_of_year,
-    "meta": checks.mapping,
+    "balance_option_credit_rounding": lambda name, value: validation.enum(name, value, Rounding),
+    "balance_option_debit_rounding": lambda name, value: validation.enum(name, value, Rounding),
+    "balance_availability_duration_value": lambda name, value: validation.integer(name, value, least=1),
+    "balance_availability_duration_unit": validation.duration_unit,
+    "balance_availability_duration_modifier": lambda name, value: validation.enum(
+        name, value, DurationModifier
+    ),
+    "balance_expiration_date": validation.day_of_year,
+    "meta": validation.mapping,
 }

@@ -6,7 +6,7 @@ import warnings
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from brevo_balance_async.core import checks
+from brevo_balance_async.core import validation
 from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.errors import InvalidRequestError
 from brevo_balance_async.models import (
@@ -86,19 +86,19 @@ class History:
                 DeprecationWarning,
                 stacklevel=2,
             )
-        contact = checks.contact_id(contact_id)
-        definition = checks.uuid("balance_definition_id", balance_definition_id)
+        contact = validation.contact_id(contact_id)
+        definition = validation.uuid("balance_definition_id", balance_definition_id)
         query = {
             "contact_id": contact,
             "balance_definition_id": definition,
             **listing_query(limit, offset, sort_field, {"createdAt"}, sort),
-            "status": None if status is None else checks.word("status", status, TransactionStatus),
+            "status": None if status is None else validation.enum("status", status, TransactionStatus),
             "transaction_type": None
             if transaction_type is None
-            else checks.word("transaction_type", transaction_type, TransactionType),
+            else validation.enum("transaction_type", transaction_type, TransactionType),
             "loyalty_subscription_id": None
             if loyalty_subscription_id is None
-            else checks.text("loyalty_subscription_id", loyalty_subscription_id, least=1),
+            else validation.text("loyalty_subscription_id", loyalty_subscription_id, least=1),
             "filters": None if filters is None else list(filters),
         }
 
@@ -107,7 +107,7 @@ class History:
                 LIST,
                 (self._program_id,),
                 query={**query, "limit": limit, "offset": offset},
-                expect=(("contact_id", contact), ("balance_definition_id", definition)),
+                echo=(("contact_id", contact), ("balance_definition_id", definition)),
                 timeout=timeout,
             )
             return Batch(page.items, page.count)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from brevo_balance_async.core import checks
-from brevo_balance_async.core.protocol import PRESENT, Endpoint, Replay
+from brevo_balance_async.core import validation
+from brevo_balance_async.core.answers import PRESENT
+from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.models import (
     UNSET,
     BalanceLimit,
@@ -67,13 +68,13 @@ class Limits:
 
         Raises ``InvalidRequestError`` before anything is sent; ``OutcomeUnknownError`` if it may exist now.
         """
-        definition = checks.uuid("definition_id", definition_id)
+        definition = validation.uuid("definition_id", definition_id)
         body = _body(
             constraint_type, transaction_type, duration_unit, duration_value, value, sliding_schedule
         )
-        expect = (("id", PRESENT), ("balance_definition_id", definition))
+        echo = (("id", PRESENT), ("balance_definition_id", definition))
         ids = (self._program_id, definition)
-        return await self._caller.call(CREATE, ids, body=body, expect=expect, timeout=timeout)
+        return await self._caller.call(CREATE, ids, body=body, echo=echo, timeout=timeout)
 
     async def get(
         self,
@@ -86,7 +87,7 @@ class Limits:
         """Read one limit; ``version`` is ``draft`` (Brevo's default) or ``active``."""
         ids = self._ids(definition_id, limit_id)
         query = version_query(version)
-        return await self._caller.call(GET, ids, query=query, expect=(("id", ids[-1]),), timeout=timeout)
+        return await self._caller.call(GET, ids, query=query, echo=(("id", ids[-1]),), timeout=timeout)
 
     async def update(
         self,
@@ -106,7 +107,7 @@ class Limits:
         body = _body(
             constraint_type, transaction_type, duration_unit, duration_value, value, sliding_schedule
         )
-        return await self._caller.call(UPDATE, ids, body=body, expect=(("id", ids[-1]),), timeout=timeout)
+        return await self._caller.call(UPDATE, ids, body=body, echo=(("id", ids[-1]),), timeout=timeout)
 
     async def delete(
         self, definition_id: str | UUID, limit_id: str | UUID, *, timeout: float | Unset | None = UNSET
@@ -117,8 +118,8 @@ class Limits:
     def _ids(self, definition_id: str | UUID, limit_id: str | UUID) -> tuple[str, str, str]:
         return (
             self._program_id,
-            checks.uuid("definition_id", definition_id),
-            checks.uuid("limit_id", limit_id),
+            validation.uuid("definition_id", definition_id),
+            validation.uuid("limit_id", limit_id),
         )
 
 
@@ -130,13 +131,13 @@ def _body(
     value: int,
     sliding_schedule: bool | Unset | None,
 ) -> dict[str, Any]:
-    if checks.given(sliding_schedule):
-        checks.flag("sliding_schedule", sliding_schedule)
+    if validation.given(sliding_schedule):
+        validation.boolean("sliding_schedule", sliding_schedule)
     return {
-        "constraint_type": checks.word("constraint_type", constraint_type, ConstraintType),
-        "transaction_type": checks.word("transaction_type", transaction_type, TransactionType),
-        "duration_unit": checks.span("duration_unit", duration_unit),
-        "duration_value": checks.whole("duration_value", duration_value, least=1),
-        "value": checks.whole("value", value, least=1),
+        "constraint_type": validation.enum("constraint_type", constraint_type, ConstraintType),
+        "transaction_type": validation.enum("transaction_type", transaction_type, TransactionType),
+        "duration_unit": validation.duration_unit("duration_unit", duration_unit),
+        "duration_value": validation.integer("duration_value", duration_value, least=1),
+        "value": validation.integer("value", value, least=1),
         "sliding_schedule": sliding_schedule,
     }

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
-from brevo_balance_async.core import checks
-from brevo_balance_async.core.protocol import PRESENT, Endpoint, Replay
+from brevo_balance_async.core import validation
+from brevo_balance_async.core.answers import PRESENT
+from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.errors import (
     BalanceError,
     ClientStateError,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
 
-    from brevo_balance_async.core.protocol import Expect
+    from brevo_balance_async.core.answers import Echo
     from brevo_balance_async.core.requester import Caller
     from brevo_balance_async.resources.history import History
 
@@ -111,32 +112,32 @@ class Transactions:
         the server, and ``OutcomeUnknownError`` if it may have been applied: it is never sent twice.
         """
         body: dict[str, Any] = {
-            "amount": checks.amount(amount),
-            "balance_definition_id": checks.uuid("balance_definition_id", balance_definition_id),
+            "amount": validation.amount(amount),
+            "balance_definition_id": validation.uuid("balance_definition_id", balance_definition_id),
         }
         if contact_id is not None:
-            body["contact_id"] = checks.contact_id(contact_id)
+            body["contact_id"] = validation.contact_id(contact_id)
         elif loyalty_subscription_id is None:
             raise InvalidRequestError("contact_id", "is missing: give it, or loyalty_subscription_id")
         if loyalty_subscription_id is not None:
-            checks.not_both("contact_id", contact_id, "loyalty_subscription_id", loyalty_subscription_id)
-            body["loyalty_subscription_id"] = checks.text(
+            validation.not_both("contact_id", contact_id, "loyalty_subscription_id", loyalty_subscription_id)
+            body["loyalty_subscription_id"] = validation.text(
                 "loyalty_subscription_id", loyalty_subscription_id, least=1
             )
         if transaction_type is not None:
-            body["transaction_type"] = checks.word("transaction_type", transaction_type, TransactionType)
+            body["transaction_type"] = validation.enum("transaction_type", transaction_type, TransactionType)
         if auto_complete is not UNSET:
-            body["auto_complete"] = _optional(checks.flag, "auto_complete", auto_complete)
+            body["auto_complete"] = _optional(validation.boolean, "auto_complete", auto_complete)
         if ttl is not UNSET:
-            body["ttl"] = None if ttl is None else checks.whole("ttl", ttl, least=10)
+            body["ttl"] = None if ttl is None else validation.integer("ttl", ttl, least=10)
         if event_time is not UNSET:
-            body["event_time"] = _optional(checks.moment, "event_time", event_time)
+            body["event_time"] = _optional(validation.timestamp, "event_time", event_time)
         if balance_expiry_in_minutes is not UNSET:
             body["balance_expiry_in_minutes"] = _expiry(balance_expiry_in_minutes, auto_complete)
         if meta is not UNSET:
-            body["meta"] = _optional(checks.mapping, "meta", meta)
-        expect = (("loyalty_program_id", self._program_id), *_expected(body))
-        return await self._caller.call(BEGIN, (self._program_id,), body=body, expect=expect, timeout=timeout)
+            body["meta"] = _optional(validation.mapping, "meta", meta)
+        echo = (("loyalty_program_id", self._program_id), *_echo(body))
+        return await self._caller.call(BEGIN, (self._program_id,), body=body, echo=echo, timeout=timeout)
 
     async def complete(
         self, transaction: Transaction | str | UUID, *, timeout: float | Unset | None = UNSET
@@ -178,16 +179,16 @@ class Transactions:
         ``user``. Orders cannot be read back, so an ``OutcomeUnknownError`` is hard to settle.
         """
         body = {
-            "balance_definition_id": checks.uuid("balance_definition_id", balance_definition_id),
-            "contact_id": checks.contact_id(contact_id),
-            "amount": checks.amount(amount),
-            "due_at": checks.moment("due_at", due_at),
-            "source": checks.word("source", source, OrderSource),
-            "expires_at": _optional(checks.moment, "expires_at", expires_at),
-            "meta": _optional(checks.mapping, "meta", meta),
+            "balance_definition_id": validation.uuid("balance_definition_id", balance_definition_id),
+            "contact_id": validation.contact_id(contact_id),
+            "amount": validation.amount(amount),
+            "due_at": validation.timestamp("due_at", due_at),
+            "source": validation.enum("source", source, OrderSource),
+            "expires_at": _optional(validation.timestamp, "expires_at", expires_at),
+            "meta": _optional(validation.mapping, "meta", meta),
         }
         return await self._caller.call(
-            CREATE_ORDER, (self._program_id,), body=body, expect=_expected(body), timeout=timeout
+            CREATE_ORDER, (self._program_id,), body=body, echo=_echo(body), timeout=timeout
         )
 
     def hold(
@@ -217,7 +218,12 @@ class Transactions:
             "event_time": event_time,
             "meta": meta,
         }
-        return Hold(self, draft, timeout)
+        return Hold(self._for_hold, draft, timeout)
+
+    def _for_hold(self) -> tuple[Transactions, Callable[[], None]]:
+        """The transactions of a hold that begins now, and what has to be called when it has ended."""
+        caller = self._caller.for_hold()
+        return Transactions(caller, self._program_id, self._history), caller.release
 
     async def _finish(
         self,
@@ -228,7 +234,7 @@ class Transactions:
     ) -> Transaction:
         known = transaction if isinstance(transaction, Transaction) else None
         given_id = transaction.id if isinstance(transaction, Transaction) else transaction
-        wanted_id = checks.uuid("transaction", given_id)
+        wanted_id = validation.uuid("transaction", given_id)
         settle = None
         if known is not None and known.contact_id is not None and known.balance_definition_id is not None:
             settle = partial(self._settle, known, wanted)
@@ -237,7 +243,7 @@ class Transactions:
                 endpoint,
                 (self._program_id, wanted_id),
                 # Any other end may come as an answer too: a rule can reject what is being completed.
-                expect=(("id", PRESENT), ("id", wanted_id), ("status", _FINAL - _opposite(wanted))),
+                echo=(("id", PRESENT), ("id", wanted_id), ("status", _FINAL - _opposite(wanted))),
                 timeout=timeout,
                 settle=settle,
             )
@@ -297,12 +303,19 @@ class Hold:
     it, and ``result`` is the completed ``Transaction``. Leaving by an exception cancels it, and the exception goes
     through whatever becomes of the cancelling. What fails at the end carries a note that names the draft and says
     what may be left behind.
+
+    A hold takes two requests of the quota on entering: one for its begin, and one that it keeps for its complete or
+    cancel, which then does not wait. With fewer than two above ``reserve`` entering waits, or raises
+    ``QuotaWaitError`` and has sent nothing. Other processes may still spend what is kept here.
     """
 
     def __init__(
-        self, transactions: Transactions, draft: dict[str, Any], timeout: float | Unset | None
+        self,
+        start: Callable[[], tuple[Transactions, Callable[[], None]]],
+        draft: dict[str, Any],
+        timeout: float | Unset | None,
     ) -> None:
-        self._transactions = transactions
+        self._start = start
         self._arguments: dict[str, Any] | None = draft
         self._timeout = timeout
         self._draft: Transaction | None = None
@@ -312,6 +325,22 @@ class Hold:
         arguments, self._arguments = self._arguments, None
         if arguments is None:
             raise ClientStateError("a hold is for one block: ask for another one with transactions.hold(...)")
+        self._transactions, self._release = self._start()
+        try:
+            return await self._begin(arguments)
+        except BaseException:
+            self._release()
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            await self._end(error)
+        finally:
+            self._release()
+
+    async def _begin(self, arguments: dict[str, Any]) -> Transaction:
         draft = await self._transactions.begin(**arguments, timeout=self._timeout)
         if draft.status == TransactionStatus.REJECTED:
             raise UnprocessableError(
@@ -320,9 +349,7 @@ class Hold:
         self._draft = draft
         return draft
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def _end(self, error: BaseException | None) -> None:
         draft, self._draft = self._draft, None
         if draft is None:
             return
@@ -361,7 +388,7 @@ def _opposite(wanted: TransactionStatus) -> frozenset[str]:
 
 
 def _optional(check: Callable[[str, Any], Any], name: str, value: Any) -> Any:
-    return check(name, value) if checks.given(value) else value
+    return check(name, value) if validation.given(value) else value
 
 
 def _expiry(minutes: int | Unset | None, auto_complete: object) -> int | Unset | None:
@@ -369,10 +396,10 @@ def _expiry(minutes: int | Unset | None, auto_complete: object) -> int | Unset |
         return minutes
     if auto_complete is not True:
         raise InvalidRequestError("balance_expiry_in_minutes", "only applies with auto_complete=True")
-    return checks.whole("balance_expiry_in_minutes", minutes, least=1)
+    return validation.integer("balance_expiry_in_minutes", minutes, least=1)
 
 
-def _expected(body: dict[str, Any]) -> Expect:
+def _echo(body: dict[str, Any]) -> Echo:
     """What the answer to a creating ``body`` has to show."""
     get = body.get
     return (

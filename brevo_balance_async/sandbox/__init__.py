@@ -12,10 +12,10 @@ cannot be right on both sides::
 
 from __future__ import annotations
 
-from . import effects
-from .app import Sandbox, serve
-from .clock import SandboxClock
-from .log import RequestRecord
-from .switches import Switches
+from .faults import effects
+from .http.app import Sandbox, serve
+from .http.log import RequestRecord
+from .rules.clock import SandboxClock
+from .rules.switches import Switches
 
 __all__ = ["RequestRecord", "Sandbox", "SandboxClock", "Switches", "effects", "serve"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from .app import Sandbox, serve
-from .switches import read_assignments
+from .http.app import Sandbox, serve
+from .rules.switches import read_assignments
 
 
 def port(text: str) -> int:

@@ -60,7 +60,7 @@ def server():
 def control(base_url, method, path, body=None):
     url = f"{base_url.removesuffix('/v3')}/_sandbox/{path}"
     content = None if body is None else json.dumps(body).encode()
-    with urlopen(Request(url, content, method=method)) as answer:
+    with urlopen(Request(url, content, {"content-type": "application/json"}, method=method)) as answer:
         assert answer.status == 200
 
 

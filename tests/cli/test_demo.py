@@ -74,29 +74,44 @@ def test_a_call_that_fails_ends_the_demo_with_its_reason(cli, purchases, monkeyp
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("reference,contact_id,quantity\nr,1,1\n", "column missing: event_time, amount"),
-        (HEAD, "there are no rows"),
-        (HEAD + "r-1,1,1997-01-01T12:00:00Z,1,1.00\nr-2,1,1997-01-01T12:00:00Z,1,one\n", "line 3"),
-        (HEAD + "r-1,x,1997-01-01T12:00:00Z,1,1.00\n", "line 2"),
-        (HEAD + "r-1,1,1997-01-01T12:00:00Z,1,-1.00\n", "-1.00 cannot be credited"),
-        (HEAD + "r-1,1,1997-01-01T12:00:00Z,1,NaN\n", "NaN cannot be credited"),
-        (HEAD + "r-1,1,1997-01-01T12:00:00,1,1.00\n", "event_time needs an offset"),
-        (HEAD + "r-1,1\n", "line 2"),
+        ("reference,contact_id,quantity\nr,1,1\n", "line 1: amount: column missing: amount; the header has"),
+        (HEAD, "holds no rows"),
+        (
+            HEAD + "r-1,1,1997-01-01T12:00:00Z,1,1.00\nr-2,1,1997-01-01T12:00:00Z,1,one\n",
+            "line 3: amount: is no num",
+        ),
+        (HEAD + "r-1,x,1997-01-01T12:00:00Z,1,1.00\n", "line 2: contact_id: must be a whole number"),
+        (HEAD + "r-1,1,1997-01-01T12:00:00Z,1,-1.00\n", "line 2: amount: -1 cannot be credited"),
+        (HEAD + "r-1,1,1997-01-01T12:00:00Z,1,NaN\n", "line 2: amount: is no number: 'NaN'"),
+        (HEAD + "r-1,1,1997-01-01T12:00:00,1,1.00\n", "line 2: event_time: must carry a time zone"),
+        (HEAD + "r-1,1\n", "line 2: the record has 2 fields, its header (line 1) has 5"),
+        (
+            HEAD + "r-1,1\nr-2,1,,1,1_0\n",
+            "2 problems: line 2: the record has 2 fields, its header (line 1) has 5; line 3",
+        ),
     ],
 )
 def test_a_csv_that_cannot_be_right_is_refused_before_anything_starts(cli, tmp_path, text, reason):
     path = tmp_path / "bad.csv"
     path.write_text(text)
     done = cli("demo", "--csv", str(path))
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (2, "")
     assert done.err.count("\n") == 1
     assert reason in done.err
 
 
 def test_a_csv_that_is_not_there(cli, tmp_path):
     done = cli("demo", "--csv", str(tmp_path / "nothing.csv"))
-    assert (done.code, done.out) == (1, "")
-    assert "nothing.csv" in done.err
+    assert (done.code, done.out) == (2, "")
+    assert "nothing.csv: cannot be opened: No such file or directory" in done.err
+
+
+def test_a_csv_without_times(cli, tmp_path):
+    path = tmp_path / "plain.csv"
+    path.write_text("amount,reference,contact_id\n2.50,r-1,1\n")
+    done = cli("demo", "--csv", str(path))
+    assert (done.code, done.err) == (0, "")
+    assert "1 purchase of 1 customer, 2.5 in all" in done.out
 
 
 @pytest.mark.parametrize("arguments", [("--rows=5", "--contacts=6"), ("--csv=x.csv", "--rows=5")])

@@ -90,32 +90,18 @@ async def test_a_refused_row_is_listed_and_stops_nobody(sandbox, tmp_path):
     sandbox.seed(
         PROGRAM, definitions=[{"id": POINTS, "name": "Points", "unit": "POINTS", "maxCreditAmountLimit": 100}]
     )
-    path = write(tmp_path / "rows.csv", ["1.50", "0.00", "-3.00", "x", "101.00", "1_0", "2.25"])
+    path = write(tmp_path / "rows.csv", ["1.50", "0.00", "-3.00", "101.00", "2.25"])
     with path.open("a") as file:
-        file.write("short,1\n")
-        file.write("long,1,1997-01-01T12:00:00Z,1,1,50\n")  # 1,50 in a country of decimal commas
-        file.write("nobody,x,1997-01-01T12:00:00Z,1,1\n")
-        file.write("sometime,1,yesterday,1,1\n")
-        file.write('"two\nlines",1,1997-01-01T12:00:00Z,1,0.25\n')
-        file.write(",1,1997-01-01T12:00:00Z,1,1\n")
-        file.write("last,1,1997-01-01T12:00:00,1,1\n")
+        file.write("no time,1,,1,0.25\n")
     code, out = await run_example(sandbox, path, "--concurrency", "3")
     assert code == 1
     *refused, counts = out.splitlines()
     assert sorted(line.partition(": ")[0] for line in refused) == [
-        "refused  (line 15)",
-        "refused last (line 16)",
-        "refused long (line 10)",
-        "refused nobody (line 11)",
         "refused row-002 (line 3)",
         "refused row-003 (line 4)",
         "refused row-004 (line 5)",
-        "refused row-005 (line 6)",
-        "refused row-006 (line 7)",
-        "refused short (line 9)",
-        "refused sometime (line 12)",
     ]
-    assert sorted(counts.split(", ")) == ["0 not tried", "11 refused", "3 credited"]
+    assert sorted(counts.split(", ")) == ["0 not tried", "3 credited", "3 refused"]
     assert sum((await held(sandbox)).values()) == Decimal("4.00")
 
 
@@ -125,17 +111,36 @@ async def test_a_file_that_a_spreadsheet_wrote(sandbox, tmp_path):
     assert await run_example(sandbox, path) == (0, "1 credited, 0 not tried\n")
 
 
+GOOD = "reference,contact_id,event_time,amount\nr,1,2026-01-01T00:00:00Z,1\n"
+
+
 @pytest.mark.parametrize(
-    ("text", "arguments"),
+    ("text", "arguments", "reason"),
     [
-        ("", ()),
-        ("reference,contact_id,event_time,amount\n", ()),
-        ("reference,contact_id,event_time\nr,1,2026-01-01T00:00:00Z\n", ()),
-        ("reference,contact_id,event_time,amount\nr,1,2026-01-01T00:00:00Z,1\n", ("--concurrency", "0")),
+        ("", (), "rows.csv: is empty"),
+        ("reference,contact_id,event_time,amount\n", (), "rows.csv: holds no rows"),
+        (
+            "reference,contact_id,event_time\nr,1,2026-01-01T00:00:00Z\n",
+            (),
+            "line 1: amount: column missing: amount",
+        ),
+        (GOOD + "x,1,yesterday,1\n", (), "line 3: event_time: must be ISO 8601"),
+        (
+            GOOD + "long,1,2026-01-01T00:00:00Z,1,50\n",
+            (),
+            "line 3: the record has 5 fields, its header (line 1) has 4",
+        ),
+        (
+            GOOD + ",1,,1\nr,x,,1\n",
+            (),
+            "line 3: reference: must not be empty;\n  line 4: contact_id: must be a whole",
+        ),
+        (GOOD, ("--concurrency", "0"), "it takes a concurrency of 1 or more"),
+        (GOOD, ("--definition", "points"), "balance_definition_id: must be a UUID, not 'points'"),
     ],
 )
 def test_what_cannot_be_a_run_is_refused_before_anything_is_sent(
-    tmp_path, monkeypatch, capsys, text, arguments
+    tmp_path, monkeypatch, capsys, text, arguments, reason
 ):
     path = tmp_path / "rows.csv"
     path.write_text(text)
@@ -149,7 +154,7 @@ def test_what_cannot_be_a_run_is_refused_before_anything_is_sent(
     assert end.value.code == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert "error: it takes rows with amount, contact_id, event_time, reference, and a conc" in err
+    assert reason in err
 
 
 async def test_an_unknown_outcome_is_listed_and_never_sent_again(sandbox, tmp_path):

@@ -431,7 +431,7 @@ def at_rest(client: BalanceClient) -> None:
     shared = client._requester.shared
     assert shared.gate.in_flight == 0
     assert not shared.sleepers
-    assert len(shared.transport.deadlines) == 0
+    assert len(shared.transport.timeouts) == 0
     session = shared.transport._session
     assert session is not None
     assert session.connector is None or not session.connector._acquired  # None: it is closed
@@ -472,7 +472,8 @@ async def play(fault: Fault, kind: str, certificate: Any = None) -> Row:
             row = _check(fault, kind, expected, error, server)
             at_rest(client)
             if fault.place in {"http", "tls"} and fault.on_connect is None:
-                await CALLS["read"](program)  # the one connection there may be is free again
+                # The one connection there may be is free again. A 429 may have closed the gate for longer than 10 s.
+                await CALLS["read"](client.with_options(max_wait=None).program(PROGRAM))
         await no_tasks_but(before)
     finally:
         transport.CONNECT_TIMEOUT = connect_timeout

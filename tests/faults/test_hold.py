@@ -6,11 +6,12 @@ import asyncio
 
 import pytest
 from clocks import AutoClock
-from hostile import DEFINITION, hang_up, honest, quota, refuse, stall, status, truth
-from scenario import KEY, at_rest, record
+from hostile import DEFINITION, PROGRAM, hang_up, honest, quota, refuse, stall, status, truth
+from scenario import CALLS, KEY, at_rest, record
 
 from brevo_balance_async import (
     BalanceClient,
+    BalanceError,
     ClientStateError,
     InvalidRequestError,
     NotFoundError,
@@ -327,13 +328,65 @@ async def test_a_completing_that_certainly_failed_names_the_draft(server, transa
     assert paths(server) == ["POST transactions", "POST complete"]
 
 
-async def test_a_completing_that_waits_too_long_for_quota_names_the_draft(server, transactions):
+async def test_a_hold_completes_with_the_request_that_it_kept(server, transactions, client):
+    server.headers = quota(600, 2, 300)
+    await CALLS["read"](client.program(PROGRAM))
+    server.headers = {}
+    async with transactions.hold(**HOLD):
+        assert client.quota.remaining == 0
+        for kind in ("read", "guarded", "unsafe"):
+            with pytest.raises(QuotaWaitError):
+                await CALLS[kind](client.program(PROGRAM))
+        with pytest.raises(QuotaWaitError):
+            await transactions.hold(**HOLD).__aenter__()
+    assert paths(server)[1:] == ["POST transactions", "POST complete"]
+    assert client._requester.shared.gate._window.held == 0
+
+
+@pytest.mark.parametrize("left", [0, 1])
+async def test_a_hold_begins_nothing_that_the_quota_would_not_let_it_end(server, transactions, client, left):
+    server.headers = quota(600, left, 300)
+    await CALLS["read"](client.program(PROGRAM))
+    with pytest.raises(QuotaWaitError, match="nothing was sent"):
+        async with transactions.hold(**HOLD):
+            raise AssertionError
+    assert len(server.arrived) == 1
+    assert client._requester.shared.gate._window.held == 0
+
+
+@pytest.mark.parametrize(
+    "ends", ["begin refused", "begin unknown", "block failed", "complete unknown", "cancelled"]
+)
+async def test_however_a_hold_ends_it_keeps_nothing(server, transactions, client, ends):
+    server.headers = quota(600, 500, 300)
+    await CALLS["read"](client.program(PROGRAM))
+    if ends == "begin refused":
+        server.then([refuse(422)])
+    elif ends == "begin unknown":
+        server.then([hang_up(commit=True)])
+
+    async def work():
+        async with transactions.hold(**HOLD):
+            assert client._requester.shared.gate._window.held == 1
+            if ends == "complete unknown":
+                server.otherwise = hang_up(commit=False)
+            elif ends == "block failed":
+                raise LookupError
+            else:
+                raise asyncio.CancelledError
+
+    with pytest.raises((BalanceError, LookupError, asyncio.CancelledError)):
+        await work()
+    assert client._requester.shared.gate._window.held == 0
+
+
+async def test_a_completing_that_is_refused_for_quota_names_the_draft(server, transactions):
     server.headers = quota(600, 0, 300)
-    with pytest.raises(QuotaWaitError) as caught:
+    with pytest.raises(RateLimitedError) as caught:
         async with transactions.hold(**HOLD) as draft:
-            pass
+            server.then([refuse(429, headers=quota(600, 0, 300))])
     assert draft.id in caught.value.__notes__[0]
-    assert paths(server) == ["POST transactions"]
+    assert paths(server) == ["POST transactions", "POST complete"]
 
 
 @pytest.mark.parametrize("broken", [LookupError("sealed"), None], ids=["foreign", "None"])

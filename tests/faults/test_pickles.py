@@ -14,6 +14,7 @@ from brevo_balance_async import (
     BalanceError,
     ConnectFailedError,
     DecodeError,
+    InputFileError,
     InvalidRequestError,
     OutcomeUnknownError,
     PaginationError,
@@ -24,6 +25,7 @@ from brevo_balance_async import (
     ServerError,
     TransportError,
 )
+from brevo_balance_async.errors import Problem
 
 
 def everything(kind=BalanceError):
@@ -49,6 +51,8 @@ def example(kind):
         )
     elif kind is InvalidRequestError:
         error = kind("amount", "is zero")
+    elif kind is InputFileError:
+        error = kind("rows.csv", [Problem(3, "amount", "is no number"), Problem(None, None, "changed")])
     elif kind is ConnectFailedError:
         error = kind("refused", retryable=False)
     elif kind is RequestTimeoutError:

@@ -102,9 +102,6 @@ NONSENSE = {
     "remaining empty": quota(600, "", 30),
     "limit abc": quota("abc", 5, 30),
     "limit 0": quota(0, 0, 30),
-    "reset abc": quota(600, 500, "abc"),
-    "reset -1": quota(600, 500, -1),
-    "reset an epoch": quota(600, 500, 1_790_000_000),
     "limit alone": {"x-sib-ratelimit-limit": "600"},
 }
 
@@ -155,7 +152,7 @@ async def test_a_reset_of_an_hour_on_a_window_of_seconds_is_probed_and_nothing_b
     ) as client:
         for number in range(3):
             await begin(client.program(PROGRAM), f"r{number}")
-        assert clock.now - 1000 >= 2 * 3600
+        assert 2 * 300 <= clock.now - 1000 <= 2 * 305  # after five minutes somebody looks
         at_rest(client)
 
 
@@ -183,14 +180,17 @@ async def test_the_error_says_that_nothing_is_known_yet(server):
         assert len(server.arrived) == 4
 
 
-@pytest.mark.parametrize("reserve", [0.0, 0.2])
-async def test_the_error_says_what_is_known(server, reserve):
-    server.headers = quota(600, 0, 30)
+@pytest.mark.parametrize(
+    ("reserve", "because"),
+    [(0.0, ""), (0.2, r" \(100 requests are left, of which reserve=0.2 keeps 120 for others\)")],
+)
+async def test_the_error_says_what_is_known(server, reserve, because):
+    server.headers = quota(600, 100 if reserve else 0, 30)
     async with BalanceClient(
         KEY, base_url=server.base_url, max_wait=1, clock=ManualClock(), reserve=reserve
     ) as client:
         await CALLS["read"](client.program(PROGRAM))
-        with pytest.raises(QuotaWaitError, match=r"asks for a wait of 3[12]\.\d s, 1\.0 s are allowed"):
+        with pytest.raises(QuotaWaitError, match=rf"asks for a wait of 3[12]\.\d s{because}, 1\.0 s are"):
             await begin(client.program(PROGRAM))
 
 

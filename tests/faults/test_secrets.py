@@ -6,7 +6,9 @@ import asyncio
 import json
 import logging
 import pickle
+import re
 import traceback
+from urllib.parse import unquote
 
 import aiohttp
 import pytest
@@ -27,6 +29,7 @@ from brevo_balance_async import (
 from brevo_balance_async.core import auth, transport
 
 API_KEY = "xkeysib-5f1d-APIKEYCANARY-0123456789abcdef-Zz9"
+SLASHED = "xkeysib/APIKEYCANARY/0123456789abcdef"
 PARTNER_KEY = "partner-PARTNERCANARY-0123456789abcdef"
 SECRET = "oauth-SECRETCANARY-/+=0123456789abcdef"
 TOKEN = "TOKENCANARY-0123456789abcdef"
@@ -106,7 +109,7 @@ async def test_no_fault_shows_it(fault, evidence, request, monkeypatch):
     credentials = PartnerKey(PARTNER_KEY, API_KEY)
     async with stage(fault, certificate, hooks=[evidence.event]) as (server, client):
         # The stage makes its client with a key of its own; this one takes the place.
-        client._requester.shared.credentials = auth.source(credentials, None, None, "")
+        client._requester.shared.credentials = auth.provider(credentials, None, None, "")
         for kind in ("read", "put", "guarded", "unsafe"):
             if fault.effect is not None:
                 server.script.clear()
@@ -153,6 +156,99 @@ async def test_an_answer_that_repeats_it_does_not_show_it(evidence, kind, code, 
             else:
                 assert code == 200
             assert server.arrived[0].headers["api-key"] == API_KEY
+
+
+def spelled(code, spell, encoding="utf-8"):
+    """An answer that repeats the key in other letters, in its members and in its headers."""
+
+    async def effect(exchange):
+        secret = exchange.request.headers.get("api-key") or exchange.request.headers.get("authorization")
+        text = spell(secret or exchange.request.body.decode())
+        body = f'{{"id": "1", "code": "{text}", "message": "no {text}", "meta": {{"k": "{text}"}}, "x": "{text}"}}'
+        await exchange.answer(code, body.encode(encoding), {"x-request-id": spell(secret or "none")})
+
+    return effect
+
+
+SPELLINGS = {
+    "JSON escapes": (lambda text: "".join(f"\\u{ord(c):04x}" for c in text), "utf-8"),
+    "percent": (lambda text: "".join(f"%{ord(c):02x}" for c in text), "utf-8"),
+    "slashes": (lambda text: text.replace("/", "\\/"), "utf-8"),
+    "UTF-16": (str, "utf-16"),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("code", [200, 302, 400, 401, 429, 500])
+@pytest.mark.parametrize("kind", ["read", "delete", "guarded", "unsafe"])
+async def test_an_answer_that_spells_it_otherwise_does_not_show_it(evidence, kind, code, spelling):
+    seen = []
+
+    def hook(event):
+        evidence.event(event)
+        seen.append(getattr(event, "request_id", None))
+
+    async with Hostile(otherwise=spelled(code, *SPELLINGS[spelling])) as server:
+        async with BalanceClient(
+            SLASHED, base_url=server.base_url, clock=AutoClock(), max_attempts=2, hooks=[hook]
+        ) as client:
+            try:
+                value = await CALLS[kind](client.program(PROGRAM))
+            except Exception as error:
+                evidence.error(error)
+                evidence.texts += [unescaped(text) for text in evidence.texts]
+                assert getattr(error, "request_id", "[key]") == "[key]"
+            else:
+                evidence.texts += [repr(value), unescaped(repr(value))]
+            assert server.arrived[0].headers["api-key"] == SLASHED
+    assert set(seen) == {None, "[key]"}
+
+
+def unescaped(text):
+    """What a reader who undoes the escapes would see."""
+    plain = unquote(text.replace("\0", "").replace("\\\\", "\\"))
+    return re.sub(r"\\u00([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), plain).replace("\\", "")
+
+
+QUOTED = {
+    "status line": b"GET /v3 HTTP/1.1\r\napi-key: %b\r\n\r\n",
+    "status": b"HTTP/1.1 %b OK\r\n\r\n",
+    "header name": b"HTTP/1.1 200 OK\r\nx-%b\x01: 1\r\n\r\n",
+    "header value": b"HTTP/1.1 200 OK\r\nx: %b\x00\r\n\r\n",
+    "length": b"HTTP/1.1 200 OK\r\ncontent-length: %b\r\n\r\n",
+    "chunk": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n%b\r\nx",
+    "encoding": b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n%b",
+}
+
+
+@pytest.mark.parametrize("oauth", [False, True], ids=["key", "oauth"])
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "in two parts"])
+@pytest.mark.parametrize("place", QUOTED)
+async def test_what_aiohttp_quotes_of_an_answer_it_cannot_read_does_not_show_it(evidence, place, late, oauth):
+    async def effect(exchange):
+        sent = exchange.request.headers.get("api-key", "").encode() or exchange.request.body
+        answer = QUOTED[place].replace(b"%d", str(len(sent)).encode()).replace(b"%b", sent)
+        head, end, rest = answer.partition(b"\r\n\r\n")
+        await exchange.raw(head + end)
+        if late:
+            await asyncio.sleep(0.01)
+        await exchange.raw(rest)
+        exchange.fin()
+
+    credentials = ClientCredentials("app", SECRET) if oauth else ApiKey(API_KEY)
+    async with Hostile(otherwise=effect) as server:
+        async with BalanceClient(
+            credentials=credentials,
+            base_url=server.base_url,
+            clock=AutoClock(),
+            max_attempts=2,
+            timeout=0.3,  # aiohttp waits for more after a bad chunk that comes late
+            hooks=[evidence.event],
+        ) as client:
+            for kind in CALLS.values():
+                with pytest.raises(BalanceError) as caught:
+                    await kind(client.program(PROGRAM))
+                evidence.error(caught.value)
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["own session", "borrowed session"])
@@ -281,7 +377,6 @@ class _Tokens(OAuth):
         echo(200),
         echo(200, as_json=False),
         refuse(401),
-        status(200, {"access_token": TOKEN, "expires_in": "soon"}),
         status(200, {"access_token": TOKEN + "\n"}),
         status(200, [TOKEN]),
     ],
@@ -296,11 +391,13 @@ async def test_oauth_shows_neither_secret_nor_token(evidence, effect):
             credentials=credentials, base_url=server.base_url, clock=AutoClock(), hooks=[evidence.event]
         ) as client:
             for script in ([effect] * 3, [cut] * 3):
+                client._requester.shared.clock.advance(60)  # the pause after a failure
                 server.token_script = list(script)
                 with pytest.raises(Exception, match="token") as caught:
                     await CALLS["unsafe"](client.program(PROGRAM))
                 evidence.error(caught.value)
             server.token_script = []
+            client._requester.shared.clock.advance(60)
             await CALLS["unsafe"](client.program(PROGRAM))
             assert server.arrived[-1].headers["authorization"] == f"Bearer {TOKEN}"
             server.then([echo(500)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -91,13 +92,12 @@ async def test_who_waits_as_long_as_it_takes_is_not_counted_out_by_429s(server):
     clock = AutoClock()
     async with BalanceClient(KEY, base_url=server.base_url, max_wait=None, timeout=5, clock=clock) as client:
         await begin(client.program(PROGRAM))
-    assert clock.now - 1000 >= 5 * 3600
+    assert 5 * 300 <= clock.now - 1000 <= 5 * 305  # after five minutes somebody looks
     assert server.applied == {"r1": 1}
 
 
 @pytest.mark.parametrize("reset", ["abc", "-1", "", "nan", "inf", "1e99"])
-async def test_a_429_that_says_nonsense_is_backed_off_from(server, reset, verdict):
-    # The gate learns nothing from it, so the backoff has to keep the next attempt away.
+async def test_a_429_that_says_nonsense_is_paused_after(server, reset, verdict):
     server.then([refuse(429, headers=quota(600, 0, reset))] * 20)
     clock = AutoClock()
     events = []
@@ -105,11 +105,11 @@ async def test_a_429_that_says_nonsense_is_backed_off_from(server, reset, verdic
         KEY, base_url=server.base_url, max_wait=None, timeout=600, clock=clock, hooks=[events.append]
     ) as client:
         await begin(client.program(PROGRAM))
-        delays = [event.delay for event in events if isinstance(event, RetryScheduled)]
-        assert len(delays) == 20
-        assert sum(delays) > 1
+        waits = [event.seconds for event in events if isinstance(event, QuotaWait)]
+        assert len(waits) == 20
+        assert clock.now - 1000 <= 20 * 305
         at_rest(client)
-    verdict(f"55 429 with reset {reset!r}", "unsafe", "yes", 1, "not applied, backed off", "-")
+    verdict(f"55 429 with reset {reset!r}", "unsafe", "yes", 1, "not applied, paused", "-")
 
 
 @pytest.mark.parametrize(
@@ -148,11 +148,11 @@ async def test_429_with_retry_after_alone_is_obeyed_or_refused(server):
     clock = AutoClock()
     async with BalanceClient(KEY, base_url=server.base_url, clock=clock) as client:
         await begin(client.program(PROGRAM))
-        assert 7 <= clock.now - 1000 <= 7.5
+        assert 7 <= clock.now - 1000 <= 8
         server.then([refuse(429, headers={"retry-after": "11"})])
         with pytest.raises(RateLimitedError) as caught:
             await begin(client.program(PROGRAM), "r2")
-        assert caught.value.retry_after == 11
+        assert 11 <= caught.value.retry_after <= 12
         assert caught.value.attempts == 1
 
 
@@ -394,6 +394,7 @@ async def _refused(server, client):
 
 
 async def _quota(server, client):
+    client._requester.shared.clock.advance(400)  # no 429 closes the gate for longer
     server.otherwise = refuse(429, headers={"retry-after": "60"})
     await CALLS["read"](client.program(PROGRAM))
 
@@ -408,6 +409,7 @@ async def test_the_budget_is_not_spent_on_a_retry_that_does_not_happen(server, e
                 await ends(server, client)
             assert (caught.value.attempts, len(server.arrived)) == (1, number + 1)
         server.otherwise = status(500)
+        client._requester.shared.clock.advance(400)
         attempts = []
         for _ in range(6):
             with pytest.raises(ServerError) as caught:
@@ -506,7 +508,7 @@ async def test_a_date_is_waited_for_by_the_servers_own_clock(server, code, skew,
     clock = AutoClock()
     async with BalanceClient(KEY, base_url=server.base_url, clock=clock) as client:
         await client.request("GET", path)
-        assert 7 <= clock.now - 1000 <= 7.5
+        assert 7 <= clock.now - 1000 <= 8
     assert len(server.arrived) == 2
 
 
@@ -520,40 +522,43 @@ async def test_a_date_beyond_max_wait_is_refused_at_once(server, code, path):
             await client.request("GET", path)
         assert caught.value.attempts == 1
         if code == 429:
-            assert caught.value.retry_after == 60
+            assert 60 <= caught.value.retry_after <= 61
     assert (len(server.arrived), clock.now) == (1, 1000)
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "least", "most"),
     [
-        {"date": date(0), "retry-after": date(-60)},
-        {"retry-after": date(60)},
-        {"date": "yesterday", "retry-after": date(60)},
-        {"date": date(0), "retry-after": "Tue, 24 Nov 2026 25:61:00 GMT"},
-        {"date": "Tue, 24 Nov 2026 12:00:00", "retry-after": date(60)},
+        ({"retry-after": date(5)}, 5, 6),
+        ({"date": "yesterday", "retry-after": date(5)}, 5, 6),
+        ({"date": "Tue, 24 Nov 2026 12:00:00", "retry-after": date(5)}, 5, 6),
+        ({"date": date(0), "retry-after": date(-60)}, 0, 0),
+        ({"date": date(0), "retry-after": "Tue, 24 Nov 2026 25:61:00 GMT"}, 1, 1.5),
+        ({"retry-after": "Tue, 24 Nov 99999 12:00:00 GMT"}, 1, 1.5),
+        ({"retry-after": "Tue, 24 Nov 2026 12:00:00 +99999999999999999999"}, 1, 1.5),
     ],
-    ids=["past", "no Date", "bad Date", "bad date", "Date without a zone"],
+    ids=["no Date", "bad Date", "Date without a zone", "past", "bad date", "year 99999", "absurd zone"],
 )
-async def test_a_date_that_means_nothing_is_backed_off_from(server, headers):
+async def test_a_date_without_the_servers_clock_is_measured_by_ours(
+    server, monkeypatch, headers, least, most
+):
+    monkeypatch.setattr(time, "time", NOON.timestamp)
     server.then([refuse(429, headers=headers)])
     clock = AutoClock()
     async with BalanceClient(KEY, base_url=server.base_url, clock=clock) as client:
-        client._requester.shared.backoff = Backoff(random=lambda: 1.0)
         await begin(client.program(PROGRAM))
-    assert clock.now - 1000 == 0.5
+    assert least <= clock.now - 1000 <= most
 
 
 # 429s that come late -------------------------------------------------------------------------------------------------
 
 
-async def _until_scheduled(events):
-    await until(lambda: any(isinstance(event, RetryScheduled) for event in events))
+async def _until_queued(events):
+    await until(lambda: any(isinstance(event, QuotaWait) for event in events))
 
 
 @pytest.mark.parametrize("max_wait", [60, None])
-async def test_a_429_older_than_the_newest_answer_is_backed_off_from(server, max_wait):
-    # The gate knows better than it; its attempt still must not come back at once.
+async def test_a_429_older_than_the_newest_answer_closes_the_gate_all_the_same(server, max_wait):
     release, clock, events = asyncio.Event(), ManualClock(), []
 
     async def late(exchange):
@@ -568,21 +573,19 @@ async def test_a_429_older_than_the_newest_answer_is_backed_off_from(server, max
         await server.until_arrived(1)
         await CALLS["read"](client.program(PROGRAM))
         release.set()
-        await _until_scheduled(events)
-        await asyncio.sleep(0.02)
-        assert len(server.arrived) == 2
-        assert client.quota.remaining == 499  # what it says of another window is not believed
+        await _until_queued(events)
+        assert client.quota.remaining == 500  # what it says of another window is not believed
         clock.advance(4.9)
-        await asyncio.sleep(0.02)
+        await turns()
         assert len(server.arrived) == 2
         server.headers = quota(600, 400, 2000)
-        clock.advance(3600)
+        clock.advance(1.2)
         await straggler
         assert len(server.arrived) == 3
         at_rest(client)
 
 
-async def test_a_429_into_a_window_that_is_over_is_backed_off_from(server):
+async def test_a_429_into_a_window_that_is_over_closes_the_gate_all_the_same(server):
     release, clock, events = asyncio.Event(), ManualClock(), []
 
     async def late(exchange):
@@ -597,14 +600,34 @@ async def test_a_429_into_a_window_that_is_over_is_backed_off_from(server):
         straggler = asyncio.ensure_future(CALLS["read"](client.program(PROGRAM)))
         await server.until_arrived(2)
         clock.advance(5)
-        assert client._requester.shared.gate.try_enter(0.0) is not None  # somebody sees that it is over
+        gate = client._requester.shared.gate
+        gate.cancel(gate.try_enter(0.0))  # somebody sees that it is over
         release.set()
-        await _until_scheduled(events)
-        await asyncio.sleep(0.02)
-        assert len(server.arrived) == 2
+        await _until_queued(events)
         clock.advance(29.9)
-        await asyncio.sleep(0.02)
+        await turns()
         assert len(server.arrived) == 2
-        clock.advance(1)
+        clock.advance(1.2)
         await straggler
         assert len(server.arrived) == 3
+
+
+@pytest.mark.parametrize("headers", [{}, {"retry-after": "1"}], ids=["no headers", "Retry-After"])
+async def test_three_hundred_patient_callers_do_not_storm_a_server_that_refuses(server, headers):
+    server.otherwise = refuse(429, headers=headers)
+    clock = ManualClock()
+    async with BalanceClient(
+        KEY, base_url=server.base_url, max_wait=None, timeout=None, clock=clock
+    ) as client:
+        calls = [asyncio.ensure_future(CALLS["read"](client.program(PROGRAM))) for _ in range(300)]
+        gate = client._requester.shared.gate
+        while clock.now < 1020:
+            await until(lambda: gate.in_flight == 0 and gate._waiting == 300)
+            clock.advance(0.5)
+        assert (
+            len(server.arrived) <= 4 + 4
+        )  # those that flew while nothing was known, then one after each pause
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        at_rest(client)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -12,8 +13,9 @@ from quota import Account
 from virtual_time import run
 
 from brevo_balance_async.core.clock import LoopClock
-from brevo_balance_async.core.quota import Gate
-from brevo_balance_async.core.window import LIVE_PROBES
+from brevo_balance_async.core.quota.gate import Gate
+from brevo_balance_async.core.quota.headers import read
+from brevo_balance_async.core.quota.window import LIVE_PROBES, Pair
 from brevo_balance_async.errors import ClientStateError, QuotaWaitError
 
 
@@ -32,7 +34,7 @@ def now() -> float:
 def told(limit: int, remaining: int, reset: float, *, status: int = 200, jitter: float = 0.5) -> Gate:
     """A gate that has heard one answer."""
     gate = Gate(LoopClock(), random=lambda: jitter)
-    gate.leave(gate.try_enter(0.0), status=status, headers=quota(limit, remaining, reset))
+    gate.leave(gate.try_enter(0.0), read(status, quota(limit, remaining, reset)))
     return gate
 
 
@@ -63,7 +65,7 @@ def test_state():
         begin = datetime.now(UTC)
         permit = gate.try_enter(0.0)
         assert gate.in_flight == 1
-        gate.leave(permit, status=200, headers=quota(600, 17, 45))
+        gate.leave(permit, read(200, quota(600, 17, 45)))
         state = gate.state
         assert (state.limit, state.remaining, state.resets_in) == (600, 17, 45.0)
         assert begin <= state.observed_at <= datetime.now(UTC)
@@ -71,7 +73,7 @@ def test_state():
         assert gate.limit == 600
         gate.try_enter(0.0)
         assert gate.state.remaining == 16
-        gate.leave(gate.try_enter(0.0), status=429, headers=quota(600, 3, 45))
+        gate.leave(gate.try_enter(0.0), read(429, quota(600, 3, 45)))
         assert gate.state.remaining == 0
 
     run(main())
@@ -127,7 +129,7 @@ def test_a_waiter_whose_wait_grows_is_turned_away_when_that_is_known():
         patient = asyncio.create_task(gate.enter(reserve=0.0, max_wait=None))
         hasty = asyncio.create_task(gate.enter(reserve=0.0, max_wait=10))
         await asyncio.sleep(2)
-        gate.leave(flying, status=429, headers=quota(600, 0, 100))
+        gate.leave(flying, read(429, quota(600, 0, 100)))
         with pytest.raises(QuotaWaitError, match="asks for a wait of") as caught:
             await hasty
         assert now() == 2
@@ -144,7 +146,13 @@ def test_a_waiter_beyond_what_is_left_is_turned_away_by_its_place_in_the_queue()
         probes = [gate.try_enter(0.0) for _ in range(LIVE_PROBES)]
         calls = [asyncio.create_task(gate.enter(reserve=0.0, max_wait=60)) for _ in range(10)]
         await settle()
-        gate.leave(probes[0], status=200, headers=quota(600, 9, 3000))
+        gate.leave(probes[0], read(200, quota(600, 9, 3000)))
+        await settle()
+        assert [call.done() for call in calls] == [True] * 6 + [False] * 4
+        for probe in probes[1:]:  # which may have been counted by then, so four more wait for them
+            gate.leave(probe, read(200, quota(600, 6, 3000)))
+        for call in calls[:6]:
+            gate.leave(call.result(), read(200, quota(600, 0, 3000)))
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert [isinstance(result, QuotaWaitError) for result in results] == [False] * 6 + [True] * 4
         assert now() == 0
@@ -155,14 +163,15 @@ def test_a_waiter_beyond_what_is_left_is_turned_away_by_its_place_in_the_queue()
 def test_bulk_behind_more_bulk_than_the_window_holds_is_refused_at_once():
     async def main():
         gate, waits = told(600, 120 + 5, 3000), []
-        bulk = queue(gate, 10, [], reserve=0.2)
+        calls = [asyncio.create_task(gate.enter(reserve=0.2, max_wait=4000)) for _ in range(10)]
         await settle()
         with pytest.raises(QuotaWaitError) as caught:
             await gate.enter(reserve=0.2, max_wait=500, on_wait=waits.append)
-        assert caught.value.wait > 3000
+        assert caught.value.wait > 2990
         assert waits == []
-        for task in bulk:
-            task.cancel()
+        assert "reserve=0.2 keeps 120 for others" in str(caught.value)
+        for call in calls:
+            call.cancel()
 
     run(main())
 
@@ -200,7 +209,7 @@ def test_in_order_within_a_class_and_live_before_bulk():
             await asyncio.sleep(1)
             for task in [task for task in tasks if task.done()]:
                 tasks.remove(task)
-                gate.leave(task.result(), status=200, headers=quota(600, 590, 3600))
+                gate.leave(task.result(), read(200, quota(600, 590, 3600)))
         assert [number for number in granted if number < 100] == list(range(30))
         assert [number for number in granted if 100 <= number < 200] == [100, 101, 102]
         assert [number for number in granted if number >= 200] == [200, 201, 202]
@@ -233,7 +242,7 @@ def test_nobody_overtakes_when_the_timer_is_late():
     async def main():
         clock = Stuck()
         gate, granted = Gate(clock), []
-        gate.leave(gate.try_enter(0.0), status=429, headers=quota(600, 0, 10))
+        gate.leave(gate.try_enter(0.0), read(429, quota(600, 0, 10)))
         queue(gate, 1, granted)
         await settle()
         clock.ahead = 20
@@ -254,7 +263,7 @@ def test_ten_thousand_at_once_flow_after_the_first_answer(headers):
             permit = await gate.enter(reserve=0.0, max_wait=10)
             peak = max(peak, gate.in_flight)
             await asyncio.sleep(0.1)
-            gate.leave(permit, status=200, headers=headers)
+            gate.leave(permit, read(200, headers))
 
         await asyncio.gather(*(call() for _ in range(10_000)))
         assert now() == pytest.approx(0.2)
@@ -272,7 +281,7 @@ def test_ten_thousand_at_once_on_a_small_quota_are_served_or_told():
             permit = await gate.enter(reserve=0.0, max_wait=10)
             status, headers = account.hit(now())
             await asyncio.sleep(0.1)
-            gate.leave(permit, status=status, headers=headers)
+            gate.leave(permit, read(status, headers))
             return status
 
         results = await asyncio.gather(*(call() for _ in range(10_000)), return_exceptions=True)
@@ -291,7 +300,7 @@ def test_when_nobody_answers_the_queue_still_moves():
         async def call():
             permit = await gate.enter(reserve=0.2, max_wait=None)
             await asyncio.sleep(0.1)
-            gate.leave(permit, status=None, headers=None)
+            gate.leave(permit, None)
 
         await asyncio.gather(*(call() for _ in range(50)))
         assert now() == pytest.approx(5)
@@ -313,6 +322,319 @@ def test_an_answer_on_one_view_moves_the_queue_of_another():
     run(main())
 
 
+# -- what a waiter costs ---------------------------------------------------------------------------------------
+
+
+def python_calls(work) -> int:
+    """Python functions called by ``work``: a cost that no busy machine changes."""
+    calls = 0
+
+    def count(_frame, event, _argument):
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def crowded(waiting: int, *, max_wait: float | None = 7200.0):
+    """A closed gate with so many in its queue."""
+    gate = told(600, 0, 3000)
+    tasks = [asyncio.create_task(gate.enter(reserve=0.0, max_wait=max_wait)) for _ in range(waiting)]
+    return gate, tasks
+
+
+@pytest.mark.parametrize("max_wait", [7200.0, None])
+def test_entering_and_leaving_a_closed_gate_cost_the_same_however_many_wait(max_wait):
+    async def cost(waiting: int) -> list[int]:
+        gate, tasks = crowded(waiting, max_wait=max_wait)
+        await settle()
+        costs = []
+        for reserve in (0.0, 0.0, 0.2):
+            coroutine = gate.enter(reserve=reserve, max_wait=max_wait)
+            costs.append(python_calls(lambda coroutine=coroutine: coroutine.send(None)))
+            costs.append(python_calls(coroutine.close))
+        permit = gate._window.send(now(), 0.0)
+        costs.append(python_calls(lambda: gate.leave(permit, read(200, quota(600, 0, 3000)))))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return costs
+
+    assert run(cost(10)) == run(cost(3_000))
+
+
+def test_turning_away_costs_the_same_for_each_however_many_wait():
+    async def cost(waiting: int, hasty: int) -> int:
+        gate, tasks = crowded(waiting)
+        await settle()
+        tasks += [asyncio.create_task(gate.enter(reserve=0.0, max_wait=3100)) for _ in range(hasty)]
+        await settle()
+        permit = gate._window.send(now(), 0.0)
+        calls = python_calls(lambda: gate.leave(permit, read(429, quota(600, 0, 3500))))
+        await settle()
+        assert sum(task.done() for task in tasks) == hasty
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return calls
+
+    few, crowd, more = run(cost(10, 5)), run(cost(2_000, 5)), run(cost(2_000, 105))
+    assert few == crowd
+    assert more - crowd <= 100 * 10
+
+
+def test_granting_costs_the_same_for_each_however_many_wait():
+    async def cost(waiting: int) -> int:
+        gate, tasks = crowded(waiting)
+        await settle()
+        permit = gate._window.send(now(), 0.0)
+        calls = python_calls(lambda: gate.leave(permit, read(200, quota(600, 5, 3000))))
+        await settle()
+        assert sum(task.done() for task in tasks) == 5
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return calls
+
+    assert run(cost(10)) == run(cost(3_000))
+
+
+def test_a_live_call_costs_the_same_after_thousands_of_other_reserves():
+    async def main():
+        gate = told(100_000, 99_000, 3600)
+
+        def live() -> None:
+            gate.leave(gate.try_enter(0.0), read(200, quota(100_000, 99_000, 3600)))
+
+        before = python_calls(live)
+        for number in range(1, 6_002):
+            permit = await gate.enter(reserve=number / 10_000, max_wait=None)
+            gate.leave(permit, read(200, quota(100_000, 99_000, 3600)))
+        waiting = [
+            asyncio.create_task(gate.enter(reserve=0.999 + n / 1e6, max_wait=None)) for n in range(100)
+        ]
+        await settle()
+        for task in waiting:
+            task.cancel()
+        await settle()
+        assert python_calls(live) == before
+        assert (gate._lanes, gate._order) == ({}, [])
+        assert len(gate._window.pace.buckets) <= 64
+
+    run(main())
+
+
+def test_deadlines_of_those_who_left_are_forgotten():
+    async def main():
+        gate = told(600, 0, 3000)
+        keeper = asyncio.create_task(gate.enter(reserve=0.0, max_wait=9000))
+        for _ in range(2_000):
+            task = asyncio.create_task(gate.enter(reserve=0.0, max_wait=8000))
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        assert len(gate._deadlines) <= 105
+        keeper.cancel()
+
+    run(main())
+
+
+# -- reserves ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reads", [40, 300, 400])
+def test_a_burst_above_the_reserve_is_refused_to_nobody(reads):
+    async def main():
+        account, gate = Account("fixed", 600, used=16, window=0.0), told(600, 584, 3600)
+
+        async def call() -> int:
+            permit = await gate.enter(reserve=0.2, max_wait=10)
+            await asyncio.sleep(0.05)
+            status, headers = account.hit(now())
+            await asyncio.sleep(0.05)
+            gate.leave(permit, read(status, headers))
+            return status
+
+        results = await asyncio.gather(*(call() for _ in range(reads)), return_exceptions=True)
+        assert results == [200] * reads
+        assert 600 - account.used >= 120  # what is kept for others stays
+        assert now() < 10
+
+    run(main())
+
+
+def test_who_waits_as_long_as_it_takes_is_paced_above_the_reserve():
+    async def main():
+        gate = told(600, 584, 3600)
+        tasks = queue(gate, 100, [], reserve=0.2)
+        left = 584
+        for _ in range(50):
+            await asyncio.sleep(0.1)
+            for task in [task for task in tasks if task.done()]:
+                tasks.remove(task)
+                left -= 1
+                gate.leave(task.result(), read(200, quota(600, left, 3600)))
+        assert 30 <= 584 - left <= 32  # the burst of a twentieth of the limit, and a little
+        hasty = [asyncio.create_task(gate.enter(reserve=0.2, max_wait=1)) for _ in range(10)]
+        await settle()
+        assert all(
+            task.done() and task.exception() is None for task in hasty
+        )  # pacing makes wait, and never refuses
+        for task in tasks:
+            task.cancel()
+
+    run(main())
+
+
+def test_a_paced_lane_keeps_back_nobody_who_is_not_paced():
+    async def main():
+        gate = told(600, 584, 3600)
+        paced = queue(gate, 100, [], reserve=0.2)
+        await settle()
+        for task in [task for task in paced if task.done()]:
+            gate.leave(task.result(), read(200, quota(600, 550, 3600)))
+        await settle()
+        hasty = [asyncio.create_task(gate.enter(reserve=0.3, max_wait=60))]
+        await settle()
+        assert [task.done() for task in hasty] == [True]
+        for task in paced:
+            task.cancel()
+
+    run(main())
+
+
+def test_a_lane_that_stands_at_its_reserve_keeps_back_no_smaller_reserve():
+    async def main():
+        gate = told(600, 200, 3000)
+        strict = asyncio.create_task(gate.enter(reserve=0.5, max_wait=4000))
+        await settle()
+        for max_wait in (0.0, None):
+            permit = await gate.enter(reserve=0.2, max_wait=max_wait)
+            gate.leave(permit, read(200, quota(600, 199, 3000)))
+        assert not strict.done()
+        strict.cancel()
+
+    run(main())
+
+
+# -- holds -------------------------------------------------------------------------------------------------------
+
+
+def test_a_hold_keeps_a_permit_for_its_end():
+    async def main():
+        gate, pair, other = told(600, 2, 3000), Pair(), Pair()
+        begin = await gate.enter(reserve=0.0, max_wait=1, pair=pair)
+        gate.leave(begin, read(200, quota(600, 1, 3000)))
+        for more in (None, other):
+            with pytest.raises(QuotaWaitError):
+                await gate.enter(reserve=0.0, max_wait=1, pair=more)
+        end = await gate.enter(reserve=0.0, max_wait=0, first=True, pair=pair)
+        gate.leave(end, read(200, quota(600, 0, 3000)))
+        gate.release(pair)
+        assert (now(), gate._window.held, gate.in_flight) == (0, 0, 0)
+
+    run(main())
+
+
+@pytest.mark.parametrize("left", [0, 1])
+@pytest.mark.parametrize("reserve", [0.0, 0.2])
+def test_a_hold_does_not_begin_what_the_quota_would_not_let_it_end(left, reserve):
+    async def main():
+        gate = told(600, left + int(600 * reserve), 3000)
+        with pytest.raises(QuotaWaitError):
+            await gate.enter(reserve=reserve, max_wait=1, pair=Pair())
+        patient = asyncio.create_task(gate.enter(reserve=reserve, max_wait=None, pair=Pair()))
+        await asyncio.sleep(2_999)
+        assert not patient.done()
+        await patient
+        assert gate._window.held == 1
+
+    run(main())
+
+
+def test_a_hold_that_waits_for_two_keeps_nobody_else_waiting():
+    async def main():
+        gate = told(600, 1, 3000)
+        hold = asyncio.create_task(gate.enter(reserve=0.0, max_wait=None, pair=Pair()))
+        await settle()
+        await gate.enter(reserve=0.0, max_wait=1)
+        hold.cancel()
+
+    run(main())
+
+
+def test_the_end_of_a_hold_gets_its_permit_back_if_the_request_never_left_or_was_refused():
+    async def main():
+        gate, pair = told(600, 2, 3000), Pair()
+        gate.leave(await gate.enter(reserve=0.0, max_wait=1, pair=pair), read(200, quota(600, 1, 3000)))
+        gate.cancel(gate.try_enter(0.0, first=True, pair=pair))
+        assert pair.held
+        permit = gate.try_enter(0.0, first=True, pair=pair)
+        gate.leave(permit, read(429, quota(600, 0, 3)))
+        assert pair.held
+        waiting = queue(gate, 1, [])
+        end = await gate.enter(reserve=0.0, max_wait=4, first=True, pair=pair)
+        assert 3 <= now() <= 4
+        gate.release(pair)  # too early, and yet it is given back once only
+        gate.cancel(end)
+        assert (gate._window.held, gate.in_flight) == (0, 0)
+        await asyncio.gather(*waiting)
+
+    run(main())
+
+
+def test_a_begin_that_is_asked_for_again_keeps_one_permit_only():
+    async def main():
+        gate, pair = told(600, 3, 3000), Pair()
+        for _ in range(2):
+            gate.leave(gate.try_enter(0.0, pair=pair), None)
+        assert gate._window.held == 1
+        gate.release(pair)
+        assert gate._window.held == 0
+
+    run(main())
+
+
+def test_releasing_a_hold_lets_the_next_one_go():
+    async def main():
+        gate, pair, granted = told(600, 2, 3000), Pair(), []
+        gate.leave(gate.try_enter(0.0, pair=pair), read(200, quota(600, 1, 3000)))
+        queue(gate, 1, granted)
+        await settle()
+        assert granted == []
+        gate.release(pair)
+        await settle()
+        assert (granted, now()) == ([0], 0)
+
+    run(main())
+
+
+@pytest.mark.parametrize("reserve", [0.0, 0.2])
+def test_completes_and_cancels_go_before_the_rest_of_their_lane(reserve):
+    async def main():
+        gate, granted = told(600, 0, 10), []
+
+        async def enter(name: str, **how):
+            permit = await gate.enter(reserve=reserve, max_wait=None, **how)
+            granted.append(name)
+            await asyncio.sleep(0.1)
+            gate.leave(permit, read(200, quota(600, 590, 3600)))
+
+        tasks = []
+        for name, how in (("hold", {"pair": Pair()}), ("begin", {}), ("complete", {"first": True})):
+            tasks.append(asyncio.create_task(enter(name, **how)))
+            await settle()
+        await asyncio.gather(*tasks)
+        assert granted == ["complete", "begin", "hold"]
+
+    run(main())
+
+
 # -- cancellation ------------------------------------------------------------------------------------------------
 
 
@@ -325,7 +647,7 @@ def test_cancel_one_of_a_hundred():
             tasks[number].cancel()
         await asyncio.sleep(11.6)
         for permit in [task.result() for task in tasks if task.done() and not task.cancelled()]:
-            gate.leave(permit, status=200, headers=quota(600, 590, 3600))
+            gate.leave(permit, read(200, quota(600, 590, 3600)))
         await settle()
         assert granted == [number for number in range(100) if number not in {0, 17, 99}]
         assert gate.in_flight == 97 - LIVE_PROBES
@@ -339,14 +661,14 @@ def test_cancelled_at_the_moment_of_the_grant_the_permit_is_handed_on():
         flying = gate.try_enter(0.2)
         tasks = queue(gate, 3, granted, reserve=0.2)
         await settle()
-        gate.leave(flying, status=None, headers=None)  # grants the first of the queue ...
+        gate.leave(flying, None)  # grants the first of the queue ...
         assert gate.in_flight == 1
         tasks[0].cancel()  # ... whose task has not run since
         await settle()
         assert tasks[0].cancelled()
         assert granted == [1]
         assert gate.in_flight == 1
-        gate.leave(tasks[1].result(), status=None, headers=None)
+        gate.leave(tasks[1].result(), None)
         await settle()
         assert granted == [1, 2]
 
@@ -360,7 +682,7 @@ def test_cancelled_and_granted_in_the_same_breath():
         tasks = queue(gate, 2, granted, reserve=0.2)
         await settle()
         tasks[0].cancel()
-        gate.leave(flying, status=None, headers=None)
+        gate.leave(flying, None)
         await settle()
         assert tasks[0].cancelled()
         assert (granted, gate.in_flight) == ([1], 1)
@@ -373,7 +695,7 @@ def test_out_of_time_and_granted_in_the_same_breath():
         gate = Gate(LoopClock())
         flying = gate.try_enter(0.2)
         late = asyncio.create_task(gate.enter(reserve=0.2, max_wait=5))
-        asyncio.get_running_loop().call_later(5, lambda: gate.leave(flying, status=None, headers=None))
+        asyncio.get_running_loop().call_later(5, lambda: gate.leave(flying, None))
         (result,) = await asyncio.gather(late, return_exceptions=True)
         assert gate.in_flight == (0 if isinstance(result, QuotaWaitError) else 1)
 
@@ -388,13 +710,15 @@ def test_cancellation_stress(seed, silent):
     async def main():
         dice = random.Random(seed)
         gate, account = Gate(LoopClock(), random=dice.random), Account("first", 600)
-        order = {0.0: itertools.count(), 0.2: itertools.count()}
-        granted: dict[float, list[int]] = {0.0: [], 0.2: []}
+        ways = ("live", "bulk", "paced")
+        order = {way: itertools.count() for way in ways}
+        granted: dict[str, list[int]] = {way: [] for way in ways}
 
         async def call(reserve: float, max_wait: float | None):
-            ticket = next(order[reserve])
+            way = "live" if reserve == 0 else "bulk" if max_wait is not None else "paced"
+            ticket = next(order[way])
             permit = await gate.enter(reserve=reserve, max_wait=max_wait)
-            granted[reserve].append(ticket)
+            granted[way].append(ticket)
             status, headers = None, None
             try:
                 await asyncio.sleep(dice.uniform(0, 2))
@@ -405,7 +729,7 @@ def test_cancellation_stress(seed, silent):
                     status, headers = account.hit(now())
             finally:
                 if permit is not None:
-                    gate.leave(permit, status=status, headers={} if silent and headers else headers)
+                    gate.leave(permit, read(status, {} if silent else headers) if status else None)
 
         tasks = []
         for _ in range(800):
@@ -421,9 +745,9 @@ def test_cancellation_stress(seed, silent):
         for tickets in granted.values():
             assert tickets == sorted(tickets)
         assert gate.in_flight == 0
-        assert not any(lane.waiters for lane in gate._lanes.values())
+        assert (gate._lanes, gate._order, gate._waiting) == ({}, [], 0)
         permit = await gate.enter(reserve=0.2, max_wait=None)
-        gate.leave(permit, status=None, headers=None)
+        gate.leave(permit, None)
 
     run(main())
 
@@ -442,13 +766,26 @@ def test_close_ends_every_wait_and_lets_permits_return():
         gate.close()
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(isinstance(result, ClientStateError) for result in results)
-        gate.leave(flying, status=200, headers={})
-        assert gate.in_flight == 0
-        with pytest.raises(ClientStateError, match="closed"):
-            gate.try_enter(0.0)
+        assert gate.try_enter(0.0) is None
         with pytest.raises(ClientStateError, match="closed"):
             await gate.enter(reserve=0.0, max_wait=None)
+        gate.leave(flying, read(200, {}))
+        assert gate.in_flight == 0
         assert now() == 0
+
+    run(main())
+
+
+def test_a_closed_gate_still_lets_through_who_needs_no_wait():
+    async def main():
+        gate = told(600, 2, 1000)
+        gate.close()  # calls in flight may try again during the grace of closing
+        permits = [await gate.enter(reserve=0.0, max_wait=None) for _ in range(2)]
+        with pytest.raises(ClientStateError, match="closed"):
+            await gate.enter(reserve=0.0, max_wait=None)
+        for permit in permits:
+            gate.cancel(permit)
+        assert gate.in_flight == 0
 
     run(main())
 
@@ -463,7 +800,7 @@ def test_processes_told_the_same_reset_do_not_stampede():
         moments = []
 
         async def process(gate: Gate):
-            gate.leave(gate.try_enter(0.0), status=429, headers=quota(600, 0, 30))
+            gate.leave(gate.try_enter(0.0), read(429, quota(600, 0, 30)))
             await gate.enter(reserve=0.2, max_wait=None)
             moments.append(now())
 

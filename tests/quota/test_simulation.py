@@ -21,6 +21,31 @@ def test_live_is_served_bulk_is_quiet_and_the_account_is_used(kind, processes):
 
 @pytest.mark.parametrize("processes", [1, 4])
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("trouble", ["outage", "epoch"])
+def test_neither_outages_nor_resets_that_are_moments_keep_anybody_out(kind, processes, trouble):
+    result = simulate(kind, 600, processes, hours=2, trouble=trouble)
+    assert result.live_served == result.live - result.live_lost, result.line()
+    assert (result.live_429, result.live_refused, result.bulk_429) == (0, 0, 0), result.line()
+    assert result.used >= (0.80 if trouble == "epoch" else 0.70), result.line()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_that_refuses_without_a_word_is_not_stormed(kind):
+    result = simulate(kind, 600, 4, hours=2, trouble="headerless")
+    assert result.bulk_429 + result.live_429 <= 2 * 4 * 30, result.line()
+    assert result.used >= 0.95, result.line()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_short_retry_after_costs_seconds_and_not_the_hour(kind):
+    result = simulate(kind, 600, 1, hours=2, trouble="burst")
+    assert result.live_served == result.live, result.line()
+    assert 0 < result.bulk_429 <= 2 * 20, result.line()
+    assert result.used >= 0.80, result.line()
+
+
+@pytest.mark.parametrize("processes", [1, 4])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_largest_plan(kind, processes):
     hold(simulate(kind, 3600, processes, hours=2))
 

@@ -8,17 +8,19 @@ import random
 import pytest
 from quota import Account
 
-from brevo_balance_async.core import window as window_module
-from brevo_balance_async.core.window import (
-    BURST,
-    HOUR,
+from brevo_balance_async.core.quota.headers import read
+from brevo_balance_async.core.quota.pace import BURST
+from brevo_balance_async.core.quota.pause import HOUR
+from brevo_balance_async.core.quota.window import (
     LIVE_PROBES,
     UNTIL_ANSWER,
-    Lane,
+    Pair,
     Refill,
     Window,
-    read_headers,
 )
+
+NOON = 1_790_000_000.0
+"""What our own wall clock says, in seconds since 1970."""
 
 
 def quota(limit: object, remaining: object, reset: object) -> dict[str, str]:
@@ -33,44 +35,28 @@ class Bench:
     """A window with a live and a bulk lane, and an account that answers as told."""
 
     def __init__(self, jitter: float = 0.5) -> None:
-        self.window = Window(lambda: jitter)
-        self.live, self.bulk = Lane(0.0), Lane(0.2)
+        self.window = Window(lambda: jitter, wall=lambda: NOON)
+        self.live, self.bulk = 0.0, 0.2
 
-    def send(self, now: float, lane: Lane | None = None):
-        lane = lane or self.live
-        assert self.window.wait(now, lane) == 0
-        return self.window.send(now, lane)
+    def wait(self, now: float, reserve: float = 0.0, need: int = 1) -> float:
+        return self.window.wait(now, reserve, need, paced=reserve > 0)
+
+    def send(self, now: float, reserve: float = 0.0):
+        assert self.wait(now, reserve) == 0
+        return self.window.send(now, reserve, paced=reserve > 0)
 
     def answer(
         self, now: float, permit, status: int | None = 200, headers: dict[str, str] | None = None
     ) -> None:
-        self.window.answer(now, permit, status, headers if status is not None else None)
+        self.window.answer(now, permit, None if status is None else read(status, headers or {}, lambda: NOON))
 
     def told(self, now: float, limit: int, remaining: int, reset: float, status: int = 200) -> Bench:
         self.answer(now, self.send(now), status, quota(limit, remaining, reset))
         return self
 
 
-# -- reading -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("texts", "reading"),
-    [
-        (("600", "599", "3600"), (600, 599, 3600.0)),
-        (("600.0", " 12 ", "0.5"), (600, 12, 0.5)),
-        (("600", "-3", "10"), (600, 0, 10.0)),
-    ],
-)
-def test_headers_are_read(texts, reading):
-    assert read_headers(quota(*texts)) == reading
-
-
-GARBAGE = [
+UNREADABLE = [
     ("600", "abc", "30"),
-    ("600", "5", "-1"),
-    ("600", "5", "1765000000"),
-    ("600", "5", "nan"),
     ("0", "0", "30"),
     ("-600", "5", "30"),
     ("inf", "5", "30"),
@@ -80,64 +66,59 @@ GARBAGE = [
 ]
 
 
-@pytest.mark.parametrize("texts", GARBAGE)
-def test_garbage_is_refused(texts):
-    with pytest.raises(ValueError):
-        read_headers(quota(*texts))
-
-
-@pytest.mark.parametrize("missing", range(3))
-def test_two_headers_of_three_are_garbage_and_none_is_silence(missing):
-    headers = quota(600, 5, 30)
-    del headers[list(headers)[missing]]
-    with pytest.raises(ValueError):
-        read_headers(headers)
-    assert read_headers({"content-type": "text/html"}) is None
-
-
 # -- while nothing is known --------------------------------------------------------------------------------------
 
 
 def test_unknown_live_has_four_in_flight_and_bulk_one():
     bench = Bench()
     bench.send(0, bench.bulk)
-    assert bench.window.wait(0, bench.bulk) == UNTIL_ANSWER
+    assert bench.wait(0, bench.bulk) == UNTIL_ANSWER
     for _ in range(LIVE_PROBES - 1):
         bench.send(0)
-    assert bench.window.wait(0, bench.live) == UNTIL_ANSWER
+    assert bench.wait(0, bench.live) == UNTIL_ANSWER
 
 
-@pytest.mark.parametrize("texts", GARBAGE)
-@pytest.mark.parametrize("status", [200, 404, 429, 503])
-def test_garbage_leaves_everything_unknown(texts, status):
+@pytest.mark.parametrize("texts", UNREADABLE)
+@pytest.mark.parametrize("status", [200, 404, 503])
+def test_numbers_that_cannot_be_read_leave_everything_unknown(texts, status):
     bench = Bench()
     for now in range(5):
         permit = bench.send(now, bench.bulk)
-        assert bench.window.wait(now, bench.bulk) == UNTIL_ANSWER
+        assert bench.wait(now, bench.bulk) == UNTIL_ANSWER
         bench.answer(now, permit, status, quota(*texts))
     assert bench.window.limit is None
     assert not bench.window.silent
 
 
-@pytest.mark.parametrize("status", [None, 301, 401, 404, 429, 500, 503])
+@pytest.mark.parametrize("reset", ["-1", "abc", "", "nan", "1e300"])
+def test_without_an_end_that_makes_sense_the_count_is_believed_all_the_same(reset):
+    bench = Bench()
+    bench.answer(0, bench.send(0), 200, quota(600, 2, reset))
+    assert (bench.window.limit, bench.window.left) == (600, 2)
+    bench.send(0), bench.send(0)
+    assert bench.wait(0) > 3000  # and not four at a time
+    assert bench.window.expected(0, 0.0) == pytest.approx(HOUR, abs=2)
+
+
+@pytest.mark.parametrize("status", [None, 301, 401, 404, 500, 503])
 def test_an_error_without_headers_proves_no_silence(status):
     bench = Bench()
     bench.answer(0, bench.send(0), status, {})
     bench.send(1, bench.bulk)
-    assert bench.window.wait(1, bench.bulk) == UNTIL_ANSWER
+    assert bench.wait(1, bench.bulk) == UNTIL_ANSWER
 
 
 def test_a_silent_server_is_not_gated_until_headers_show_up():
     bench = Bench()
     bench.answer(0, bench.send(0), 200, {})
     assert bench.window.silent
-    assert bench.window.wait(0, bench.bulk) == bench.window.wait(0, bench.live, 10_000) == 0
-    flying = [bench.window.pass_by(bench.bulk) for _ in range(100)]
-    bench.answer(1, flying.pop(), 429, {})  # its own caller backs off; there is no quota to speak of
-    assert bench.window.wait(1, bench.live) == 0
+    assert (
+        bench.wait(0, bench.bulk) == bench.wait(0, bench.live) == bench.window.expected(0, 0.0, 10_000) == 0
+    )
+    flying = [bench.send(0, bench.bulk) for _ in range(100)]
     bench.answer(1, flying.pop(), 200, quota(600, 300, 60))
     assert not bench.window.silent
-    assert (bench.window.limit, bench.window.left) == (600, 300 - 98)
+    assert (bench.window.limit, bench.window.left) == (600, 300 - 99)
     for permit in flying:
         bench.answer(2, permit, None)
     assert (bench.window.in_flight, bench.window.bulk_in_flight) == (0, 0)
@@ -163,9 +144,9 @@ def test_no_answer_keeps_the_charge_and_cancel_gives_it_back():
     bench.window.cancel(bench.send(1))
     assert bench.window.left == 298
     permit = bench.send(1, bench.bulk)
-    tokens = bench.bulk.tokens
+    tokens = permit.bucket.tokens
     bench.window.cancel(permit)
-    assert bench.bulk.tokens == tokens + 1
+    assert permit.bucket.tokens == tokens + 1
     assert (bench.window.in_flight, bench.window.bulk_in_flight) == (0, 0)
 
 
@@ -174,7 +155,7 @@ def test_newest_request_wins_and_an_older_answer_can_only_lower():
     first, second, third = (bench.send(1) for _ in range(3))
     bench.answer(2, third, 200, quota(600, 50, 58))
     bench.answer(2, first, 200, quota(600, 99, 58))
-    assert bench.window.left == 48
+    assert bench.window.left == 49  # the first had been counted by then
     bench.answer(2, second, 200, quota(600, 40, 58))
     assert bench.window.left == 40
 
@@ -200,13 +181,13 @@ def test_a_straggler_of_the_window_before_is_ignored():
     slow, quick = bench.send(9.5), bench.send(9.6)
     bench.answer(11, quick, 200, quota(600, 599, 3600))
     bench.answer(11.2, slow, 200, quota(600, 4, 1))
-    assert bench.window.left == 598
+    assert bench.window.left == 599  # nor was it charged to this one
 
 
 def test_a_straggler_does_not_reopen_a_window_that_is_over():
     bench = Bench().told(0, 600, 5, 10)
     slow = bench.send(9.5)
-    bench.window.wait(12, bench.live)
+    bench.wait(12, bench.live)
     bench.answer(12, slow, 200, quota(600, 4, 1))
     assert bench.window.over
 
@@ -215,9 +196,9 @@ def test_limit_lowered_and_raised_is_followed_within_one_answer():
     bench = Bench().told(0, 3600, 3000, 1000)
     bench.told(1, 600, 10, 999)
     assert (bench.window.limit, bench.window.left) == (600, 10)
-    assert bench.window.wait(1, bench.bulk) > 900
+    assert bench.wait(1, bench.bulk) > 900
     bench.told(2, 3600, 3000, 998)
-    assert bench.window.wait(2, bench.bulk) == 0
+    assert bench.wait(2, bench.bulk) == 0
 
 
 # -- live --------------------------------------------------------------------------------------------------------
@@ -226,13 +207,13 @@ def test_limit_lowered_and_raised_is_followed_within_one_answer():
 def test_live_waits_for_the_reset_and_not_less():
     bench = Bench(jitter=0.0).told(0, 600, 1, 30)
     bench.send(0)
-    assert bench.window.wait(0, bench.live) == 31
-    assert bench.window.wait(20.5, bench.live) == 10.5
+    assert bench.wait(0, bench.live) == 31
+    assert bench.wait(20.5, bench.live) == 10.5
 
 
 def test_a_live_call_counts_the_queue_before_it():
     bench = Bench().told(0, 600, 3, 30)
-    assert [bench.window.wait(0, bench.live, ahead) > 30 for ahead in range(5)] == [
+    assert [bench.window.expected(0, 0.0, 1 + ahead) > 30 for ahead in range(5)] == [
         False,
         False,
         False,
@@ -244,7 +225,7 @@ def test_a_live_call_counts_the_queue_before_it():
 @pytest.mark.parametrize("dice", [0.0, 0.3, 0.999])
 def test_processes_come_back_at_different_moments(dice):
     bench = Bench(dice).told(0, 600, 0, 30)
-    assert bench.window.wait(0, bench.live) == pytest.approx(31 + dice)
+    assert bench.wait(0, bench.live) == pytest.approx(31 + dice)
 
 
 # -- 429 ---------------------------------------------------------------------------------------------------------
@@ -254,7 +235,7 @@ def test_nobody_moves_before_the_reset_of_a_429():
     bench = Bench().told(0, 600, 300, 3000)
     bench.told(1, 600, 0, 30, status=429)
     for lane in (bench.live, bench.bulk):
-        assert 30 <= bench.window.wait(1, lane) <= 32
+        assert 30 <= bench.wait(1, lane) <= 32
 
 
 def test_a_429_is_believed_over_its_own_remaining_and_over_a_given_back_charge():
@@ -262,57 +243,273 @@ def test_a_429_is_believed_over_its_own_remaining_and_over_a_given_back_charge()
     first, second = bench.send(1), bench.send(1)
     bench.answer(1, second, 429, quota(600, 17, 30))
     bench.window.cancel(first)
-    assert bench.window.wait(1, bench.live) >= 30
+    assert bench.wait(1, bench.live) >= 30
 
 
 def test_the_gap_doubles_when_the_reset_was_waited_out_in_vain():
     bench, now, gaps = Bench(jitter=0.0).told(0, 600, 0, 1, status=429), 0.0, []
     for _ in range(9):
-        now += bench.window.wait(now, bench.live)
+        now += bench.wait(now, bench.live)
         permit = bench.send(now)
         if gaps:
-            assert bench.window.wait(now, bench.live) == UNTIL_ANSWER  # one probe, not four
+            assert bench.wait(now, bench.live) == UNTIL_ANSWER  # one probe, not four
         bench.answer(now, permit, 429, quota(600, 0, 1))
-        gaps.append(bench.window.wait(now, bench.live))
+        gaps.append(bench.wait(now, bench.live))
     assert gaps == [5, 10, 20, 40, 80, 160, 300, 300, 300]
     now += 300
     bench.told(now, 600, 100, 60)
     bench.told(now, 600, 0, 1, status=429)
-    assert bench.window.wait(now, bench.live) == 2
+    assert bench.wait(now, bench.live) == 2
 
 
 def test_many_429s_of_one_moment_are_one_refusal():
-    bench = Bench(jitter=0.0).told(0, 600, 0, 10, status=429)
-    permits = [bench.send(11) for _ in range(LIVE_PROBES)]
-    for permit in permits:
-        bench.answer(11, permit, 429, quota(600, 0, 1))
-    assert bench.window.wait(11, bench.live) == 5
-    assert bench.window.strikes == 1
-
-
-def test_a_429_without_headers_falls_back_to_spaced_probes():
     bench = Bench(jitter=0.0).told(0, 600, 500, 3000)
-    now, gaps = 1.0, []
-    for _ in range(4):
-        bench.answer(now, bench.send(now, bench.live), 429, {})
-        gaps.append(bench.window.wait(now, bench.live))
+    permits = [bench.send(1) for _ in range(100)]
+    for permit in permits:
+        bench.answer(2, permit, 429, {"retry-after": "3"})
+    assert bench.wait(2) == 3
+    assert bench.window.pause.refusals == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_429_without_headers_closes_the_gate_for_a_growing_pause(known):
+    bench, now, gaps = Bench(jitter=0.0), 1.0, []
+    if known:
+        bench.told(0, 600, 500, 3000)
+    for _ in range(9):
+        bench.answer(now, bench.send(now), 429, {})
+        gaps.append(bench.wait(now))
+        assert gaps[-1] == bench.wait(now, bench.bulk) == bench.window.expected(now, 0.0)
         now += gaps[-1]
-    assert gaps == [6, 6, 10, 20]
+    assert gaps == [1, 5, 10, 20, 40, 80, 160, 300, 300]
     bench.answer(now, bench.send(now), 200, {})
-    assert not bench.window.silent  # the window known before is not over: this was no silent server
+    bench.answer(now, bench.send(now), 429, {})
+    assert bench.wait(now) == 1
+
+
+def test_a_429_without_headers_closes_the_gate_of_a_silent_server_too():
+    bench = Bench(jitter=0.0)
+    bench.answer(0, bench.send(0), 200, {})
+    flying = [bench.send(0) for _ in range(300)]
+    for permit in flying:
+        bench.answer(1, permit, 429, {})
+    assert bench.wait(1) == 1
+    permit = bench.send(2)
+    assert bench.wait(2) == UNTIL_ANSWER  # one looks
+    bench.answer(3, permit, 200, {})
+    for in_flight in (2, 3, 4):  # and then one more with each answer that is no 429
+        permits = [bench.send(3) for _ in range(in_flight - bench.window.in_flight)]
+        assert bench.wait(3) == UNTIL_ANSWER
+        bench.answer(3, permits[0], 200, {})
+
+
+def test_after_a_429_one_looks_at_a_time():
+    bench = Bench(jitter=0.0).told(0, 600, 0, 10, status=429)
+    bench.send(11)
+    assert bench.wait(11) == UNTIL_ANSWER
+
+
+def test_answers_to_requests_sent_before_a_429_do_not_open_the_gate():
+    bench = Bench(jitter=0.0).told(0, 600, 500, 3000)
+    permits = [bench.send(1) for _ in range(3)]
+    bench.answer(2, permits[0], 429, {"retry-after": "30"})
+    bench.answer(3, permits[1], 200, quota(600, 490, 2990))
+    bench.answer(3, permits[2], None)
+    assert bench.wait(3) == 29
+    bench.send(32)
+    assert bench.wait(32) == UNTIL_ANSWER
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.999])
+def test_a_429_with_requests_remaining_obeys_retry_after_and_not_the_hours_reset(jitter):
+    bench = Bench(jitter).told(0, 600, 501, 3501)
+    bench.answer(1, bench.send(1), 429, {**quota(600, 500, 3500), "retry-after": "1"})
+    for reserve in (bench.live, bench.bulk):
+        assert 1 <= bench.wait(1, reserve) <= 1.5
+    assert bench.window.left == 500
+    assert bench.wait(2.5, bench.live) == 0
+
+
+@pytest.mark.parametrize(
+    ("remaining", "reset", "retry_after", "least"),
+    [(0, 3500, "1", 3500), (0, 1, "30", 30), (17, 30, None, 30), (17, "abc", "7", 7), (0, "abc", "7", 7)],
+)
+def test_of_two_waits_the_longer_counts_where_nothing_is_left(remaining, reset, retry_after, least):
+    bench = Bench().told(0, 600, 300, 3000)
+    headers = quota(600, remaining, reset) | ({"retry-after": retry_after} if retry_after else {})
+    bench.answer(1, bench.send(1), 429, headers)
+    assert least <= bench.window.expected(1, 0.0) <= least + 2.1
+
+
+# -- nobody is locked out -----------------------------------------------------------------------------------------
+
+
+def test_charges_that_no_answer_confirmed_keep_nobody_out():
+    bench = Bench().told(0, 600, 19, 3497)
+    for permit in [bench.send(1) for _ in range(19)]:
+        bench.answer(1, permit, None)
+    assert bench.window.left == 0
+    assert bench.window.expected(1, 0.0, 19) == 0
+    assert bench.window.expected(1, 0.0, 20) > 3000
+    look = bench.send(1)
+    assert bench.wait(1) == UNTIL_ANSWER  # one at a time
+    bench.answer(1, look, None)
+    bench.answer(2, bench.send(2), 200, quota(600, 17, 3495))  # and one answer settles it
+    assert (bench.window.left, bench.window.lost) == (17, 0)
+
+
+def test_charges_that_no_answer_confirmed_keep_out_no_bulk_either():
+    bench = Bench().told(0, 600, 125, 3497)
+    for permit in [bench.send(1) for _ in range(10)]:
+        bench.answer(1, permit, None)
+    permit = bench.send(1, bench.bulk)
+    assert bench.wait(1, bench.bulk) == UNTIL_ANSWER
+    bench.answer(2, permit, 200, quota(600, 119, 3495))
+    assert bench.wait(2, bench.bulk) > 3000
+
+
+def test_requests_in_flight_that_were_counted_already_are_waited_for():
+    bench = Bench().told(0, 600, 40, 3500)
+    permits = [bench.send(1) for _ in range(30)]
+    bench.answer(
+        2, permits[-1], 200, quota(600, 10, 3498)
+    )  # all thirty were counted, which nobody here can know
+    assert bench.window.left == 10 - 29
+    assert (bench.wait(2), bench.window.expected(2, 0.0)) == (UNTIL_ANSWER, 0)
+    for permit in permits[:-1]:
+        bench.answer(3, permit, 200, quota(600, 11, 3497))
+    assert bench.window.left == 10
+
+
+def test_requests_sent_since_the_newest_answer_are_spent():
+    bench = Bench().told(0, 600, 3, 3500)
+    for _ in range(3):
+        bench.send(1)
+    assert bench.window.expected(1, 0.0) > 3000
+
+
+@pytest.mark.parametrize("reset", [3600, 86_400, 1e300, "abc"])
+@pytest.mark.parametrize("status", [200, 429])
+@pytest.mark.parametrize("reserve", [0.0, 0.2])
+def test_no_wait_is_longer_than_300_seconds_without_somebody_looking(reset, status, reserve):
+    bench = Bench()
+    bench.answer(0, bench.send(0), status, quota(600, 0, reset))
+    assert bench.wait(0, reserve) <= 300
+    look = bench.send(300, reserve)
+    assert bench.wait(300, reserve) > 0
+    bench.answer(301, look, None)
+    assert 0 < bench.wait(301, reserve) <= 300
+    bench.answer(600, bench.send(600), 200, quota(600, 500, 3000))
+    assert bench.wait(600) == 0
+
+
+def test_a_retry_after_of_a_day_is_looked_behind_too_but_told():
+    bench = Bench().told(0, 600, 500, 3000)
+    bench.answer(1, bench.send(1), 429, {"retry-after": "86400"})
+    assert bench.wait(1) == 300
+    assert bench.window.expected(1, 0.0) == pytest.approx(3600, abs=1)
+
+
+def test_a_lane_at_its_reserve_does_not_look_while_something_is_left():
+    bench = Bench().told(0, 600, 100, 3500)
+    assert bench.wait(300, bench.bulk) > 3000  # a look would be taken from what it keeps for others
+    bench = Bench().told(0, 600, 100, 86_400)
+    assert bench.wait(0, bench.bulk) < HOUR + 2  # it is believed for an hour
+
+
+# -- holds --------------------------------------------------------------------------------------------------------
+
+
+def test_the_second_permit_of_a_hold_counts_as_used_across_windows():
+    bench, pair = Bench().told(0, 600, 5, 60), Pair()
+    bench.window.keep(pair)
+    bench.window.keep(pair)
+    assert bench.window.left == 4
+    bench.told(1, 600, 4, 59)
+    assert bench.window.left == 3
+    bench.told(100, 600, 599, 3600)
+    assert bench.window.left == 598
+    bench.window.take(pair)
+    bench.window.take(pair)
+    assert bench.window.left == 599
+
+
+@pytest.mark.parametrize(("left", "goes"), [(0, False), (1, False), (2, True)])
+def test_a_hold_needs_two(left, goes):
+    bench = Bench().told(0, 600, left, 3000)
+    assert (bench.wait(0, need=2) == 0) is goes
+    assert (bench.window.expected(0, 0.0, 2) == 0) is goes
+    bench = Bench().told(0, 600, 120 + left, 3000)
+    assert (bench.wait(0, bench.bulk, need=2) == 0) is goes
+
+
+def test_a_hold_in_a_sliding_window_waits_until_two_have_become_free():
+    bench = sliding(remaining=0)
+    assert bench.wait(11, need=1) == 0
+    assert bench.wait(11, need=2) == pytest.approx(HOUR / 600)
+
+
+@pytest.mark.parametrize("status", [200, 404, 422, 451, 499])
+def test_what_the_server_served_without_numbers_is_spent(status):
+    bench = Bench().told(0, 600, 3, 3000)
+    for _ in range(3):
+        bench.answer(1, bench.send(1), status, {})
+    assert (bench.window.left, bench.window.lost) == (0, 0)
+    assert bench.window.expected(1, 0.0) > 2900
+
+
+def test_a_hold_does_not_look():
+    bench = Bench().told(0, 600, 1, 3000)
+    assert bench.wait(300, need=2) > 2500
+
+
+def test_a_hold_enters_while_the_quota_is_unknown():
+    bench = Bench()
+    assert bench.wait(0, need=2) == 0
+    bench.told(0, 600, 1, 10)
+    assert bench.wait(12, need=2) == 0  # the window has ended, and nobody knows what came back
+
+
+def test_the_end_of_a_hold_waits_for_nothing_but_a_429():
+    bench = Bench(jitter=0.0).told(0, 600, 1, 3000)
+    bench.send(0)
+    assert bench.wait(0, need=0) == 0
+    bench = Bench(jitter=0.0).told(0, 600, 500, 3000)
+    bench.answer(1, bench.send(1), 429, {"retry-after": "2"})
+    assert bench.wait(1, need=0) == 2
+
+
+def test_the_end_of_a_hold_does_not_wait_for_the_one_that_looks_after_a_429():
+    bench = Bench(jitter=0.0).told(0, 600, 500, 3000)
+    bench.answer(1, bench.send(1), 429, {"retry-after": "2"})
+    bench.send(3)
+    assert bench.wait(3) == UNTIL_ANSWER
+    assert bench.wait(3, need=0) == 0
+
+
+def test_an_end_that_makes_no_sense_does_not_move_the_one_that_is_known():
+    bench = Bench(jitter=0.0).told(0, 600, 5, 100)
+    bench.answer(60, bench.send(60), 200, quota(600, 0, "abc"))
+    assert bench.window.expected(60, 0.0) == 41
+
+
+def test_what_holds_keep_is_not_taken_to_look():
+    bench = Bench().told(0, 600, 1, 3000)
+    bench.window.keep(Pair())
+    assert bench.wait(300) > 2000
 
 
 # -- the end of a window -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("kind", "refill"), [("fixed", Refill.WHOLE), ("first", Refill.WHOLE), ("sliding", Refill.GRADUAL)]
+    ("kind", "refill"), [("fixed", Refill.FIXED), ("first", Refill.FIXED), ("sliding", Refill.SLIDING)]
 )
 @pytest.mark.parametrize("limit", [600, 3600])
 def test_the_kind_of_window_is_learned_at_its_end(kind, refill, limit):
     account, bench, now = Account(kind, limit, phase=1234.0), Bench(), 0.0
     while now < 2.5 * HOUR:
-        wait = bench.window.wait(now, bench.bulk)
+        wait = bench.wait(now, bench.bulk)
         if wait == 0:
             permit = bench.send(now, bench.bulk)
             status, headers = account.hit(now)
@@ -324,9 +521,9 @@ def test_the_kind_of_window_is_learned_at_its_end(kind, refill, limit):
 
 @pytest.mark.parametrize(
     ("remaining", "reset", "refill"),
-    [(599, 3600, Refill.WHOLE), (599, 100, Refill.GRADUAL), (150, 3600, Refill.GRADUAL)],
+    [(599, 3600, Refill.FIXED), (599, 100, Refill.SLIDING), (150, 3600, Refill.SLIDING)],
 )
-def test_a_window_came_back_whole_if_its_count_and_its_time_did(remaining, reset, refill):
+def test_a_window_is_fixed_if_its_count_and_its_time_did(remaining, reset, refill):
     bench = Bench().told(0, 600, 500, 3600).told(3601, 600, remaining, reset)
     assert bench.window.refill is refill
 
@@ -341,72 +538,70 @@ def test_a_429_and_an_end_that_moves_before_it_came_teach_nothing():
 
 def test_another_limit_is_another_window_with_its_own_length():
     bench = Bench().told(0, 600, 500, 3600).told(1, 10, 9, 1).told(5, 10, 9, 1)
-    assert bench.window.refill is Refill.WHOLE
+    assert bench.window.refill is Refill.FIXED
 
 
-def whole(now: float = 0.0) -> Bench:
-    """A window known to come back whole, with 3600 s to go at ``now``."""
+def fixed(now: float = 0.0) -> Bench:
+    """A window known to be fixed, with 3600 s to go at ``now``."""
     bench = Bench(jitter=0.0).told(now - 100, 600, 150, 99)
     return bench.told(now, 600, 599, 3600)
 
 
-def gradual(now: float = 0.0, remaining: int = 120, reset: float = 10) -> Bench:
+def sliding(now: float = 0.0, remaining: int = 120, reset: float = 10) -> Bench:
     """A sliding window; its oldest request leaves in ``reset`` seconds."""
     bench = Bench(jitter=0.0).told(now - 100, 600, remaining, 99)
     return bench.told(now, 600, remaining, reset)
 
 
-def test_a_whole_window_is_full_again_after_its_end_and_bulk_looks_first():
-    bench = whole()
-    assert bench.window.refill is Refill.WHOLE
+def test_a_fixed_window_is_full_again_after_its_end_and_bulk_looks_first():
+    bench = fixed()
+    assert bench.window.refill is Refill.FIXED
     while bench.window.left > 3:
         bench.answer(1, bench.send(1), None)
     slow = bench.send(3600)
-    assert bench.window.wait(3602, bench.live) == 0
+    assert bench.wait(3602, bench.live) == 0
     assert bench.window.left == 599
     bench.answer(3602, slow, None)
     bench.send(3602, bench.bulk)
-    assert bench.window.wait(3602, bench.bulk) == UNTIL_ANSWER
+    assert bench.wait(3602, bench.bulk) == UNTIL_ANSWER
     for _ in range(20):
         bench.send(3602)
 
 
-def test_a_whole_window_is_not_full_again_before_its_end():
-    bench = whole().told(1, 600, 300, 3599)
-    bench.answer(1, bench.send(1), 429, {})
-    assert bench.window.wait(7, bench.live) == 0  # a probe
-    assert bench.window.left <= 0
+def test_a_fixed_window_is_not_full_again_before_its_end():
+    bench = fixed().told(1, 600, 300, 3599)
+    bench.answer(1, bench.send(1), 429, quota(600, 0, 3599))
+    assert bench.wait(7) > 200
+    assert bench.window.left == 0
 
 
 def test_after_an_unknown_window_live_probes_with_four_and_bulk_with_one():
     bench = Bench(jitter=0.0).told(0, 600, 0, 10)
     bench.send(11, bench.bulk)
-    assert bench.window.wait(11, bench.bulk) == UNTIL_ANSWER
+    assert bench.wait(11, bench.bulk) == UNTIL_ANSWER
     for _ in range(LIVE_PROBES - 1):
         bench.send(11)
-    assert bench.window.wait(11, bench.live) == UNTIL_ANSWER
+    assert bench.wait(11, bench.live) == UNTIL_ANSWER
 
 
-def test_a_gradual_window_gives_back_what_is_owed_at_the_rate_of_use():
-    at_reserve, below = gradual(remaining=120), gradual(remaining=100)
-    assert at_reserve.window.refill is Refill.GRADUAL
-    assert at_reserve.window.wait(0, at_reserve.bulk) == 11
-    assert below.window.wait(0, below.bulk) == pytest.approx(11 + 20 * HOUR / 500)
-    assert below.window.wait(50, below.bulk) == pytest.approx(
-        11 + 20 * HOUR / 500 - 50
-    )  # though it has opened
+def test_a_sliding_window_gives_back_what_is_owed_at_the_rate_of_use():
+    at_reserve, below = sliding(remaining=120), sliding(remaining=100)
+    assert at_reserve.window.refill is Refill.SLIDING
+    assert at_reserve.wait(0, at_reserve.bulk) == 11
+    assert below.wait(0, below.bulk) == pytest.approx(11 + 20 * HOUR / 500)
+    assert below.wait(50, below.bulk) == pytest.approx(11 + 20 * HOUR / 500 - 50)  # though it has opened
     below.told(60, 600, 119, 10)  # a live call saw more: bulk follows
-    assert below.window.wait(60, below.bulk) == pytest.approx(11 + HOUR / 481)
+    assert below.wait(60, below.bulk) == pytest.approx(11 + HOUR / 481)
 
 
 def test_stale_knowledge_ages_out():
-    bench = whole()
-    bench.window.wait(2 * HOUR + 1, bench.live)
+    bench = fixed()
+    bench.wait(2 * HOUR + 1, bench.live)
     assert bench.window.limit is None
     assert bench.window.refill is Refill.UNKNOWN
     for _ in range(LIVE_PROBES):
         bench.send(2 * HOUR + 1)
-    assert bench.window.wait(2 * HOUR + 1, bench.live) == UNTIL_ANSWER
+    assert bench.wait(2 * HOUR + 1, bench.live) == UNTIL_ANSWER
 
 
 def test_a_server_that_falls_silent_after_the_window_is_left_alone():
@@ -420,13 +615,13 @@ def test_a_server_that_falls_silent_after_the_window_is_left_alone():
 # -- bulk --------------------------------------------------------------------------------------------------------
 
 
-def spend(bench: Bench, lane: Lane, begin: float, end: float, left: int, reset: float) -> list[float]:
+def spend(bench: Bench, reserve: float, begin: float, end: float, left: int, reset: float) -> list[float]:
     """Send all that the lane may between two moments, each request answered at once."""
     moments, now = [], begin
     while now < end:
-        wait = bench.window.wait(now, lane)
+        wait = bench.wait(now, reserve)
         if wait == 0:
-            permit = bench.send(now, lane)
+            permit = bench.send(now, reserve)
             left -= 1
             moments.append(now)
             bench.answer(now, permit, 200, quota(600, left, reset - (now - begin)))
@@ -442,49 +637,48 @@ def test_bulk_is_paced_and_stops_at_the_reserve():
     assert sum(moment < 1800 for moment in moments) == pytest.approx(
         480 * 3 / 4, abs=10
     )  # HASTE 2: 1 - (1/2)**2
-    assert bench.window.wait(3590, bench.live) == 0
+    assert bench.wait(3590, bench.live) == 0
 
 
 def test_views_with_different_reserves_share_what_is_known_but_not_their_floor():
     bench = Bench().told(0, 600, 200, 60)
-    careful = Lane(0.5)
-    assert bench.window.wait(0, careful) >= 60
-    assert bench.window.wait(0, bench.bulk) == 0
+    careful = 0.5
+    assert bench.wait(0, careful) >= 60
+    assert bench.wait(0, bench.bulk) == 0
 
 
 def test_bulk_flies_alone_near_the_reserve_and_when_its_news_is_old():
     bench = Bench().told(0, 600, 120 + 20, 60)
     bench.send(0, bench.bulk)
-    assert bench.window.wait(0, bench.bulk) == UNTIL_ANSWER
+    assert bench.wait(0, bench.bulk) == UNTIL_ANSWER
     bench = Bench().told(0, 600, 600, 3600)
     bench.send(0.5, bench.bulk)
     bench.send(0.5, bench.bulk)
-    assert bench.window.wait(5, bench.bulk) == UNTIL_ANSWER
+    assert bench.wait(5, bench.bulk) == UNTIL_ANSWER
 
 
 def test_the_wait_told_to_bulk_is_the_wait():
     bench = Bench().told(0, 600, 600, 3600)
     spend(bench, bench.bulk, 0, 0.9, 600, 3600)
-    wait = bench.window.wait(0.9, bench.bulk)
+    wait = bench.wait(0.9, bench.bulk)
     assert 1 < wait < 10
-    assert bench.window.wait(0.9 + wait * 0.99, bench.bulk) > 0
-    assert bench.window.wait(0.9 + wait, bench.bulk) == 0
-    assert bench.window.wait(0.9, bench.bulk, 3) > 3 * wait
+    assert bench.wait(0.9 + wait * 0.99, bench.bulk) > 0
+    assert bench.wait(0.9 + wait, bench.bulk) == 0
 
 
 # -- clocks ------------------------------------------------------------------------------------------------------
 
 
-def test_wall_clock_jumps_change_nothing(monkeypatch):
+def test_wall_clock_jumps_change_nothing():
     def decisions(wall) -> list[float]:
-        monkeypatch.setattr(window_module.time, "time", wall)
         bench, waits = Bench(), []
+        bench.window.wall = wall
         for step in range(50):
             now = step * 7.0
-            for lane in (bench.live, bench.bulk):
-                waits.append(bench.window.wait(now, lane))
+            for reserve in (bench.live, bench.bulk):
+                waits.append(bench.wait(now, reserve))
                 if waits[-1] == 0:
-                    bench.answer(now, bench.send(now, lane), 200, quota(600, 140 - step, 30))
+                    bench.answer(now, bench.send(now, reserve), 200, quota(600, 140 - step, 30))
         return waits
 
     jumps = random.Random(1)
@@ -496,6 +690,6 @@ def test_waits_are_numbers_whatever_the_server_says():
         for remaining in (0, 1, 10**12):
             bench = Bench().told(0, 1, remaining, reset)
             for now in (0, 1, 86_401, 10**7):
-                for lane in (bench.live, bench.bulk, Lane(0.999)):
-                    wait = bench.window.wait(now, lane)
+                for lane in (bench.live, bench.bulk, 0.999):
+                    wait = bench.wait(now, lane)
                     assert 0 <= wait < math.inf

@@ -6,28 +6,47 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from brevo_balance_async.core.window import LONGEST_RESET, UNTIL_ANSWER, Lane, Window
+from brevo_balance_async.core.quota.headers import read
+from brevo_balance_async.core.quota.pause import HOUR
+from brevo_balance_async.core.quota.window import LONGEST_QUIET, UNTIL_ANSWER, Pair, Window
 
-NUMBERS = st.sampled_from(["0", "1", "3", "40", "600", "3600", "-1", "abc", ""])
+NUMBERS = st.sampled_from(["0", "1", "3", "40", "600", "3600", "86400", "1790000000", "-1", "abc", ""])
+RESERVES = (0.0, 0.2, 0.9)
 
 
 class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.window = Window(lambda: 0.5)
-        self.lanes = [Lane(0.0), Lane(0.2), Lane(0.9)]
+        self.window = Window(lambda: 0.5, wall=lambda: 1_790_000_000.0)
         self.flying = []
+        self.pairs = []
 
-    @rule(lane=st.integers(0, 2), count=st.integers(1, 5))
-    def send(self, lane, count):
+    @rule(reserve=st.sampled_from(RESERVES), count=st.integers(1, 5), paced=st.booleans())
+    def send(self, reserve, count, paced):
         for _ in range(count):
-            if self.window.wait(self.now, self.lanes[lane]) > 0:
+            if self.window.wait(self.now, reserve, paced=paced) > 0:
                 break
-            if self.window.silent:
-                self.flying.append(self.window.pass_by(self.lanes[lane]))
-            else:
-                self.flying.append(self.window.send(self.now, self.lanes[lane]))
+            self.flying.append(self.window.send(self.now, reserve, paced=paced))
+
+    @rule()
+    def begin_a_hold(self):
+        if self.window.wait(self.now, 0.0, 2) == 0:
+            self.flying.append(self.window.send(self.now, 0.0))
+            self.pairs.append(Pair())
+            self.window.keep(self.pairs[-1])
+
+    @precondition(lambda self: self.pairs)
+    @rule(released=st.booleans())
+    def end_a_hold(self, released):
+        pair = self.pairs.pop(0)
+        if not released and self.window.wait(self.now, 0.0, 0) == 0:
+            permit = self.window.send(self.now, 0.0)
+            permit.pair = pair
+            self.pairs.append(pair)
+            self.flying.append(permit)
+        self.window.take(pair)
+        pair.ended = pair not in self.pairs
 
     @rule(seconds=st.floats(0, 4000))
     def pass_time(self, seconds):
@@ -38,14 +57,18 @@ class Machine(RuleBasedStateMachine):
         data=st.data(),
         status=st.sampled_from([200, 200, 404, 429, 503, None]),
         numbers=st.none() | st.tuples(NUMBERS, NUMBERS, NUMBERS),
+        retry_after=st.none() | NUMBERS,
     )
-    def answer(self, data, status, numbers):
+    def answer(self, data, status, numbers, retry_after):
         permit = self.flying.pop(data.draw(st.integers(0, len(self.flying) - 1)))
         names = ("limit", "remaining", "reset")
         headers = {
             f"x-sib-ratelimit-{name}": number for name, number in zip(names, numbers or (), strict=False)
         }
-        self.window.answer(self.now, permit, status, headers)
+        if retry_after is not None:
+            headers["retry-after"] = retry_after
+        reading = None if status is None else read(status, headers, lambda: 1_790_000_000.0)
+        self.window.answer(self.now, permit, reading)
 
     @precondition(lambda self: self.flying)
     @rule(data=st.data())
@@ -56,31 +79,47 @@ class Machine(RuleBasedStateMachine):
     def the_books_balance(self):
         window = self.window
         assert window.in_flight == len(self.flying)
-        assert window.bulk_in_flight == sum(permit.lane.reserve > 0 for permit in self.flying)
-        if window.limit is not None:
-            assert window.left <= 3600
+        assert window.bulk_in_flight == sum(permit.reserve > 0 for permit in self.flying)
+        assert window.older_in_flight == sum(permit.number <= window.sent_before for permit in self.flying)
+        assert window.held == sum(pair.held for pair in self.pairs)
+        assert window.lost >= 0
+        assert window.left <= window.remaining
 
     @invariant()
     def every_wait_ends(self):
-        for lane in self.lanes:
-            wait = self.window.wait(self.now, lane)
-            assert wait >= 0
-            if wait == UNTIL_ANSWER:
-                assert self.flying
-            else:
-                assert wait < 2 * LONGEST_RESET
+        for reserve in RESERVES:
+            for need in (0, 1, 2):
+                wait = self.window.wait(self.now, reserve, need)
+                expected = self.window.expected(self.now, reserve, need)
+                assert wait >= 0
+                assert 0 <= expected < 86_400 * 3600
+                if wait == UNTIL_ANSWER:
+                    assert self.flying
+
+    @invariant()
+    def somebody_looks_after_five_minutes(self):
+        # Whoever only headers keep waiting, and not a reserve or holds of our own.
+        window = self.window
+        if not self.flying:
+            for reserve in RESERVES:
+                kept_back = window.left + window.held > 0
+                most = (HOUR + 2) * (1 if reserve == 0 else 3601) if kept_back else LONGEST_QUIET
+                assert window.wait(self.now, reserve) <= most + 1e-6
+            assert window.wait(self.now, 0.0) <= (HOUR + 2 if window.held else LONGEST_QUIET) + 1e-6
 
     @invariant()
     def bulk_never_goes_where_live_waits(self):
-        live, *bulk = [self.window.wait(self.now, lane) for lane in self.lanes]
+        live, *bulk = [self.window.wait(self.now, reserve) for reserve in RESERVES]
         assert live == 0 or min(bulk) > 0
 
     def teardown(self):
-        """Once everybody has landed, patience is enough for the strictest lane that can ever be served."""
+        """Once everybody has landed, patience is enough for a lane with a reserve."""
         for permit in self.flying:
-            self.window.answer(self.now, permit, None, None)
+            self.window.answer(self.now, permit, None)
+        for pair in self.pairs:
+            self.window.take(pair)
         for _ in range(20):
-            wait = self.window.wait(self.now, self.lanes[1])
+            wait = self.window.wait(self.now, 0.2)
             if wait == 0:
                 return
             self.now += wait

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from brevo_balance_async.sandbox import Sandbox, SandboxClock, Switches
-from brevo_balance_async.sandbox.ledger import Ledger
+from brevo_balance_async.sandbox.rules.ledger import Ledger
 
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
 DEFINITION = "7c1f0f0e-52a1-4c2e-9a55-0d3b7c9f1a10"
@@ -73,7 +73,10 @@ class Api:
         )
 
     async def control(self, method, path, body=None):
-        return await self.send(method, f"{self.sandbox.origin}/_sandbox/{path}", json=body, headers={})
+        headers = {"content-type": "application/json"} if method == "POST" else {}
+        content = None if body is None else json.dumps(body).encode()
+        url = f"{self.sandbox.origin}/_sandbox/{path}"
+        return await self.send(method, url, data=content, headers=headers)
 
 
 @asynccontextmanager

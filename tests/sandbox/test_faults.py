@@ -8,7 +8,8 @@ import json
 import pytest
 
 from brevo_balance_async.sandbox import effects
-from brevo_balance_async.sandbox.faults import Faults
+from brevo_balance_async.sandbox.faults.matching import Faults
+from brevo_balance_async.sandbox.http.routes import OPERATIONS
 
 BEGIN = "transactions.begin"
 
@@ -317,7 +318,7 @@ async def test_quota_and_access_hold_for_requests_that_go_wrong(serve):
 
 
 def hits(count, operation=BEGIN, contact=1, **matching):
-    faults = Faults()
+    faults = Faults(OPERATIONS)
     faults.add(effects.status(500), **matching)
     return [at for at in range(1, count + 1) if faults.strike(operation, contact) is not None]
 
@@ -334,7 +335,7 @@ def test_matching():
 
 
 def test_another_operation_is_not_hit():
-    faults = Faults()
+    faults = Faults(OPERATIONS)
     faults.add(effects.status(500), operation=BEGIN, nth=2)
     assert [faults.strike(name, None) is not None for name in (BEGIN, "history.list", BEGIN)] == [
         False,
@@ -350,7 +351,7 @@ def test_odds_are_drawn_from_their_seed():
 
 
 def test_the_first_fault_that_strikes_counts_and_every_fault_counts_requests():
-    faults = Faults()
+    faults = Faults(OPERATIONS)
     first = faults.add(effects.status(500), nth=2)
     second = faults.add(effects.status(503), nth=(2, 3))
     struck = [faults.strike(BEGIN, None) for _ in range(3)]
@@ -376,7 +377,7 @@ def test_the_first_fault_that_strikes_counts_and_every_fault_counts_requests():
 )
 def test_matches_that_make_no_sense(matching):
     with pytest.raises(ValueError):
-        Faults().add(effects.status(500), **matching)
+        Faults(OPERATIONS).add(effects.status(500), **matching)
 
 
 @pytest.mark.parametrize(

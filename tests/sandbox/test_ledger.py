@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from brevo_balance_async.sandbox.answers import Answers
-from brevo_balance_async.sandbox.history import Wanted
-from brevo_balance_async.sandbox.refusals import Refusal
+from brevo_balance_async.sandbox.http.answers import Answers
+from brevo_balance_async.sandbox.http.rows import written
+from brevo_balance_async.sandbox.rules.history import Wanted
+from brevo_balance_async.sandbox.rules.refusals import Refusal
 
 HOUR, DAY = 3600, 86400
 
@@ -472,7 +473,7 @@ def test_seeded_rows_are_written_as_if_each_were_written_alone(book, switches):
     for start, limit in ((0, 500), (0, 1), (1, 2), (10, 291), (299, 2), (300, 9), (305, 9)):
         for descending in (False, True):
             cut = page(book, start, limit, descending=descending)
-            assert cut.written(write) == [write(row) for row in cut.rows]
+            assert written(cut, write) == [write(row) for row in cut.rows]
 
 
 def test_a_row_can_be_made_to_vanish(book):

@@ -579,7 +579,7 @@ async def test_the_log_shows_what_came_and_what_became_of_it(api):
         200,
     )
     assert created.body == {"name": "Points", "unit": "POINTS"}
-    assert created.headers["api-key"] == api.sandbox.api_key
+    assert created.headers["api-key"] == "***OCAL"
     assert created.headers["content-type"] == "application/json"
     assert listed.query == {"contactId": "1", "balanceDefinitionId": definition, "odd": "yes"}
     assert (listed.body, listed.applied) == (None, True)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from brevo_balance_async.sandbox import SandboxClock, Switches
-from brevo_balance_async.sandbox.history import Wanted
-from brevo_balance_async.sandbox.ledger import Ledger
-from brevo_balance_async.sandbox.refusals import Refusal
+from brevo_balance_async.sandbox.rules.history import Wanted
+from brevo_balance_async.sandbox.rules.ledger import Ledger
+from brevo_balance_async.sandbox.rules.refusals import Refusal
 
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
 DEFINITION = "7c1f0f0e-52a1-4c2e-9a55-0d3b7c9f1a10"

@@ -9,12 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brevo_balance_async.sandbox.amounts import rounded
-from brevo_balance_async.sandbox.clock import SandboxClock
-from brevo_balance_async.sandbox.expiry import points_expire_at
-from brevo_balance_async.sandbox.periods import end_of, shifted, start_of
-from brevo_balance_async.sandbox.records import Definition
-from brevo_balance_async.sandbox.wire import number_text, read_json, read_timestamp, timestamp, write_json
+from brevo_balance_async.sandbox.http.wire import (
+    number_text,
+    read_json,
+    read_timestamp,
+    timestamp,
+    write_json,
+)
+from brevo_balance_async.sandbox.rules.amounts import rounded
+from brevo_balance_async.sandbox.rules.clock import SandboxClock
+from brevo_balance_async.sandbox.rules.expiry import points_expire_at
+from brevo_balance_async.sandbox.rules.periods import end_of, shifted, start_of
+from brevo_balance_async.sandbox.rules.records import Definition
 
 NOW = datetime(2026, 10, 5, 12, 0, 0, 250000, tzinfo=UTC)
 moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds are naive by contract

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from brevo_balance_async.sandbox import SandboxClock, Switches
-from brevo_balance_async.sandbox.quota import ServerQuota
+from brevo_balance_async.sandbox.http.quota import ServerQuota
 
 START = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 LIMIT, REMAINING, RESET = (f"x-sib-ratelimit-{part}" for part in ("limit", "remaining", "reset"))

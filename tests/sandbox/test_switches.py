@@ -12,7 +12,7 @@ import pytest
 from attrs import fields
 
 from brevo_balance_async.sandbox import Sandbox, SandboxClock, Switches
-from brevo_balance_async.sandbox.switches import read_assignments
+from brevo_balance_async.sandbox.rules.switches import read_assignments
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 LIMIT = {

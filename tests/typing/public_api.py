@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from brevo_balance_async import (
     ApiKey,
     BalanceClient,
     BalanceError,
     ClientCredentials,
+    InputFileError,
     OutcomeUnknownError,
     PartnerKey,
     QuotaWaitError,
@@ -19,6 +22,7 @@ from brevo_balance_async import (
     TransactionStatus,
 )
 from brevo_balance_async.hooks import AttemptFinished, Event
+from brevo_balance_async.importer import Entry, read_csv, read_jsonl
 
 if TYPE_CHECKING:
     from brevo_balance_async import (
@@ -55,6 +59,13 @@ async def clients() -> None:
     if state is not None:
         seconds: float = state.resets_in
         print(state.limit, state.remaining, seconds, state.observed_at)
+    base_url: str = client.base_url
+    await client.open()
+    is_open: bool = client.is_open
+    program = client.program(PROGRAM).with_options(timeout=5, max_attempts=1, max_wait=None, reserve=0.5)
+    base_url = program.base_url
+    print(base_url, is_open, program.id)
+    await client.close(grace=10)
     await client.close()
 
 
@@ -123,6 +134,35 @@ async def walks() -> None:
             contact_id=1, balance_definition_id=PROGRAM
         ).collect()
         print(balances, lots)
+
+
+def entries() -> None:
+    made = Entry(reference="order-42", balance_definition_id=PROGRAM, amount="12.50", contact_id=42)
+    Entry(
+        reference="order-43",
+        balance_definition_id=UUID(PROGRAM),
+        amount=-3,
+        contact_id=42,
+        event_time=datetime.now(UTC),
+        meta={"shop": 7},
+        balance_expiry_in_minutes=60,
+        line=2,
+    )
+    amount: Decimal = made.amount
+    when: datetime | None = made.event_time
+    print(made.reference, made.balance_definition_id, amount, made.contact_id, when, made.meta, made.line)
+    rows = read_csv(Path("credits.csv"), balance_definition_id=PROGRAM)
+    try:
+        read: list[Entry] = [*rows, *read_jsonl("credits.jsonl")]
+        ignored: tuple[str, ...] = rows.ignored
+        print(rows.path, ignored, read)
+    except InputFileError as error:
+        first: int | None = error.line
+        print(error.path, first, error.argument, error.reason)
+        for problem in error.problems:
+            line: int | None = problem.line
+            name: str | None = problem.argument
+            print(line, name, problem.reason)
 
 
 async def errors() -> None:

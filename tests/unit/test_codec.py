@@ -32,7 +32,11 @@ from brevo_balance_async import (
 from brevo_balance_async.core import codec
 
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001  (what is refused)
-ANSWERS = [kind for kind in vars(models).values() if isinstance(kind, type) and attrs.has(kind)]
+ANSWERS = [
+    kind
+    for kind in vars(models).values()
+    if isinstance(kind, type) and attrs.has(kind) and issubclass(kind, models.Value)
+]
 
 
 def wire(kind):

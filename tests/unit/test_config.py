@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+import aiohttp
 import pytest
 
 from brevo_balance_async import ApiKey, BalanceClient, ClientCredentials, InvalidRequestError, PartnerKey
@@ -58,6 +59,90 @@ def test_what_cannot_be_right_is_refused(arguments, argument):
         BalanceClient(**{"api_key": KEY} | arguments if "credentials" not in arguments else arguments)
     assert caught.value.argument == argument
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"api_key": KEY.encode()}, "api_key: must be text (str), not bytes"),
+        ({"api_key": 7}, "api_key: must be text (str), not int"),
+        ({"api_key": ""}, "api_key: is empty; give the key as text"),
+        ({"partner_key": b"partner"}, "partner_key: must be text (str), not bytes"),
+        ({"session": object()}, "session: must be an aiohttp.ClientSession, not an object of type object"),
+        ({"session": "http://x"}, "session: must be an aiohttp.ClientSession, not an object of type str"),
+        (
+            {"connector": object()},
+            "connector: must be an aiohttp.BaseConnector, not an object of type object",
+        ),
+        ({"trace_configs": [print]}, "trace_configs: must be an aiohttp.TraceConfig, not an object of type "),
+        (
+            {"trace_configs": aiohttp.TraceConfig()},
+            "trace_configs: must be a sequence of aiohttp.TraceConfig, even for one",
+        ),
+        ({"hooks": print}, "hooks: must be a sequence of callables, even for one"),
+        ({"hooks": 7}, "hooks: must be a sequence of callables, even for one"),
+        ({"hooks": [print, 7]}, "hooks: must be callables, and one is 7"),
+        (
+            {"timeout": 0},
+            "timeout: must be a finite number of seconds, more than 0, or None for no limit, not 0",
+        ),
+        (
+            {"timeout": -1.5},
+            "timeout: must be a finite number of seconds, more than 0, or None for no limit, not -1.5",
+        ),
+        (
+            {"timeout": float("inf")},
+            "timeout: must be a finite number of seconds, more than 0, or None for no limit, not inf",
+        ),
+        ({"timeout": "5"}, "timeout: must be a number of seconds, or None for no limit, not '5'"),
+        ({"timeout": True}, "timeout: must be a number of seconds, or None for no limit, not True"),
+        (
+            {"timeout": 10**5000},
+            "timeout: must be a finite number of seconds, more than 0, or None for no limit, not this int",
+        ),
+        (
+            {"max_wait": -1},
+            "max_wait: must be a finite number of seconds, at least 0, or None to wait as long as it takes, not -1",
+        ),
+        (
+            {"max_wait": float("nan")},
+            "max_wait: must be a finite number of seconds, at least 0, or None to wait as long as it takes, not nan",
+        ),
+        ({"max_attempts": -(10**5000)}, "max_attempts: must be a whole number of at least 1, not this int"),
+        ({"max_attempts": 2.0}, "max_attempts: must be a whole number of at least 1, not 2.0"),
+        ({"reserve": 10**5000}, "reserve: must be a share from 0 up to but not including 1, not this int"),
+        ({"base_url": b"https://x"}, "base_url: is not a URL"),
+    ],
+)
+async def test_what_the_constructor_says_is_true(arguments, text):
+    with pytest.raises(InvalidRequestError) as caught:
+        BalanceClient(**{"api_key": KEY} | arguments)
+    assert str(caught.value).startswith(text)
+    assert len(str(caught.value)) < 200
+    assert caught.value.argument == next(iter(arguments))
+    assert KEY not in str(caught.value)
+
+
+def test_a_key_that_is_a_secret_already_is_taken_beside_a_partners():
+    BalanceClient(Secret(KEY), partner_key=Secret("partner-0123456789"))
+    assert PartnerKey(Secret("partner-0123456789"), Secret(KEY)).fixed()["api-key"] == KEY
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ((None, KEY), "client_id: is missing"),
+        (("", KEY), "client_id: is empty"),
+        ((7, KEY), "client_id: must be text (str), not int"),
+        (("app", KEY.encode()), "client_secret: must be text (str), not bytes"),
+        (("app", KEY, ["loyalty:read"]), "scope: must be text (str), not list"),
+        (("app", KEY, ""), "scope: is empty"),
+    ],
+)
+def test_what_client_credentials_say_is_true(arguments, text):
+    with pytest.raises(InvalidRequestError) as caught:
+        ClientCredentials(*arguments)
+    assert str(caught.value) == text
 
 
 def test_plain_http_needs_a_word():

@@ -28,6 +28,11 @@ def test_the_door_does_not_load(heavy):
     assert heavy not in loaded_by("import brevo_balance_async")
 
 
+@pytest.mark.parametrize("heavy", ["aiohttp", "cattrs", "sqlalchemy", "brevo_balance_async.sandbox"])
+def test_reading_a_file_of_entries_does_not_load(heavy):
+    assert heavy not in loaded_by("from brevo_balance_async.importer import Entry, read_csv, read_jsonl")
+
+
 def test_the_door_loads_nothing_that_its_four_dependencies_do_not(tmp_path):
     ours = loaded_by("import brevo_balance_async")
     theirs = loaded_by("import aiohttp, attrs, cattrs, yarl, cattrs.gen")

@@ -15,8 +15,9 @@ SANDBOX = "sandbox"
 
 # Higher imports lower; within a level only the arrows of WITHIN.
 LEVELS = {
-    "__init__": 7,
+    "__init__": 6,
     "cli": 7,
+    "importer": 6,
     "exactly_once": 5,
     "client": 4,
     "resources": 3,
@@ -31,21 +32,42 @@ LEVELS = {
     "_version": 0,
 }
 WITHIN = {
-    ("core.checks", "core.fields"),
-    ("core.codec", "core.fields"),
-    ("core.protocol", "core.checks"),
+    ("core.validation", "core.readers"),
+    ("core.codec", "core.readers"),
+    ("core.answers", "core.codec"),
+    ("core.answers", "core.protocol"),
+    ("core.protocol", "core.validation"),
     ("core.protocol", "core.codec"),
     ("core.retry", "core.protocol"),
+    ("core.call", "core.answers"),
     ("core.call", "core.protocol"),
     ("core.call", "core.retry"),
     ("core.transport", "core.protocol"),
-    ("core.transport", "core.deadlines"),
-    ("core.auth", "core.protocol"),
-    ("core.auth", "core.codec"),
-    ("core.auth", "core.clock"),
+    ("core.transport", "core.redaction"),
+    ("core.redaction", "core.protocol"),
+    ("core.transport", "core.timeouts"),
+    ("core.auth", "core.oauth"),
     ("core.auth", "core.transport"),
-    ("core.quota", "core.clock"),
-    ("core.quota", "core.window"),
+    ("core.oauth", "core.answers"),
+    ("core.oauth", "core.protocol"),
+    ("core.oauth", "core.transport"),
+    ("core.inflight", "core.clock"),
+    ("core.oauth", "core.quota.headers"),
+    ("core.protocol", "core.quota.headers"),
+    ("core.call", "core.quota.headers"),
+    ("core.quota.window", "core.quota.headers"),
+    ("core.quota.window", "core.quota.pause"),
+    ("core.quota.window", "core.quota.pace"),
+    ("core.quota.gate", "core.quota.headers"),
+    ("core.quota.gate", "core.quota.window"),
+    ("importer.files", "importer.lines"),
+    ("importer.files", "importer.rows"),
+    ("importer.files", "importer.entries"),
+    ("importer.rows", "importer.lines"),
+    ("importer.files", "importer.columns"),
+    ("importer.rows", "importer.columns"),
+    ("importer.rows", "importer.entries"),
+    ("importer.columns", "importer.entries"),
     ("config", "errors"),
     ("hooks", "errors"),
 }
@@ -53,10 +75,18 @@ WITHIN = {
 WALK = {"core.walk", "core.frontier", "core.readahead", "core.route", "core.offsets", "core.listing"}
 # Rooms of several modules may import each other, without circles; the journal also takes values from these of core.
 PACKAGES = {"journal", "exactly_once"}
-JOURNAL_TAKES = {"core.checks", "core.codec", "core.clock"}
+JOURNAL_TAKES = {"core.validation", "core.codec", "core.clock"}
+# The rooms of the island, and the rooms of it that each may import beside its own; the door opens all of them.
+ISLAND = {
+    "rules": set(),
+    "faults": set(),
+    "http": {"rules", "faults"},
+}
+# The money knows no transport, and the script of faults no web framework.
+NO_TRANSPORT = {"rules": {"aiohttp", "asyncio", "http", "multidict", "socket", "yarl"}, "faults": {"aiohttp"}}
 ONLY = {
     "aiohttp": {"core.transport"},
-    "aiohttp.web": {"sandbox"},
+    "aiohttp.web": {"sandbox.http"},
     "cattrs": {"core.codec"},
     "sqlalchemy": {"journal"},
     "cyclopts": {"cli"},
@@ -166,6 +196,19 @@ def test_only_the_client_composes_resources():
 def test_the_sandbox_is_an_island(name):
     strangers = {t for t in ours(imports(name, ALL[name])) if t.split(".")[0] != SANDBOX}
     assert not strangers
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name.startswith(f"{SANDBOX}.")])
+def test_the_rooms_of_the_island_keep_their_arrows(name):
+    own = name.split(".")[1]
+    found = imports(name, ALL[name])
+    if own != "__main__":
+        assert own in ISLAND, f"{name} stands in no room of the island"
+        rooms = {target.split(".")[1] for target in ours(found) if target.startswith(f"{SANDBOX}.")}
+        assert rooms <= ISLAND[own] | {own}, f"{name} imports {rooms - ISLAND[own] - {own}}"
+        assert SANDBOX not in ours(found), f"{name} imports the island's door"
+    outside = {each.split(".")[0] for each in found}
+    assert not outside & NO_TRANSPORT.get(own, set())
 
 
 @pytest.mark.parametrize("library", ONLY)

@@ -1,0 +1,201 @@
+"""What can be refused before a request leaves: each check names the argument and returns the wire's value."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
+from uuid import UUID
+
+from brevo_balance_async.core.readers import decimal_text
+from brevo_balance_async.errors import InvalidRequestError
+from brevo_balance_async.models import UNSET, DurationUnit
+
+if TYPE_CHECKING:
+    from enum import StrEnum
+
+_HEX = "[0-9a-fA-F]"  # re.IGNORECASE takes twice as long
+_UUID = re.compile(f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}")
+_DAY = re.compile(r"(\d{2})/(\d{2})", re.ASCII)
+# 29 February comes round too, once in four years.
+_DAYS_IN = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_INT64 = 2**63 - 1
+_SHOWN = 80
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")  # controls, line ends, a byte order mark
+MOST_REFERENCE = 400
+"""Characters of the longest reference: an index row of PostgreSQL has at most 2,704 bytes."""
+
+
+def shown(value: object) -> str:
+    """The start of a value, for an error text."""
+    try:
+        text = repr(value)
+    except ValueError:  # an int of more digits than Python writes out
+        return f"a huge {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def uuid(argument: str, value: str | UUID) -> str:
+    """The text of a UUID."""
+    text = str(value) if isinstance(value, UUID) else value
+    if not isinstance(text, str) or not _UUID.fullmatch(text):
+        raise InvalidRequestError(argument, f"must be a UUID, not {shown(value)}")
+    return text
+
+
+def integer(argument: str, value: int, *, least: int, most: int = _INT64) -> int:
+    """A whole number within bounds."""
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        bounds = f"at least {least}" if most == _INT64 else f"from {least} to {most}"
+        raise InvalidRequestError(argument, f"must be a whole number {bounds}, not {shown(value)}")
+    return value
+
+
+def contact_id(value: int) -> int:
+    """A contact's number."""
+    return integer("contact_id", value, least=1)
+
+
+def number(argument: str, value: Decimal | float | str) -> Decimal:
+    """A finite amount that survives the wire: JSON numbers are read as doubles by most servers."""
+    if type(value) is float and -math.inf < value < math.inf:
+        return Decimal(repr(value))  # the shortest text of a double is what it carries
+    if isinstance(value, bool) or not isinstance(value, (Decimal, int, float, str)):
+        raise InvalidRequestError(
+            argument, f"must be a Decimal, int, float or numeric text, not {shown(value)}"
+        )
+    if isinstance(value, str):
+        try:
+            amount = decimal_text(value)
+        except ValueError:
+            raise InvalidRequestError(argument, f"is no number: {shown(value)}") from None
+    else:
+        amount = Decimal(float.__repr__(value)) if isinstance(value, float) else Decimal(value)
+    if not amount.is_finite():
+        raise InvalidRequestError(argument, f"must be finite, not {shown(value)}")
+    double = float(amount)
+    if math.isinf(double) or (amount and not double):
+        raise InvalidRequestError(argument, f"{shown(value)} is out of the range of a JSON number")
+    if Decimal(repr(double)) != amount:
+        raise InvalidRequestError(
+            argument,
+            f"{shown(value)} has more digits than a JSON number carries exactly (about 15); round it first",
+        )
+    return amount
+
+
+def amount(value: Decimal | float | str) -> Decimal:
+    """The amount of an operation: any number but zero."""
+    result = number("amount", value)
+    if not result:
+        raise InvalidRequestError("amount", "must not be zero: positive credits, negative debits")
+    return result
+
+
+def text(argument: str, value: str, *, most: int | None = None, least: int = 0) -> str:
+    """Text of a bounded length."""
+    if not isinstance(value, str):
+        raise InvalidRequestError(argument, f"must be text, not {shown(value)}")
+    if len(value) < least or (not value.strip() and least):
+        raise InvalidRequestError(argument, "must not be empty")
+    if most is not None and len(value) > most:
+        raise InvalidRequestError(argument, f"must have at most {most} characters, not {len(value)}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequestError(
+            argument, f"holds half a surrogate pair, which UTF-8 cannot carry: {shown(value)}"
+        ) from None
+    return value
+
+
+def reference(value: str) -> str:
+    """A caller's business key, in the one form it is kept and compared in (Unicode's NFC)."""
+    if isinstance(value, str) and not value.isascii():
+        value = normalize("NFC", value)  # it may grow by that
+    text("reference", value, least=1, most=MOST_REFERENCE)
+    if value != value.strip():
+        raise InvalidRequestError("reference", f"must have no white space around it: {shown(value)}")
+    if _UNSEEN.search(value):
+        raise InvalidRequestError("reference", f"must have no control characters in it: {shown(value)}")
+    return value
+
+
+def header(argument: str, value: str) -> str:
+    """Text that a request's header can carry."""
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise InvalidRequestError(argument, f"must be printable ASCII text, not {shown(value)}")
+    return value
+
+
+def enum(argument: str, value: str, words: type[StrEnum]) -> str:
+    """One of the words Brevo takes here. Answers are open to new words, requests are not: a slip costs quota."""
+    if not isinstance(value, str) or value not in set(words):
+        known = ", ".join(words)
+        raise InvalidRequestError(argument, f"must be one of {known}, not {shown(value)}")
+    return str(value)
+
+
+def duration_unit(argument: str, value: str) -> str:
+    """A unit of time that Brevo takes; ``hour`` appears in answers only."""
+    if value == DurationUnit.HOUR:
+        raise InvalidRequestError(argument, "must be one of day, week, month, year, not 'hour'")
+    return enum(argument, value, DurationUnit)
+
+
+def boolean(argument: str, value: object) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise InvalidRequestError(argument, f"must be True or False, not {shown(value)}")
+    return value
+
+
+def timestamp(argument: str, value: datetime) -> datetime:
+    """A moment with an offset: a naive one would mean another hour on another machine."""
+    if not isinstance(value, datetime):
+        raise InvalidRequestError(argument, f"must be a datetime, not {shown(value)}")
+    if value.utcoffset() is None:
+        raise InvalidRequestError(
+            argument, f"must carry a time zone (datetime.UTC, say), not be naive: {shown(value)}"
+        )
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidRequestError(
+            argument, f"must be in the years 1 to 9999 of UTC, not {shown(value)}"
+        ) from None
+    return value
+
+
+def day_of_year(argument: str, value: str) -> str:
+    """``dd/mm``, a day that exists; the empty text clears it."""
+    match = _DAY.fullmatch(value) if isinstance(value, str) else None
+    if value == "":
+        return value
+    if match is None:
+        raise InvalidRequestError(argument, f"must be dd/mm, not {shown(value)}")
+    day, month = int(match[1]), int(match[2])
+    if not 1 <= month <= 12 or not 1 <= day <= _DAYS_IN[month - 1]:
+        raise InvalidRequestError(argument, f"{shown(value)} is no day of any year (it is read as dd/mm)")
+    return value
+
+
+def mapping(argument: str, value: dict[str, Any]) -> dict[str, Any]:
+    """A free map with text for keys."""
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise InvalidRequestError(argument, f"must be a dict with text keys, not {shown(value)}")
+    return value
+
+
+def given(value: object) -> bool:
+    """Whether an optional argument has a value to check: neither left out nor null."""
+    return value is not UNSET and value is not None
+
+
+def not_both(first: str, first_value: object, second: str, second_value: object) -> None:
+    """Refuse two arguments that exclude each other."""
+    if given(first_value) and given(second_value):
+        raise InvalidRequestError(second, f"cannot go together with {first}; give one of them")

@@ -1,0 +1,76 @@
+"""Keys are never kept: what the log remembers of a credential is its last four characters at most."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from aiohttp.http_exceptions import HttpProcessingError
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Mapping
+
+    from multidict import MultiDictProxy
+
+_SECRET_NAME = re.compile(r"auth|cookie|passw|secret|token|(api|partner)[-_]?key", re.IGNORECASE)
+_BREVO_KEY = re.compile(r"\bx(?:key|smtp)sib-[\w-]+", re.ASCII)
+_SCHEMES = frozenset({"basic", "bearer"})
+_SHOWN = 4
+_SHORT = 12
+"""A secret shorter than this is not shown at all."""
+
+
+def masked(secret: str) -> str:
+    """``***`` and the last four characters; of a short secret nothing, of an ``Authorization`` its scheme too."""
+    scheme, space, credentials = secret.partition(" ")
+    if not space or scheme.lower() not in _SCHEMES:
+        scheme, credentials = "", secret
+    return (
+        f"{scheme}{space if scheme else ''}***{credentials[-_SHOWN:] if len(credentials) >= _SHORT else ''}"
+    )
+
+
+def redacted_text(text: str) -> str:
+    """``text`` with whatever has the shape of Brevo's keys masked."""
+    if "sib-" not in text:  # nearly always, and a tenth of the time
+        return text
+    return _BREVO_KEY.sub(lambda key: masked(key[0]), text)
+
+
+def redacted(members: Mapping[str, Any]) -> dict[str, Any]:
+    """``members`` with the values masked whose name is a credential's, and keys masked in all other texts."""
+    return {name: _value(name, value) for name, value in members.items()}
+
+
+def redacted_body(body: Any) -> Any:
+    """A body with its own members redacted. What stands deeper, as in ``meta``, is the caller's data and stays."""
+    return redacted(body) if isinstance(body, dict) else _value("", body)
+
+
+def redacted_query(query: MultiDictProxy[str]) -> MultiDictProxy[str]:
+    """The same for a query, in which a name may be repeated."""
+    kept = query.copy()
+    kept.clear()
+    kept.extend((name, _value(name, value)) for name, value in query.items())
+    return type(query)(kept)
+
+
+def quotes_no_request(record: logging.LogRecord) -> bool:
+    """A filter for the server's logger: aiohttp's error quotes the line that is no HTTP, and that may hold a key."""
+    if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+        record.exc_info = None
+        record.msg += ": the request was no valid HTTP"
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
+
+
+def _value(name: str, value: Any) -> Any:
+    if _is_secret(name):
+        return masked(value) if isinstance(value, str) else "***"
+    return redacted_text(value) if isinstance(value, str) else value

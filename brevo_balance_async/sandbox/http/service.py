@@ -1,0 +1,195 @@
+"""From a request that was read to the answer it deserves: log, access, quota, operation. No sockets here."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from email.utils import format_datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from brevo_balance_async.sandbox.rules.refusals import Refusal, not_found
+
+from .operations import Call, read_query
+from .routes import Route, find_route
+from .wire import read_json, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from multidict import MultiDictProxy
+
+    from brevo_balance_async.sandbox.faults.effects import TooMany
+    from brevo_balance_async.sandbox.rules.ledger import Ledger
+
+    from .access import Access
+    from .log import RequestLog, RequestRecord
+    from .quota import ServerQuota
+
+IMITATION = {"x-sandbox": "imitates api.brevo.com"}
+"""On every answer, so that nobody takes the sandbox for Brevo."""
+
+_JSON = {"content-type": "application/json"}
+
+
+@frozen
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+    applied: bool = False
+
+
+@frozen
+class Received:
+    """A request that has been read and entered into the log, which keeps no credentials: here they are."""
+
+    record: RequestRecord
+    route: Route | None
+    query: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: Any = field(repr=False)
+    malformed: Refusal | None
+
+
+class Service:
+    """The API behind the sockets."""
+
+    def __init__(self, ledger: Ledger, access: Access, quota: ServerQuota, log: RequestLog) -> None:
+        self._ledger = ledger
+        self._access = access
+        self._quota = quota
+        self._log = log
+
+    def receive(
+        self,
+        method: str,
+        path: str,
+        query: MultiDictProxy[str],
+        headers: Mapping[str, str],
+        content: bytes,
+    ) -> Received:
+        """Enter a request into the log."""
+        route = find_route(method, path)
+        body, malformed = None, None
+        if content:
+            try:
+                body = read_json(content)
+            except Refusal as refusal:
+                malformed = refusal
+        record = self._log.open(
+            operation=route.operation.name if route and route.operation else None,
+            method=method,
+            path=path,
+            query=query,
+            headers=headers,
+            body=body,
+        )
+        return Received(record, route, query, headers, body, malformed)
+
+    def settle(
+        self, received: Received, status: int | None, *, applied: bool, fault: str | None = None
+    ) -> None:
+        """Note in the log what became of a request."""
+        self._log.settle(received.record, status=status, applied=applied, fault=fault)
+
+    def perform(self, received: Received) -> Answer:
+        """The answer to a request, the operation carried out if nothing forbids it."""
+        try:
+            self._admit(received)
+            value = self._run(received)
+        except Refusal as refusal:
+            return self.refused(refusal)
+        return self.answer(200 if value is not None else 204, value, applied=True)
+
+    def charge(self, received: Received) -> None:
+        """Count a request that is not carried out against the quota, if its caller is known."""
+        with suppress(Refusal):
+            self._admit(received)
+
+    def altered(self, answer: Answer, members: Mapping[str, Any]) -> Answer:
+        """``answer`` with members of its body replaced."""
+        body = read_json(answer.body) if answer.body else {}
+        return self.answer(answer.status, {**body, **members}, applied=answer.applied)
+
+    def refused(self, refusal: Refusal) -> Answer:
+        """An error answer."""
+        answer = self.answer(refusal.status, {"code": refusal.code, "message": refusal.message})
+        if refusal.status == 429 and not self._ledger.switches.quota_headers_on_429:
+            for name in self._quota.headers():
+                answer.headers.pop(name, None)
+        return answer
+
+    def answer(
+        self, status: int, body: Any, headers: Mapping[str, str] | None = None, *, applied: bool = False
+    ) -> Answer:
+        """An answer with the quota headers; ``body`` is a JSON value, text or bytes, None for no body."""
+        content_type = _JSON
+        if body is None or isinstance(body, bytes):
+            content, content_type = body or b"", {}
+        elif isinstance(body, str):
+            content, content_type = body.encode(), {"content-type": "text/plain; charset=utf-8"}
+        else:
+            content = write_json(body).encode()
+        common = {**IMITATION, "date": http_date(self._ledger.clock.now().replace(microsecond=0))}
+        own = {name.lower(): value for name, value in (headers or {}).items()}
+        return Answer(status, content, {**content_type, **common, **self._quota.headers(), **own}, applied)
+
+    def too_many(self, effect: TooMany) -> Answer:
+        """429 whose headers tell what the effect says."""
+        answer = self.refused(_quota_used_up())
+        told = {
+            "x-sib-ratelimit-limit": str(self._quota.limit or 600),
+            "x-sib-ratelimit-remaining": "0",
+            "x-sib-ratelimit-reset": str(effect.reset),
+        }
+        for name, value in told.items():
+            answer.headers.pop(name, None)
+            if effect.headers:
+                answer.headers[name] = value
+        return answer
+
+    def contact_of(self, received: Received) -> int | None:
+        """The contact that a request is about, as far as it tells."""
+        record, route = received.record, received.route
+        if isinstance(received.body, dict) and isinstance(received.body.get("contactId"), int):
+            return int(received.body["contactId"])
+        named = received.query.get("contactId", "")
+        if route is not None and route.ids and record.operation is not None:
+            if record.operation.startswith("balances."):
+                named = route.ids[0]
+            elif record.operation.startswith("transactions."):
+                transaction = self._ledger.transaction(route.ids[0])
+                return transaction.contact_id if transaction else None
+        return int(named) if named.isascii() and named.isdigit() else None
+
+    def _admit(self, received: Received) -> None:
+        self._access.check(received.record.method, received.headers)
+        if not self._quota.spend():
+            raise _quota_used_up()
+
+    def _run(self, received: Received) -> Any:
+        route = received.route
+        if route is None:
+            raise not_found("route")
+        if route.operation is None:
+            raise Refusal(405, "method_not_allowed", "method not allowed")
+        if received.malformed is not None:
+            raise received.malformed
+        program_id, ids = route.checked_ids()
+        query = read_query(received.query, self._ledger.switches)
+        return route.operation.run(Call(self._ledger, program_id, ids, query, received.body))
+
+
+def _quota_used_up() -> Refusal:
+    return Refusal(429, "too_many_requests", "API rate limit exceeded")
+
+
+@lru_cache(maxsize=16)
+def http_date(second: datetime) -> str:
+    """The ``date`` header, on the sandbox's clock."""
+    return format_datetime(second, usegmt=True)

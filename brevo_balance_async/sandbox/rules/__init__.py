@@ -1,0 +1,1 @@
+"""The money: transactions, balances, limits, expiry, history. Pure rules on an injected clock; no HTTP."""
