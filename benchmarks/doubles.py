@@ -2,8 +2,10 @@
 
 A server in a process of its own commits credits and misbehaves: it answers 5xx after the commit, drops the
 connection before or after it, resets it, says nothing until the client's timeout, cuts the body, or answers 429.
+It also ends connections that idle, and says something on them that nobody asked for.
 It has no idempotency key, like the real one, and keeps a ledger by ``meta.reference``. At the end each client's
-claims are held against that ledger. The official SDK runs the same load if ``BREVO5_PYTHON`` names an
+claims are held against that ledger. Our client also has to bear user code that holds the loop at random, and traces
+that make calls of their own in the task of the call. The official SDK runs the same load if ``BREVO5_PYTHON`` names an
 interpreter that has ``brevo-python==5.1.0``.
 
     python benchmarks/doubles.py            # 20,000 calls each
@@ -30,13 +32,23 @@ from urllib.request import ProxyHandler, build_opener
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
+    import aiohttp
+
+    from brevo_balance_async import BalanceClient
+
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
 DEFINITION = "0197e3c2-0000-7000-8000-000000000001"
 CALLS, QUICK = 20_000, 2_000
 CONCURRENCY = 64
-TIMEOUT = 1.0
+TIMEOUT = 3.0
 TROUBLE = 0.05
-FAULTS = ("5xx", "drop before", "drop after", "reset", "stall", "cut body", "429")
+HOLDS_UP, LONGEST_HOLD = 0.005, 0.05
+"""How often user code holds the loop after one of our events, and for how many seconds at most."""
+NESTS = 0.02
+"""How often a trace makes a call of its own, at each of three signals."""
+FAULTS = ("5xx", "drop before", "drop after", "reset", "stall", "cut body", "429", "stray", "idle end")
+
+STRAY = b"HTTP/1.1 429 Status\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n"
 
 RETURNED, UNKNOWN, NOT_APPLIED = "returned", "unknown", "not applied"
 
@@ -94,16 +106,28 @@ class Server:
             case "stall":
                 await reader.read()  # until the client has had enough
                 writer.close()
+            case "stray":  # a second answer that nobody asked for, in one piece with the first
+                await _answer(writer, 200, done, after=STRAY)
+            case "idle end":
+                await _answer(writer, 200, done)
+                await asyncio.sleep(self.random.uniform(0, 0.01))
+                writer.close()
             case "cut body":
                 await _answer(writer, 200, done, cut=True)
 
 
 async def _answer(
-    writer: asyncio.StreamWriter, status: int, body: object, more: str = "", *, cut: bool = False
+    writer: asyncio.StreamWriter,
+    status: int,
+    body: object,
+    more: str = "",
+    *,
+    cut: bool = False,
+    after: bytes = b"",
 ) -> None:
     data = json.dumps(body).encode()
     head = f"HTTP/1.1 {status} Status\r\ncontent-type: application/json\r\ncontent-length: {len(data)}\r\n{more}\r\n"
-    writer.write(head.encode() + (data[: len(data) // 2] if cut else data))
+    writer.write(head.encode() + (data[: len(data) // 2] if cut else data) + after)
     await writer.drain()
     if cut:
         writer.close()
@@ -150,11 +174,26 @@ async def crowd(prefix: str, calls: int, one: Callable[[str], Awaitable[str]]) -
     return claims
 
 
-async def ours(origin: str, calls: int, prefix: str = "ours") -> dict[str, str]:
+async def ours(origin: str, calls: int, prefix: str = "ours", seed: int = 10) -> dict[str, str]:
     """This package. An error it raises says what it claims: unknown, or certainly not applied."""
     from brevo_balance_async import BalanceClient, BalanceError, OutcomeUnknownError  # noqa: PLC0415  (peer)
 
-    async with BalanceClient("xkeysib-benchmark", base_url=f"{origin}/v3", timeout=TIMEOUT) as client:
+    dice = random.Random(seed)
+
+    def hold_up(_: object) -> None:
+        if dice.random() < HOLDS_UP:
+            time.sleep(dice.uniform(0, LONGEST_HOLD))
+
+    async with (
+        BalanceClient("xkeysib-nested", base_url=f"{origin}/v3", timeout=TIMEOUT, max_attempts=1) as second,
+        BalanceClient(
+            "xkeysib-benchmark",
+            base_url=f"{origin}/v3",
+            timeout=TIMEOUT,
+            hooks=[hold_up],
+            trace_configs=_nesting(second, dice),
+        ) as client,
+    ):
         transactions = client.program(PROGRAM).transactions
 
         async def one(reference: str) -> str:
@@ -174,6 +213,23 @@ async def ours(origin: str, calls: int, prefix: str = "ours") -> dict[str, str]:
             return RETURNED
 
         return await crowd(prefix, calls, one)
+
+
+def _nesting(client: BalanceClient, dice: random.Random) -> list[aiohttp.TraceConfig]:
+    """Traces that now and then make a call of their own, which may go wrong as well."""
+    import aiohttp  # noqa: PLC0415  (the peer need not have it)
+
+    from brevo_balance_async import BalanceError  # noqa: PLC0415
+
+    async def nested(_: object, __: object, ___: object) -> None:
+        if dice.random() < NESTS:
+            with suppress(BalanceError):
+                await client.request("POST", "/nested", json={"meta": {"reference": "nested"}})
+
+    trace = aiohttp.TraceConfig()
+    for signal in (trace.on_request_start, trace.on_request_headers_sent, trace.on_request_end):
+        signal.append(nested)
+    return [trace]
 
 
 async def official(origin: str, calls: int) -> dict[str, str]:
@@ -255,7 +311,9 @@ def main(calls: int) -> int:
                 "seconds": round(time.perf_counter() - started, 1),
             }
     print(
-        f"{calls:,} begin calls, {CONCURRENCY} at a time, {TROUBLE:.0%} of requests go wrong: {', '.join(FAULTS)}"
+        f"{calls:,} begin calls, {CONCURRENCY} at a time, {TROUBLE:.0%} of requests go wrong: {', '.join(FAULTS)};"
+        f" user code holds the loop {HOLDS_UP:.1%} of the time for up to {LONGEST_HOLD} s,"
+        f" {NESTS:.0%} of the traces make a call of their own"
     )
     report(rows)
     ours_row = rows["brevo_balance_async"]

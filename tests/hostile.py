@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import socket
 import struct
+import time
 from collections import Counter, deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
@@ -164,6 +166,8 @@ class Hostile:
     port: int = 0
     last: asyncio.StreamWriter | None = None
     """The connection that came last."""
+    writers: set[asyncio.StreamWriter] = field(factory=set)
+    """Those of all open connections."""
     _server: asyncio.Server | None = None
     _news: asyncio.Event = field(factory=asyncio.Event)
 
@@ -215,6 +219,16 @@ class Hostile:
         for _ in range(10):  # whether they are read now or with the next request, they come before its answer
             await asyncio.sleep(0)
 
+    def at_once(self, data: bytes = b"") -> None:
+        """Write bytes to every connection, or end it, and give the loop no turn: no client has read it yet."""
+        for writer in self.writers:
+            if data:
+                writer.write(data)
+            else:
+                with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as twin:
+                    twin.shutdown(socket.SHUT_WR)
+        time.sleep(0.01)  # the loopback is quick, but not a part of this thread
+
     def then(self, effects: Iterable[Any]) -> None:
         self.script.extend(effects)
 
@@ -225,6 +239,7 @@ class Hostile:
         self.connections += 1
         number = self.connections
         self.last = writer
+        self.writers.add(writer)
         self._news.set()
         try:
             if self.on_connect is None or await self.on_connect(reader, writer):
@@ -232,6 +247,7 @@ class Hostile:
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
+            self.writers.discard(writer)
             writer.close()
             with suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()

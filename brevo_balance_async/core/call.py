@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from brevo_balance_async.core.protocol import Replay
+from brevo_balance_async.core.protocol import Progress, Replay
 from brevo_balance_async.core.quota import headers
 from brevo_balance_async.core.retry import WRITES_ONCE, Verdict, judge, leaves_doubt, may_try_again
 from brevo_balance_async.errors import (
+    BalanceError,
+    DecodeError,
     NotFoundError,
     OutcomeUnknownError,
     QuotaWaitError,
     RateLimitedError,
     RequestTimeoutError,
     ResponseError,
+    TransportError,
     UnprocessableError,
 )
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
 
     from brevo_balance_async.config import Options
     from brevo_balance_async.core.protocol import Endpoint, Request
-    from brevo_balance_async.errors import BalanceError
 
 T = TypeVar("T")
 
@@ -31,6 +34,7 @@ class Call(Generic[T]):
     """One call. Times are seconds of the client's clock.
 
     - ``attempt`` counts the requests made, ``tries`` also the attempts that got no further than the credentials.
+    - ``progress`` tells how far this attempt got.
     - ``headers`` are the auth headers of this attempt (None: they did not come yet); ``renewed``: a 401 has had
       them renewed, which one call does once.
     - ``doubt`` is the failure of the first attempt that may have been applied, ``refused`` the last 429.
@@ -44,6 +48,7 @@ class Call(Generic[T]):
         "endpoint",
         "headers",
         "options",
+        "progress",
         "refused",
         "renewed",
         "request",
@@ -58,6 +63,7 @@ class Call(Generic[T]):
         self.deadline = None if options.timeout is None else now + options.timeout
         self.attempt = 0
         self.tries = 0
+        self.progress = Progress()
         self.headers: Mapping[str, str] | None = None
         self.renewed = False
         self.doubt: BalanceError | None = None
@@ -135,6 +141,24 @@ class Call(Generic[T]):
         """Whether something that must not happen twice may have happened."""
         return self.doubt is not None and self.endpoint.replay in WRITES_ONCE
 
+    def failure(self, error: Exception) -> BalanceError | None:
+        """Our error for what ended an attempt; None: the user's own code failed, and nothing was sent.
+
+        This is the one boundary that everything passes after bytes may have left. A verdict is then an answer that
+        says no, one that cannot be read, or no answer. Whatever else was raised, by whomever, is doubt.
+        """
+        if not self.progress.sent:
+            return error if isinstance(error, BalanceError) else None
+        if isinstance(error, ResponseError | DecodeError) or (
+            isinstance(error, TransportError) and error.sent
+        ):
+            return error
+        doubt = TransportError(
+            f"it was sent, and what came of it was lost to a {type(error).__name__} here", sent=True
+        )
+        doubt.__cause__ = error
+        return doubt
+
     def verdict(self, error: BalanceError) -> Verdict:
         """The verdict on this attempt; remembers the first that may have been applied."""
         verdict = judge(self.endpoint, error)
@@ -160,9 +184,7 @@ class Call(Generic[T]):
         guarded = self.doubt is not None and self.endpoint.replay is Replay.GUARDED
         if guarded or leaves_doubt(self.endpoint.replay, verdict):
             return self.unknown(error)
-        if self.doubt is not None and self.doubt is not error:
-            error.add_note(f"an earlier attempt of this call may have been applied: {self.doubt.message}")
-        return error
+        return self._told_of_doubt(error)
 
     def stopped(self, error: BalanceError) -> BalanceError:
         """What the caller is told when the call stops between two attempts: an earlier one may have been applied."""
@@ -170,8 +192,27 @@ class Call(Generic[T]):
             return self.unknown(self.doubt)
         if self.refused is not None and isinstance(error, QuotaWaitError):
             self.refused.retry_after = max(error.wait, self.refused.retry_after or 0.0)
-            return self.refused
+            error = self.refused
+        return self._told_of_doubt(error)
+
+    def _told_of_doubt(self, error: BalanceError) -> BalanceError:
+        """The same error, which says nowhere that nothing was sent if an earlier attempt may have been applied."""
+        if self.doubt is not None and self.doubt is not error:
+            note = f"an earlier attempt of this call may have been applied: {self.doubt.message}"
+            text = error.message.replace("nothing was sent", "nothing more was sent")
+            error.args = (f"{text}; {note}", *error.args[1:])
+            error.add_note(note)
         return error
+
+    def cancelled(self, error: asyncio.CancelledError) -> None:
+        """Let a cancellation tell of the doubt that it leaves, by a note and its cause; it passes all the same.
+
+        So does the ``TimeoutError`` that ``asyncio.timeout`` or ``wait_for`` makes of it, by its own ``__cause__``.
+        """
+        if self.doubt is not None:
+            unknown = self.unknown(self.doubt)
+            error.add_note(str(unknown))
+            error.__cause__ = error.__cause__ or unknown
 
     def unknown(self, cause: BalanceError) -> OutcomeUnknownError:
         """The error that says so."""

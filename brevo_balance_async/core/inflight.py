@@ -26,11 +26,14 @@ class InFlight:
         self._calls: dict[_Task, int] = {}
         self._wakers: set[asyncio.Future[None]] = set()
 
-    def begin(self, name: str) -> _Task:
-        """A call of this task begins; the result is for ``end``. ``ClientStateError`` when none may begin."""
+    def begin(self, name: str, *, admitted: bool = False) -> _Task:
+        """A call of this task begins; the result is for ``end``. ``ClientStateError`` when none may begin.
+
+        ``admitted``: it belongs to a call in flight, whatever its task (a hold may be cleaned up in another one).
+        """
         task = asyncio.current_task()
         calls = self._calls.get(task, 0)
-        if self.closing and not calls:
+        if self.closing and not calls and not admitted:
             refused = ClientStateError(
                 "the client is closed or about to be, nothing was sent; calls in flight may finish, make a new "
                 "client for others"

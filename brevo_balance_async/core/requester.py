@@ -28,6 +28,7 @@ from brevo_balance_async.errors import (
     QuotaWaitError,
     RateLimitedError,
     RequestTimeoutError,
+    ResponseError,
     TransportError,
 )
 from brevo_balance_async.hooks import (
@@ -198,30 +199,43 @@ class Requester:
         shared = self.shared
         options = self.options if timeout is UNSET else evolve(self.options, timeout=timeout)
         call = Call(endpoint, request, options, shared.clock.time())
-        task = shared.in_flight.begin(endpoint.name)
+        task = shared.in_flight.begin(endpoint.name, admitted=self.pair is not None)
         try:
-            while True:
-                try:
-                    shared.transport.check_usable()
-                    return self._answer(call, await self._attempt(call), echo)
-                except BalanceError as error:
-                    error.endpoint, error.attempts = error.endpoint or endpoint.name, call.attempt
-                    if await self._applied_before(call, error):
-                        return None  # type: ignore[return-value]  # T is None for a DELETE
-                except Exception as error:
-                    # Not ours: the user's own credentials or trace config. It must not hide what may have happened.
-                    if call.doubt is None or not call.doubts_a_write:
-                        raise
-                    raise call.unknown(call.doubt) from error
+            return await self._answered(call, echo)
         except OutcomeUnknownError as unknown:
             return await self._settled(call, unknown, settle)
-        except asyncio.CancelledError:
-            # Nobody is left to be told by an exception, so the hooks are.
+        except BalanceError:
+            raise
+        except asyncio.CancelledError as error:
+            # Nobody may be left to be told by an exception, so the hooks are.
             if call.doubts_a_write:
+                call.cancelled(error)
                 self._tell(call, call.doubt, cancelled=True)
             raise
+        except Exception as error:
+            # The user's own code, between two attempts. It must not hide what may have happened.
+            if call.doubt is None or not call.doubts_a_write:
+                raise
+            doubt = call.unknown(call.doubt)
+            doubt.__cause__ = error
+            return await self._settled(call, doubt, settle)
         finally:
             shared.in_flight.end(task)
+
+    async def _answered(self, call: Call[T], echo: Echo) -> T:
+        """Attempt until there is an answer; raises what is to be told otherwise."""
+        while True:
+            call.progress = Progress()
+            try:
+                self.shared.transport.check_usable()
+                return self._answer(call, await self._attempt(call), echo)
+            except Exception as error:
+                failure = call.failure(error)
+                if failure is None:
+                    raise
+            failure.endpoint, failure.attempts = failure.endpoint or call.endpoint.name, call.attempt
+            if await self._applied_before(call, failure):
+                return None  # type: ignore[return-value]  # T is None for a DELETE
 
     async def _settled(
         self,
@@ -239,9 +253,17 @@ class Requester:
             unknown.add_note("there was no time left to settle it by reading the history")
         except OutcomeUnknownError:
             pass
-        except asyncio.CancelledError:
+        except ResponseError:
+            raise  # what it found out
+        except asyncio.CancelledError as error:
+            call.cancelled(error)
             self._tell(call, unknown.cause, cancelled=True)
             raise
+        except Exception as error:  # noqa: BLE001  (whoever raised it, the outcome is what has to be told)
+            unknown.add_note(
+                f"it could not be settled by reading the history: {type(error).__name__}: {error}"
+            )
+            unknown.__context__ = error
         self._tell(call, unknown.cause, cancelled=False)
         raise unknown
 
@@ -255,6 +277,7 @@ class Requester:
         name = call.endpoint.name
         call.tries += 1
         call.headers = None
+        progress = call.progress
         headers = shared.credentials.ready
         if headers is None:
             headers = await self._authorize(call)
@@ -263,7 +286,6 @@ class Requester:
         if call.endpoint.gated:
             permit = await self._enter(call)
         response: Response | None = None
-        progress = Progress()
         watched = shared.watched
         started = shared.clock.time()
         try:
@@ -271,6 +293,7 @@ class Requester:
             call.attempt += 1
             if watched:
                 shared.emit(AttemptStarted(name, call.request.method, call.request.url, call.attempt))
+                left = call.left(shared.clock.time())  # a hook may have taken its time
             response = await shared.transport.send(call.request, headers, left, progress)
         except BalanceError as error:
             if watched:

@@ -1,28 +1,34 @@
-"""One attempt through aiohttp: owns or borrows the ``ClientSession``, and lets no foreign error out.
+"""One attempt through aiohttp: owns or borrows the ``ClientSession``, and lets no foreign error out once it is sent.
 
-Whether a request *may have left* is noted by our own request class the moment aiohttp hands it a connection,
-before the first byte. No exception type tells: timeouts and disconnects look alike on both sides of that line. A
-borrowed session makes its own kind of request, so there everything but a failure to connect counts as sent.
+Whether a request *may have left* is noted on the attempt itself, when aiohttp hands it a connection and before the
+first byte. No exception's type tells: timeouts and disconnects look alike on both sides of that line, and the user's
+own traces may raise anything. The note fails safe: it is believed only of a session that was seen, when it was
+opened, to ask before it writes. Of any other (a borrowed one, an aiohttp that works in another way) everything but
+a failure to connect counts as sent.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import warnings
 from base64 import b64encode
 from collections.abc import Iterable
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, TypeAlias
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakSet
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from brevo_balance_async._version import __version__
 from brevo_balance_async.config import MAX_BODY, HeaderSecret
-from brevo_balance_async.core.protocol import Response
+from brevo_balance_async.core.protocol import Progress, Response
 from brevo_balance_async.core.redaction import forget_secrets, without_secrets
+from brevo_balance_async.core.sockets import unread
 from brevo_balance_async.core.timeouts import Timeouts
 from brevo_balance_async.errors import (
     BalanceError,
@@ -36,46 +42,159 @@ from brevo_balance_async.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
-    from typing import Any
 
+    from aiohttp.abc import AbstractStreamWriter
     from aiohttp.connector import Connection
 
-    from brevo_balance_async.core.protocol import Progress, Request
+    from brevo_balance_async.core.protocol import Request
+    from brevo_balance_async.core.timeouts import TimeLimit
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds for one TCP and TLS handshake, within the call's own timeout."""
 IDLE_TIMEOUT: Final = 15.0
 """Seconds an idle connection is kept: the longer it idles, the likelier a stray answer waits on it."""
 MOST_STALE: Final = 10
-"""Connections of the pool that one attempt finds unfit before it fails as not sent."""
+"""New connections that one attempt finds unfit before it fails as not sent; those of the pool come to an end."""
 
 _JSON: Final = "application/json"
 _NO_GUESSES: Final = ("content-type",)
 """aiohttp calls a POST without a body an octet stream; Brevo's has no type at all."""
-
-_progress: ContextVar[Progress] = ContextVar("progress")
-"""The attempt of this task: aiohttp passes nothing of ours on to the requests it makes."""
 
 
 class _StaleConnectionError(aiohttp.ClientConnectionError):
     """The connection was not fit to be used; nothing was sent on it."""
 
 
-class _Request(aiohttp.ClientRequest):
-    """Notes that it may have left, and leaves on no connection where somebody else's answer waits.
+class _HungUpError(aiohttp.ClientConnectionError):
+    """A disconnect, in a form that aiohttp does not answer by sending the request once more."""
 
-    aiohttp hands out a pooled connection without another look at it. What the server said on it since would be
-    taken for our answer: a 429 meant for another request would have this one sent twice. What it says after this
-    look cannot be told from our answer by any client of HTTP/1.1, but for the echo.
+
+class _TooLargeError(aiohttp.ClientError):
+    """The answer has more bytes than are allowed."""
+
+
+_CONNECTING = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
+"""What aiohttp raises while it connects. Only where it comes out of the sending itself does it prove anything."""
+
+_used: WeakSet[Any] = WeakSet()
+"""aiohttp's protocols of connections that a request was sent on."""
+
+
+class _Attempt:
+    """One request on its way through aiohttp. What marks it as sent is its own, whatever else its task may do.
+
+    Its body carries it along; a request without one gets it as a client middleware. ``asked``: there was a
+    connection, so it may have left. ``stopped``: why it did not leave in spite of that.
     """
 
-    def send(self, conn: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
-        if conn.protocol is None or conn.protocol.should_close:
-            raise _StaleConnectionError(
+    __slots__ = ("_connection", "_limit", "_progress", "asked", "fresh", "stopped")
+
+    def __init__(self, progress: Progress, limit: TimeLimit, *, trusted: bool) -> None:
+        self._progress = progress
+        self._limit = limit
+        self._connection: Connection | None = None
+        self.fresh = True
+        self.asked = False
+        self.stopped: Exception | None = None
+        progress.sent = not trusted
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        if type(request) is aiohttp.ClientRequest:  # a borrowed session makes its own kinds
+            request.__class__, request.response_class = _Request, _Response
+        if isinstance(request, _Request):
+            request.attempt = self
+        try:
+            return await handler(request)
+        except _CONNECTING:
+            if not self.asked:
+                self._progress.sent = False
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            raise _HungUpError(str(error) or type(error).__name__) from error
+
+    def leaves_on(self, connection: Connection, *, body: bool) -> None:
+        """Take note of its connection: from here on it may have left, unless a look says otherwise."""
+        self.asked = self._progress.sent = True
+        protocol = connection.protocol
+        self._connection, self.fresh = connection, protocol not in _used
+        if self.fresh and protocol is not None:
+            _used.add(protocol)
+        self.look(last=not body)
+        if self.fresh:
+            self._connection = None  # nothing of an earlier request can come on it
+
+    def look(self, *, last: bool = True) -> None:
+        """Raise if the request must not leave: its time is over, or somebody else's answer waits.
+
+        aiohttp hands out a pooled connection without another look at it. What the server said on it since would be
+        taken for our answer: a 429 meant for another request would have this one sent twice. So this comes last,
+        after all of the user's own code, and asks the kernel for what the loop has not read. What the server says
+        later still cannot be told from our answer by any client of HTTP/1.1, but for the echo. A fresh connection
+        is not asked about: it may rightly have TLS tickets to read.
+        """
+        connection = self._connection
+        if last and self._limit.over:
+            self.stopped = TimeoutError("the time was over before the request could leave")
+        elif connection is not None and (
+            (protocol := connection.protocol) is None
+            or protocol.should_close
+            or (transport := protocol.transport) is None
+            or (not self.fresh and (transport.is_closing() or (last and unread(transport))))
+        ):
+            self.stopped = _StaleConnectionError(
                 "the server had spoken, or hung up, on the connection that was to be used"
             )
-        _progress.get().sent = True
+        if self.stopped is not None:
+            self._progress.sent = not self.asked
+            raise self.stopped
+
+
+class _Request(aiohttp.ClientRequest):
+    """Tells its attempt of the connection that it is about to be sent on."""
+
+    attempt: _Attempt | None = None
+
+    def send(self, conn: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
+        body = self.body
+        attempt = body.attempt if isinstance(body, _Body) else self.attempt
+        if attempt is not None:
+            attempt.leaves_on(conn, body=isinstance(body, _Body))
         return super().send(conn)
+
+
+class _Body(aiohttp.BytesPayload):
+    """The body of an attempt, which looks for the last time when it is written: head and body leave together.
+
+    On Python 3.11 aiohttp writes it one turn of the loop after it has handed out the connection.
+    """
+
+    def __init__(self, data: bytes, attempt: _Attempt) -> None:
+        super().__init__(data)
+        self.attempt = attempt
+
+    def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> Coroutine[Any, Any, None]:
+        self.attempt.look()
+        return super().write_with_length(writer, content_length)
+
+
+def _last_trace() -> aiohttp.TraceConfig:
+    """Looks once more after the user's own traces, which run between the connection and the first byte."""
+
+    async def look(_: object, context: Any, __: object) -> None:
+        context.trace_request_ctx.look()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(look)
+    trace.on_request_chunk_sent.append(look)
+    trace.freeze()
+    return trace
+
+
+_LAST_TRACE: Final = _last_trace()
 
 
 class _Response(aiohttp.ClientResponse):
@@ -86,8 +205,33 @@ class _Response(aiohttp.ClientResponse):
         return super().start(connection)
 
 
-class _HungUpError(aiohttp.ClientConnectionError):
-    """A disconnect, in a form that aiohttp does not answer by sending the request once more."""
+class _Nowhere(aiohttp.BaseConnector):
+    """Connects at once, to nothing at all."""
+
+    async def _create_connection(self, *_: Any) -> ResponseHandler:
+        return ResponseHandler(asyncio.get_running_loop())
+
+
+async def _asks_first() -> bool:
+    """Whether this aiohttp asks an attempt before it writes: tried on a connection that leads nowhere.
+
+    The methods that make it ask are not all public. Were one renamed, a lost request would be taken for one that
+    never left, and be sent again.
+    """
+    session = aiohttp.ClientSession(
+        connector=_Nowhere(), request_class=_Request, cookie_jar=aiohttp.DummyCookieJar()
+    )
+    asks = True
+    async with session:
+        session.trace_configs.clear()  # an instrumentor may have added its own, which need not hear of this
+        for has_body in (True, False):
+            attempt = _Attempt(Progress(), Timeouts().within(None), trusted=True)
+            body, middlewares = (_Body(b"{}", attempt), ()) if has_body else (None, (attempt,))
+            with suppress(Exception):
+                async with asyncio.timeout(1):
+                    await session.post("http://nowhere.invalid/", data=body, middlewares=middlewares)
+            asks = asks and attempt.asked and attempt.stopped is not None
+    return asks
 
 
 class _NoNetrc:
@@ -103,19 +247,6 @@ class _NoNetrc:
         for value in self._own:
             request.headers["authorization"] = value
         return await handler(request)
-
-
-async def _send_once(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    if type(request) is aiohttp.ClientRequest:  # a borrowed session makes its own kinds
-        request.__class__, request.response_class = _Request, _Response
-    try:
-        return await handler(request)
-    except (aiohttp.ClientConnectorError, _StaleConnectionError):
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _HungUpError(str(error) or type(error).__name__) from error
 
 
 _Proxy: TypeAlias = "tuple[URL | None, dict[str, str] | None]"
@@ -221,6 +352,7 @@ class Transport:
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pool: asyncio.Semaphore | None = None
+        self._trusted = False
         self.timeouts = Timeouts()
         self.closed = False
         self._closing = asyncio.Lock()
@@ -261,6 +393,13 @@ class Transport:
         limits = [] if connector is None else [connector.limit, connector.limit_per_host]
         if any(limits):
             self._pool = asyncio.Semaphore(min(limit for limit in limits if limit))
+        if self._borrowed is None:  # last, because it awaits, and until it is known nothing is trusted
+            self._trusted = await _asks_first()
+            if not self._trusted:
+                logging.getLogger("brevo_balance_async").warning(
+                    "aiohttp %s works in a way that this package does not know: every lost request counts as sent",
+                    aiohttp.__version__,
+                )
 
     async def close(self) -> None:
         """End the calls in flight and close what was opened here; harmless a second time."""
@@ -297,21 +436,21 @@ class Transport:
         if session is None or session.closed or self.closed:
             raise ClientStateError("the client, or the session handed to it, is closed; nothing was sent")
         handled = sys.exception()
-        _progress.set(progress)
+        attempt = None
         try:
-            with self.timeouts.within(timeout):
+            with self.timeouts.within(timeout) as limit:
                 if self._pool is not None:
                     await self._pool.acquire()
                 progress.connecting = True
-                progress.sent = self._borrowed is not None
-                stale = 0
                 try:
+                    stale = 0
                     while True:
+                        attempt = _Attempt(progress, limit, trusted=self._trusted)
                         try:
-                            return await self._exchange(session, request, headers)
-                        except _StaleConnectionError:  # it was closed; the next one may be fit
-                            stale += 1
-                            if stale > MOST_STALE:
+                            return await self._exchange(session, request, headers, attempt)
+                        except Exception:  # it was closed; the next one may be fit
+                            stale += attempt.fresh
+                            if stale > MOST_STALE or not isinstance(attempt.stopped, _StaleConnectionError):
                                 raise
                 finally:
                     if self._pool is not None:
@@ -322,13 +461,14 @@ class Transport:
                 # aiohttp cancels whoever waits for a connection when the session is closed.
                 raise self._ended(progress) from None
             raise
-        except (TimeoutError, aiohttp.ClientError, OSError, RuntimeError, TypeError, ValueError) as error:
+        except Exception as error:
             if self.closed or session.closed:
                 raise self._ended(progress) from error
             _forget_frames(error, handled)
             forget_secrets(error, handled, (*headers.values(), *request.secrets))
-            failure = self._translated(error, progress)
-            progress.sent = getattr(failure, "sent", False)
+            failure = self._translated((attempt and attempt.stopped) or error, progress)
+            if failure is None:
+                raise
             raise failure from error
 
     async def _exchange(
@@ -336,21 +476,26 @@ class Transport:
         session: aiohttp.ClientSession,
         request: Request,
         headers: Mapping[str, str],
+        attempt: _Attempt,
     ) -> Response:
-        posts = request.method == "POST"
-        fields = self._headers_for(headers, body=request.body is not None)
+        traces = session.trace_configs
+        if traces and traces[-1] is not _LAST_TRACE and self._borrowed is None:
+            traces.append(_LAST_TRACE)
+        data = None if request.body is None else _Body(request.body, attempt)
+        posts = request.method == "POST"  # which aiohttp sends once by itself
+        fields = self._headers_for(headers, body=data is not None)
         middlewares: tuple[aiohttp.ClientMiddlewareType, ...] = ()
-        if not posts or self._borrowed is not None:
-            middlewares = (_send_once,)
+        if not posts or data is None or not self._trusted:
+            middlewares = (attempt,)
             if session.trust_env and session.auth is None and "authorization" not in session.headers:
                 fields = {**fields}
-                middlewares = (_NoNetrc(fields), _send_once)
+                middlewares = (_NoNetrc(fields), attempt)
         url = URL(request.url, encoded=True)
         proxy, proxy_headers = self._proxies.of(url)
         answer = await session.request(
             request.method,
             url,
-            data=request.body,
+            data=data,
             headers=fields,
             timeout=self._timeout,
             allow_redirects=False,
@@ -358,10 +503,13 @@ class Transport:
             auto_decompress=True,
             proxy=proxy,
             proxy_headers=proxy_headers,
-            skip_auto_headers=_NO_GUESSES if posts and request.body is None else None,
+            skip_auto_headers=_NO_GUESSES if posts and data is None else None,
             middlewares=middlewares,
+            trace_request_ctx=attempt if self._borrowed is None else None,
         )
         try:
+            if attempt.stopped is not None:  # what came is the answer to nothing that was sent
+                raise attempt.stopped
             told = answer.content_length
             if told is not None and told <= self._max_body and "content-encoding" not in answer.headers:
                 # What has come whole needs no waiting, if nobody's traces want to be told of it.
@@ -387,16 +535,13 @@ class Transport:
     async def _read(self, answer: aiohttp.ClientResponse, told: int | None) -> bytes:
         """A body whose length is not known beforehand, or is known to be too much."""
         if told is not None and told > self._max_body:
-            raise self._too_large()
+            raise _TooLargeError
         body = bytearray()
         async for chunk in answer.content.iter_any():
             body += chunk
             if len(body) > self._max_body:
-                raise self._too_large()
+                raise _TooLargeError
         return bytes(body)
-
-    def _too_large(self) -> BalanceError:
-        return DecodeError(f"the answer is larger than {self._max_body:,} bytes; ask for a smaller page")
 
     @staticmethod
     def _ended(progress: Progress) -> BalanceError:
@@ -404,9 +549,18 @@ class Transport:
             return TransportError("the client was closed while the answer was awaited", sent=True)
         return ClientStateError("the client was closed before the request was sent")
 
-    def _translated(self, error: Exception, progress: Progress) -> BalanceError:
+    def _translated(self, error: Exception, progress: Progress) -> BalanceError | None:
+        """Our error for what came out of aiohttp; None: the user's own code failed, and nothing was sent."""
         what = f"{type(error).__name__}: {error}".rstrip(": ")
         match error:
+            case _TooLargeError():
+                return DecodeError(
+                    f"the answer is larger than {self._max_body:,} bytes; ask for a smaller page"
+                )
+            case TimeoutError():
+                return self._timed_out(progress)
+            case _ if progress.sent:
+                return TransportError(f"the answer was lost, the request may have arrived: {what}", sent=True)
             case (
                 aiohttp.ClientConnectorCertificateError()
                 | aiohttp.ClientConnectorSSLError()
@@ -417,27 +571,25 @@ class Transport:
                 )
             case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError() | _StaleConnectionError():
                 return ConnectFailedError(f"no connection, nothing was sent: {what}")
-            case aiohttp.ConnectionTimeoutError():
-                return self._timed_out(progress, sent=False)
-            case asyncio.TimeoutError():
-                return self._timed_out(progress, sent=progress.sent)
-            case RuntimeError() if not progress.sent:
+            case BalanceError():  # of a call that a trace makes: it says nothing of this one
+                return ConnectFailedError(f"a trace failed, nothing was sent: {what}", retryable=False)
+            case RuntimeError():
                 return ClientStateError(f"aiohttp cannot work here, nothing was sent: {what}")
-            case TypeError() | ValueError() if not progress.sent:
+            case TypeError() | ValueError():
                 return InvalidRequestError(
                     "request",
                     f"aiohttp cannot send it ({type(error).__name__}): look at base_url, proxy and credentials",
                 )
-        if not progress.sent:
-            return ConnectFailedError(f"the request was not sent: {what}")
-        return TransportError(f"the answer was lost, the request may have arrived: {what}", sent=True)
+            case aiohttp.ClientError() | OSError():
+                return ConnectFailedError(f"the request was not sent: {what}")
+        return None
 
     @staticmethod
-    def _timed_out(progress: Progress, *, sent: bool) -> RequestTimeoutError:
-        if sent:
+    def _timed_out(progress: Progress) -> RequestTimeoutError:
+        if progress.sent:
             text, phase = "no whole answer in time; the request may have arrived", "answer"
         elif progress.connecting:
             text, phase = "no connection in time; nothing was sent", "connect"
         else:
             text, phase = "no connection of the pool became free in time; nothing was sent", "pool"
-        return RequestTimeoutError(text, phase=phase, sent=sent)
+        return RequestTimeoutError(text, phase=phase, sent=progress.sent)

@@ -6,6 +6,7 @@ had not left. ``complete`` and ``cancel`` happen at most once on the server what
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +16,7 @@ from attrs import evolve
 from brevo_balance_async.core import validation
 from brevo_balance_async.core.answers import PRESENT
 from brevo_balance_async.core.protocol import Endpoint, Replay
+from brevo_balance_async.core.timeouts import despite_repetition
 from brevo_balance_async.errors import (
     BalanceError,
     ClientStateError,
@@ -365,15 +367,25 @@ class Hold:
                     status=422,
                 )
             return
+        given_back = self._give_back(draft, error)
+        if isinstance(error, CancelledError) and error.args:  # anyio's, which comes again at every await
+            await despite_repetition(given_back, error)
+        else:
+            await given_back
+
+    async def _give_back(self, draft: Transaction, error: BaseException) -> None:
+        """Cancel the draft; the exception of the block goes through, with a note if that fails."""
         try:
             self.result = await self._transactions.cancel(draft, timeout=self._timeout)
-        except Exception as failure:  # noqa: BLE001  (the exception of the block goes through, with a note)
+        except (Exception, CancelledError) as failure:
             error.add_note(
                 f"the hold {draft.id} could not be cancelled ({failure}); {_left_behind(draft, failure)}"
             )
+            if isinstance(failure, CancelledError):
+                raise
 
 
-def _left_behind(draft: Transaction, failure: Exception) -> str:
+def _left_behind(draft: Transaction, failure: BaseException) -> str:
     """What a hold may leave on the server."""
     if isinstance(failure, UnprocessableError | NotFoundError):
         return "it has come to another end"

@@ -8,7 +8,7 @@ import doubles
 
 
 async def test_nobody_is_credited_twice_and_every_claim_is_true(monkeypatch, verdict):
-    monkeypatch.setattr(doubles, "TIMEOUT", 0.6)
+    monkeypatch.setattr(doubles, "TIMEOUT", 2.0)
     with doubles.running_server(seed=7) as origin:
         claims = await doubles.ours(origin, 600)
         seen = await asyncio.to_thread(doubles.ledger, origin)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
+import aiohttp
 import pytest
 from clocks import AutoClock
-from hostile import PROGRAM, TRANSACTION, Hostile, stall
+from hostile import PROGRAM, TRANSACTION, Hostile, honest, stall
 from scenario import CALLS, FAULTS, KEY, at_rest, begin, no_tasks_but, play
 from test_answers import STRAYS
 
@@ -45,6 +47,39 @@ def test_stray_answers_on_uvloop():
                 assert set(server.asked.values()) == {1}
                 assert server.connections == len(server.arrived)
                 at_rest(client)
+
+    run(everything())
+
+
+@pytest.mark.parametrize("place", ["plain", "TLS"])
+def test_what_uvloop_has_not_read_yet_is_seen(certificate, place):
+    async def everything():
+        server_tls, client_tls = certificate if place == "TLS" else (None, True)
+        async with Hostile(tls=server_tls) as server:
+            connector = aiohttp.TCPConnector(limit=1, ssl=client_tls)
+            async with connector, BalanceClient(KEY, base_url=server.base_url, connector=connector) as client:
+                for number, says in enumerate([STRAYS["35g stray 429"], STRAYS["35e stray 422"], b""]):
+                    await begin(client.program(PROGRAM), f"r{number}")
+                    server.at_once(says)
+                await begin(client.program(PROGRAM), "last")
+                at_rest(client)
+            assert set(server.asked.values()) == {1}
+            assert server.connections == len(server.arrived) == 4
+
+    run(everything())
+
+
+def test_an_answer_that_lies_in_the_socket_when_uvloop_wakes_up_late():
+    async def held(exchange):
+        await honest(exchange)
+        time.sleep(0.2)  # noqa: ASYNC251  (the fault itself)
+
+    async def everything():
+        async with (
+            Hostile([held]) as server,
+            BalanceClient(KEY, base_url=server.base_url, timeout=0.1) as client,
+        ):
+            await begin(client.program(PROGRAM))
 
     run(everything())
 

@@ -43,6 +43,7 @@ WITHIN = {
     ("core.call", "core.protocol"),
     ("core.call", "core.retry"),
     ("core.transport", "core.protocol"),
+    ("core.transport", "core.sockets"),
     ("core.transport", "core.redaction"),
     ("core.redaction", "core.protocol"),
     ("core.transport", "core.timeouts"),
