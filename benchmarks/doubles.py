@@ -269,6 +269,7 @@ def score(claims: Mapping[str, str], seen: Mapping[str, Counter[str]]) -> dict[s
     return {
         "calls": len(claims),
         "requests": sum(seen["requests"][reference] for reference in claims),
+        "sent again": sum(seen["requests"][reference] > 1 for reference in claims),
         "credited": sum(credited.values()),
         "twice or more": sum(count > 1 for count in credited.values()),
         "returned": told[RETURNED],

@@ -28,6 +28,9 @@ class BalanceError(Exception):
     call. ``status``, ``code`` and ``request_id`` are set where a server answered, and ``None`` elsewhere, so
     that one line of logging serves every error. ``retry_after`` is the seconds after which it makes sense to try
     again, where somebody has said so.
+
+    ``applied`` is False where the call certainly changed nothing, as for every read, and None where nobody can
+    say. ``draft`` is the ``Transaction`` that a hold leaves behind as a draft, perhaps: complete or cancel it.
     """
 
     status: int | None = None
@@ -35,6 +38,8 @@ class BalanceError(Exception):
     request_id: str | None = None
     endpoint: str | None = None
     attempts: int = 0
+    applied: bool | None = False
+    draft: Any = None  # a Transaction; the tree imports nothing of ours
     retry_after: float | None = None
 
     def __init__(self, *args: object) -> None:
@@ -198,8 +203,17 @@ class FailedDependencyError(ResponseError):
     """424: documented for updating a definition and creating a limit."""
 
 
-class RateLimitedError(ResponseError):
-    """429: the account's quota is used up. ``retry_after`` is the wait asked for, in seconds, if it was told."""
+class QuotaError(BalanceError):
+    """The account's quota stands in the way: one handler for both errors below.
+
+    ``retry_after`` is the wait that is asked for, in seconds; None where a 429 told none.
+    """
+
+    retry_after: float | None = None
+
+
+class RateLimitedError(ResponseError, QuotaError):
+    """429: the account's quota is used up, the server says."""
 
     def __init__(self, message: str, *, retry_after: float | None = None, **fields: Any) -> None:
         super().__init__(message, **fields)
@@ -222,17 +236,17 @@ BY_STATUS: dict[int, type[ResponseError]] = {
 }
 
 
-class QuotaWaitError(BalanceError):
+class QuotaWaitError(QuotaError):
     """The quota asks for a wait longer than the one allowed; nothing was sent.
 
-    ``wait`` is the wait the quota asks for, ``max_wait`` the one allowed, both in seconds. Raise ``max_wait``
-    (``None`` waits as long as it takes), or come back after ``wait``. Where no answer has yet told how much of the
-    quota is left, ``wait`` is the time already spent waiting for one.
+    ``retry_after`` is the wait the quota asks for, ``max_wait`` the one allowed, both in seconds. Raise ``max_wait``
+    (``None`` waits as long as it takes), or come back after ``retry_after``. Where no answer has yet told how much
+    of the quota is left, ``retry_after`` is the time already spent waiting for one.
     """
 
     def __init__(
         self,
-        wait: float,
+        retry_after: float,
         max_wait: float,
         *,
         known: bool = True,
@@ -246,28 +260,44 @@ class QuotaWaitError(BalanceError):
             else ""
         )
         super().__init__(
-            f"the account's quota asks for a wait of {wait:.1f} s{because}, {max_wait:.1f} s are allowed; nothing was "
-            f"sent. Try again after {wait:.1f} s, or allow a longer max_wait{' or a smaller reserve' if kept else ''}"
+            f"the account's quota asks for a wait of {retry_after:.1f} s{because}, {max_wait:.1f} s are allowed; "
+            f"nothing was sent. Try again after {retry_after:.1f} s, or allow a longer max_wait"
+            f"{' or a smaller reserve' if kept else ''}"
             if known
             else "no answer has yet told how much of the account's quota is left, and those on their way did not "
             f"come within the {max_wait:.1f} s that were allowed; nothing was sent. Try again, or allow a longer "
             "max_wait"
         )
-        self.wait = wait
+        self.retry_after = retry_after
         self.max_wait = max_wait
 
 
 class OutcomeUnknownError(BalanceError):
-    """A write that may have been applied, and may not. It was not sent again.
+    """A write that may have been applied, and may not.
 
-    ``cause`` is the error behind it, ``look_for`` says what to look for in the transaction history (or
-    elsewhere) before anybody sends the write once more.
+    What would happen twice (``begin``, ``credit``, ``create_order`` and the other creating calls) was sent once.
+    ``complete`` and ``cancel``, which the server lets happen once, were asked for again, and no answer told.
+
+    ``cause`` is the error behind it. ``look_for`` says what to look for in the transaction history (or elsewhere)
+    before anybody sends the write once more, and ``arguments`` is what to look for: what was asked, exactly as it
+    was sent, by our names (``contact_id``, ``balance_definition_id``, ``amount``, ``meta`` ...). For ``complete``
+    and ``cancel`` that is ``transaction_id``, and contact and definition where a ``Transaction`` was given.
     """
 
-    def __init__(self, message: str, *, cause: BalanceError | None, look_for: str) -> None:
+    applied: bool | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        cause: BalanceError | None,
+        look_for: str,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.cause = cause
         self.look_for = look_for
+        self.arguments: dict[str, Any] = dict(arguments or {})
         if cause is not None:
             self.status, self.code, self.request_id = cause.status, cause.code, cause.request_id
 

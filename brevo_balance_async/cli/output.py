@@ -192,7 +192,8 @@ def _dumps(value: Any, indent: int | None = None) -> str:
 def _text(value: Any) -> str:
     """The text of a cell; nothing for None and for an empty map."""
     if isinstance(value, Decimal):
-        return format(value, "f")
+        # An exponent may be absurd: written out, 1e50000000 takes 50 MB.
+        return format(value, "f") if abs(value.adjusted()) < 100 else str(value)
     if isinstance(value, datetime):
         return _moment(value)
     if isinstance(value, (dict, list, tuple)):

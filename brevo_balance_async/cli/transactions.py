@@ -34,8 +34,8 @@ async def begin(
     """Begin a credit or debit; a draft moves no points until it is completed.
 
     :param definition: UUID of the balance definition.
-    :param amount: positive credits, negative debits (--amount=-5), unless --type says which.
-    :param type: credit or debit.
+    :param amount: positive credits, negative debits (--amount=-5).
+    :param type: credit or debit, as the sign says too.
     :param auto_complete: complete it at once.
     :param ttl: seconds that the draft lives, at least 10.
     :param meta: a JSON object that comes back in history.

@@ -1,21 +1,20 @@
-"""Answers without I/O: a value or an error, and whether it is the answer to our request at all."""
+"""Answers without I/O: what came back, as a value or an error."""
 
 from __future__ import annotations
 
 import json
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from brevo_balance_async.core import codec
-from brevo_balance_async.core.protocol import REQUEST_IDS
+from brevo_balance_async.core.protocol import REQUEST_IDS, Replay
 from brevo_balance_async.errors import (
     BODY_START,
     BY_STATUS,
     DecodeError,
-    InvalidRequestError,
     RateLimitedError,
     ResponseError,
     ServerError,
+    UnprocessableError,
     as_utf8,
 )
 
@@ -26,29 +25,64 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Echo: TypeAlias = "tuple[tuple[str, Any], ...]"
-"""What an answer must repeat to be ours, as pairs of attribute and wanted value; see ``echo_mismatch``."""
+ENDS: Final = frozenset({"completed", "rejected", "cancelled", "expired"})
+"""What becomes of a transaction; none of them is left again."""
 
 
 def read(endpoint: Endpoint[T], response: Response) -> T:
-    """The value of a successful answer; ``ResponseError`` or ``DecodeError`` otherwise."""
+    """The value of a successful answer; ``ResponseError`` or ``DecodeError`` otherwise.
+
+    None where a write was acknowledged and no more was said.
+    """
     if not 200 <= response.status < 300:
         raise refusal(response)
-    if not response.body and endpoint.answer in (type(None), codec.Json):
-        return None  # type: ignore[return-value]  # T is None here
-    if endpoint.lists and not response.body:
-        return codec.structure({endpoint.lists: []}, endpoint.answer, b"")
+    if not response.body:
+        # A read whose body was lost must not be taken for one that found nothing.
+        if endpoint.answer is codec.Json and (response.empty or endpoint.replay is not Replay.READ):
+            return None  # type: ignore[return-value]  # T is None here, or may be
+        if endpoint.lists and response.empty:
+            return codec.structure({endpoint.lists: []}, endpoint.answer, b"")
     try:
         if endpoint.answer is not type(None):
             return codec.decode(response.body, endpoint.answer)
-        if not isinstance(codec.parse(response.body), dict):
-            raise DecodeError(
-                "the answer to a deletion is neither empty nor an object", body=response.body, garbled=True
-            )
-        return None
+        if _acknowledges(response.body) or isinstance(codec.parse(response.body), dict):
+            return None
+        raise DecodeError("the answer to a deletion is no acknowledgement", body=response.body, garbled=True)
     except DecodeError as error:
+        if endpoint.replay is Replay.REPLAYABLE and _acknowledges(response.body):
+            return None  # type: ignore[return-value]  # T is None here, or may be
         error.status, error.request_id = response.status, request_id(response)
         raise
+
+
+_ACKNOWLEDGED: Final = frozenset(
+    b"|ok|true|null|1|[]|{}|done|success|accepted|created|updated|deleted|no content".split(b"|")
+)
+
+
+def _acknowledges(body: bytes) -> bool:
+    """Whether a success says no more than that: nothing, ``OK``, ``true``, PHP's empty map."""
+    return len(body) <= 80 and body.strip(b'" .!\t\r\n').lower() in _ACKNOWLEDGED
+
+
+def refusing_end(endpoint: Endpoint[Any], value: Any, response: Response) -> UnprocessableError | None:
+    """The refusal that a successful answer is, if it shows the transaction at another end than was asked for."""
+    if value.status not in endpoint.refuses_as:
+        return None
+    error = ended(value.status, value.reject_reason, "the answer")
+    error.request_id = request_id(response)
+    return error
+
+
+def ended(status: str, reason: str | None, shown_by: str) -> UnprocessableError:
+    """The error for a transaction at an end that was not asked for; ``code`` is that end."""
+    because = f" ({reason})" if reason else ""
+    return UnprocessableError(
+        f"the transaction is {status}, as {shown_by} shows{because}",
+        status=422,
+        code=str(status),
+        explained=True,
+    )
 
 
 def request_id(response: Response) -> str | None:
@@ -97,59 +131,3 @@ def _told(body: bytes) -> dict[str, Any]:
 
 def _word(told: Mapping[str, Any], name: str) -> str | None:
     return str(told[name]) if told.get(name) else None
-
-
-PRESENT: Final = object()
-"""Wanted value: anything, as long as it is there."""
-
-
-def echo_mismatch(answer: object, echo: Echo) -> str | None:
-    """Why ``answer`` cannot belong to the request that was sent, or None.
-
-    A pooled connection can hand one request the answer to another. A field the server left out is no mismatch,
-    unless it is wanted ``PRESENT``; ``None`` is fulfilled by anything.
-    """
-    for name, wanted in echo:
-        got = getattr(answer, name)
-        if wanted is None or got == wanted:
-            continue
-        if wanted is PRESENT:
-            if got is None or got == "":
-                return f"{name} is missing"
-        elif name == "meta":
-            if got and (reason := _meta_mismatch(got, wanted)):
-                return reason
-        elif isinstance(wanted, frozenset):
-            if got is not None and got not in wanted:
-                return f"{name} is {got!r}"
-        elif got is not None and got != "" and str(got).lower() != str(wanted).lower():
-            return f"{name} is {got!r}, not {wanted!r}"
-    return None
-
-
-def _meta_mismatch(got: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
-    # What the server added is fine.
-    for name, value in codec.parse(codec.encode(wanted)).items():
-        if name not in got:
-            if value is not None:
-                return f"meta has no {name!r}"
-        elif not _same(got[name], value):
-            return f"meta has another {name!r}"
-    return None
-
-
-def _same(got: object, sent: object) -> bool:
-    """Whether it came back, at any depth: a number may come back as text and text as a number, None not at all."""
-    if isinstance(got, dict) and isinstance(sent, dict):
-        return all(_same(got.get(name), value) for name, value in sent.items())
-    if isinstance(got, list) and isinstance(sent, list):
-        return len(got) == len(sent) and all(map(_same, got, sent))
-    if isinstance(got, str) == isinstance(sent, str):
-        return got == sent
-    text, other = (got, sent) if isinstance(got, str) else (str(sent), got)
-    try:
-        if isinstance(other, int | Decimal) and not isinstance(other, bool):
-            return Decimal(text) == other
-        return codec.encode(other).decode() == text
-    except (InvalidOperation, InvalidRequestError):
-        return False

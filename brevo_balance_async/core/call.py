@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from brevo_balance_async.core import protocol
 from brevo_balance_async.core.protocol import Progress, Replay
 from brevo_balance_async.core.quota import headers
 from brevo_balance_async.core.retry import WRITES_ONCE, Verdict, judge, leaves_doubt, may_try_again
@@ -39,12 +40,14 @@ class Call(Generic[T]):
       them renewed, which one call does once.
     - ``doubt`` is the failure of the first attempt that may have been applied, ``refused`` the last 429.
     - ``waited`` are the seconds spent waiting for quota.
+    - ``ended``: the answer was the transaction, at another end than was asked for, so nothing is in doubt any more.
     """
 
     __slots__ = (
         "attempt",
         "deadline",
         "doubt",
+        "ended",
         "endpoint",
         "headers",
         "options",
@@ -69,6 +72,7 @@ class Call(Generic[T]):
         self.doubt: BalanceError | None = None
         self.refused: RateLimitedError | None = None
         self.waited = 0.0
+        self.ended = False
 
     # Time ------------------------------------------------------------------------------------------------------
 
@@ -181,23 +185,35 @@ class Call(Generic[T]):
 
     def final(self, error: BalanceError, verdict: Verdict) -> BalanceError:
         """What the caller is told when the call ends with ``error``."""
-        guarded = self.doubt is not None and self.endpoint.replay is Replay.GUARDED
-        if guarded or leaves_doubt(self.endpoint.replay, verdict):
+        if self.ended:
+            return error
+        guarded = self.endpoint.replay is Replay.GUARDED
+        if (guarded and self.doubt is not None) or leaves_doubt(self.endpoint.replay, verdict):
             return self.unknown(error)
+        if self.may_be_replayed(error):
+            error.applied = None
         return self._told_of_doubt(error)
+
+    def may_be_replayed(self, error: BalanceError) -> bool:
+        """Whether a refusal may be the answer to our own request, sent once more by a gateway after it was applied."""
+        refused = isinstance(error, NotFoundError | UnprocessableError)
+        return refused and self.endpoint.replay is Replay.GUARDED and not self.ended
 
     def stopped(self, error: BalanceError) -> BalanceError:
         """What the caller is told when the call stops between two attempts: an earlier one may have been applied."""
         if self.doubt is not None and self.endpoint.replay is Replay.GUARDED:
             return self.unknown(self.doubt)
         if self.refused is not None and isinstance(error, QuotaWaitError):
-            self.refused.retry_after = max(error.wait, self.refused.retry_after or 0.0)
+            self.refused.retry_after = max(error.retry_after or 0.0, self.refused.retry_after or 0.0)
             error = self.refused
         return self._told_of_doubt(error)
 
     def _told_of_doubt(self, error: BalanceError) -> BalanceError:
         """The same error, which says nowhere that nothing was sent if an earlier attempt may have been applied."""
-        if self.doubt is not None and self.doubt is not error:
+        if self.doubt is None:
+            return error
+        error.applied = None
+        if self.doubt is not error:
             note = f"an earlier attempt of this call may have been applied: {self.doubt.message}"
             text = error.message.replace("nothing was sent", "nothing more was sent")
             error.args = (f"{text}; {note}", *error.args[1:])
@@ -221,6 +237,7 @@ class Call(Generic[T]):
             f"nobody can say whether this was applied ({cause.message}){again}",
             cause=cause,
             look_for=self.endpoint.look_for,
+            arguments=protocol.asked(self.endpoint, self.request),
         )
         error.endpoint, error.attempts = self.endpoint.name, self.attempt
         error.__cause__ = cause

@@ -155,8 +155,11 @@ def parse(body: bytes) -> Any:
             value, end = _decoder.raw_decode(text)
             if end == len(text):
                 return value
-        return _decoder.decode(text)  # there is white space around it, or something is wrong
-    except (ValueError, RecursionError) as error:
+        # There is white space around it, or a byte order mark before it, or something is wrong.
+        return _decoder.decode(text.removeprefix("\ufeff"))
+    except (
+        Exception
+    ) as error:  # nested too deep, an exponent of twenty digits: whatever a hostile answer provokes
         start = body[:BODY_START].decode("utf-8", "replace")
         raise DecodeError(
             f"the answer is no JSON, it begins {start[:200]!r}" if body else "the answer has no body",
@@ -302,8 +305,16 @@ def encode(value: Any, argument: str = "json") -> bytes:
     """JSON text; a value JSON cannot carry is an ``InvalidRequestError`` that names the argument it came by."""
     try:
         return _encoder.encode(value).encode()
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise InvalidRequestError(argument, str(error)) from error
+    except Exception as error:  # what it holds may raise anything
+        raise InvalidRequestError(argument, reason(error)) from error
+
+
+def reason(error: Exception) -> str:
+    """The text of an error that may not even be printed, since a caller's own object raised it."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # noqa: BLE001  (see above)
+        return type(error).__name__
 
 
 def encode_body(fields: Mapping[str, Any]) -> bytes:

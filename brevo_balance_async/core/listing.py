@@ -52,9 +52,11 @@ class WalkMemory:
 
     Write into it to override: ``offset_counts["history.list"] = "pages1"`` saves the walk from finding out,
     ``largest_limit["history.list"] = 100`` caps its pages. ``unordered`` names the listings whose rows did not
-    come in the order of their sort key; they are walked by id.
+    come in the order of their sort key; they are walked by id. ``unfiltered`` names those whose server does not
+    know, or ignores, a filter that no document is sure of.
     """
 
     offset_counts: dict[str, OffsetMeaning] = field(factory=dict)
     largest_limit: dict[str, int] = field(factory=dict)
     unordered: set[str] = field(factory=set)
+    unfiltered: set[str] = field(factory=set)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from functools import cached_property, lru_cache
+from string import Formatter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -12,9 +13,8 @@ from attrs import Factory, define, field, frozen
 
 from brevo_balance_async.core import codec, validation
 from brevo_balance_async.core.quota import headers
-from brevo_balance_async.errors import (
-    InvalidRequestError,
-)
+from brevo_balance_async.errors import DecodeError, InvalidRequestError
+from brevo_balance_async.models import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ class Endpoint(Generic[T]):
     """For error texts, hooks and logs: ``"transactions.begin"``."""
     method: str
     path: str
-    """Below the base URL, with ``{}`` for each id."""
+    """Below the base URL, with ``{our_name}`` for each id."""
     replay: Replay
     answer: type[T]
     """Model of the answer; ``NoneType`` where there is none."""
@@ -59,6 +59,8 @@ class Endpoint(Generic[T]):
     """The answer's member with the rows, if it is a listing: an answer without a body is a page without rows."""
     look_for: str = "read the state of what it changes"
     """What tells whether an unclear write was applied."""
+    refuses_as: frozenset[str] = frozenset()
+    """The words of ``status`` with which a successful answer refuses this operation."""
 
     gated: bool = field(
         init=False, default=Factory(lambda self: self.path.startswith("/loyalty/"), takes_self=True)
@@ -75,6 +77,9 @@ class Request:
     url: str
     """Absolute and already quoted."""
     body: bytes | None = None
+    ids: tuple[str | int, ...] = ()
+    fields: Mapping[str, Any] = field(factory=dict)
+    """What the body was made of, by our names; a caller's ``meta`` may have changed since."""
     secrets: tuple[str, ...] = ()
     """What no answer to it may repeat, beside the auth headers."""
 
@@ -103,6 +108,8 @@ class Response:
     """Not shown in tracebacks: it may be somebody's points, or a token."""
     discard: Callable[[], None] = field(default=_nothing, eq=False)
     """Closes the connection it came on, because the next answer on it may be somebody else's too."""
+    empty: bool = False
+    """The server said that there is no body, by a 204 or a length of 0. Otherwise one that is missing may be lost."""
 
     @cached_property
     def quota(self) -> Reading:
@@ -113,7 +120,7 @@ class Response:
 def build(
     base_url: str,
     endpoint: Endpoint[Any],
-    ids: tuple[str, ...],
+    ids: tuple[str | int, ...],
     query: Mapping[str, Any] | None,
     body: Mapping[str, Any] | None,
 ) -> Request:
@@ -123,14 +130,38 @@ def build(
         try:
             url = f"{url}?{urlencode(pairs)}"
         except UnicodeEncodeError as error:
-            name = next(name for name, text in pairs if text == error.object)
+            name = next(name for name, text in pairs if error.object in {name, text})
             raise InvalidRequestError(name, str(error)) from error
-    return Request(endpoint.name, endpoint.method, url, None if body is None else codec.encode_body(body))
+    if body is None:
+        return Request(endpoint.name, endpoint.method, url, None, ids)
+    return Request(endpoint.name, endpoint.method, url, codec.encode_body(body), ids, body)
 
 
 @lru_cache(maxsize=256)
-def _url(base_url: str, path: str, ids: tuple[str, ...]) -> str:
-    return base_url + path.format(*[quote(each, safe="") for each in ids])
+def _url(base_url: str, path: str, ids: tuple[str | int, ...]) -> str:
+    quoted = [quote(str(each), safe="") for each in ids]
+    return base_url + path.format(**dict(zip(_names(path), quoted, strict=True)))
+
+
+def _names(path: str) -> list[str]:
+    return [name for _, name, _, _ in Formatter().parse(path) if name]
+
+
+def asked(endpoint: Endpoint[Any], request: Request) -> dict[str, Any]:
+    """What a request asks for, by our names, as it was sent."""
+    arguments: dict[str, Any] = {name: value for name, value in request.fields.items() if value is not UNSET}
+    if request.ids:
+        arguments |= zip(_names(endpoint.path), request.ids, strict=True)
+    if request.body is not None:
+        try:
+            sent = codec.parse(request.body)
+        except DecodeError:  # nested so deep that it can be written and not be read
+            sent = {}
+        if endpoint.answer is codec.Json:
+            arguments["json"] = sent
+        elif arguments.get("meta"):
+            arguments["meta"] = sent.get("meta")
+    return arguments
 
 
 def _pairs(query: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -138,9 +169,16 @@ def _pairs(query: Mapping[str, Any]) -> list[tuple[str, str]]:
     for name, value in query.items():
         if value is None:
             continue
+        wire_name = codec.camel(name)
+        if isinstance(value, dict):  # "deep object", as OpenAPI calls it
+            texts = [
+                each if isinstance(each, str) else codec.encode(each).decode() for each in value.values()
+            ]
+            pairs += [(f"{wire_name}[{key}]", text) for key, text in zip(value, texts, strict=True)]
+            continue
         for each in value if isinstance(value, (list, tuple)) else (value,):
             text = str(each).lower() if isinstance(each, bool) else str(each)
-            pairs.append((codec.camel(name), text))
+            pairs.append((wire_name, text))
     return pairs
 
 
@@ -161,17 +199,22 @@ def build_free(
             "path", f"must not climb out of the base URL with dot segments: {path!r:.80}"
         )
     url = base_url + quote(path, safe="/%:@!$&'()*+,;=-._~")
-    if params is not None and not isinstance(params, Mapping):
-        raise InvalidRequestError("params", f"must be a mapping, not {validation.shown(params)}")
-    if params:
-        try:
-            pairs = [
-                (name, str(each).lower() if isinstance(each, bool) else str(each))
-                for name, value in params.items()
-                if value is not None
-                for each in (value if isinstance(value, (list, tuple)) else (value,))
-            ]
-            url = f"{url}?{urlencode(pairs)}"
-        except ValueError as error:  # half a surrogate pair, or an int of more digits than Python writes out
-            raise InvalidRequestError("params", str(error)) from error
-    return Request(f"{method} {path}", method, url, None if json_body is None else codec.encode(json_body))
+    try:
+        if params is not None and not isinstance(params, Mapping):
+            raise InvalidRequestError("params", f"must be a mapping, not {validation.shown(params)}")
+        given = {} if params is None else dict(params)
+        pairs = [
+            (name, str(each).lower() if isinstance(each, bool) else str(each))
+            for name, value in given.items()
+            if value is not None
+            for each in (value if isinstance(value, (list, tuple)) else (value,))
+        ]
+        url = f"{url}?{urlencode(pairs)}" if pairs else url
+    except InvalidRequestError:
+        raise
+    except Exception as error:
+        # Half a surrogate pair, an int of more digits than Python writes out, a method that raised.
+        raise InvalidRequestError("params", codec.reason(error)) from error
+    body = None if json_body is None else codec.encode(json_body)
+    asked_for = {"method": method, "path": path, "params": given}
+    return Request(f"{method} {path}", method, url, body, fields=asked_for)

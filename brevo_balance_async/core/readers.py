@@ -133,6 +133,8 @@ def _mapping(value: Any) -> dict[str, Any] | None:
         return None
     if type(value) is dict:
         return value
+    if value == []:  # how PHP writes an empty map
+        return {}
     raise ValueError(f"expected an object, got {value!r:.80}")
 
 

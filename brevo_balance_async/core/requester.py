@@ -15,6 +15,7 @@ from attrs import define, evolve, field, frozen
 from brevo_balance_async.core import answers, protocol
 from brevo_balance_async.core.call import Call
 from brevo_balance_async.core.clock import wait_for_timer
+from brevo_balance_async.core.echo import mismatch
 from brevo_balance_async.core.inflight import InFlight
 from brevo_balance_async.core.protocol import Progress, Replay
 from brevo_balance_async.core.quota.window import Pair
@@ -24,12 +25,14 @@ from brevo_balance_async.errors import (
     BalanceError,
     ClientStateError,
     DecodeError,
+    NotFoundError,
     OutcomeUnknownError,
     QuotaWaitError,
     RateLimitedError,
     RequestTimeoutError,
     ResponseError,
     TransportError,
+    UnprocessableError,
 )
 from brevo_balance_async.hooks import (
     AttemptFailed,
@@ -47,8 +50,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from brevo_balance_async.config import Clock, Options
-    from brevo_balance_async.core.answers import Echo
     from brevo_balance_async.core.auth import AuthProvider
+    from brevo_balance_async.core.echo import Echo
     from brevo_balance_async.core.protocol import Endpoint, Request, Response
     from brevo_balance_async.core.quota.gate import Gate
     from brevo_balance_async.core.quota.window import Permit
@@ -64,18 +67,19 @@ class Caller(Protocol):
     def call(
         self,
         endpoint: Endpoint[T],
-        ids: tuple[str, ...],
+        ids: tuple[str | int, ...],
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         echo: Echo = (),
         timeout: float | Unset | None = UNSET,
-        settle: Callable[[OutcomeUnknownError], Awaitable[T]] | None = None,
+        settle: Callable[[BalanceError], Awaitable[T]] | None = None,
     ) -> Awaitable[T]:
         """Send one request with all the care its endpoint asks for, and return the model of its answer.
 
-        ``settle`` is awaited when the outcome stays unknown, within what is left of ``timeout``: it returns what
-        it found out, or raises the error it was given.
+        ``settle`` is awaited when the outcome stays unknown, and when the refusal of a guarded write may be the
+        answer to a request that was applied, within what is left of ``timeout``: it returns what it found out, or
+        raises the error it was given.
         """
         ...
 
@@ -175,13 +179,13 @@ class Requester:
     def call(
         self,
         endpoint: Endpoint[T],
-        ids: tuple[str, ...],
+        ids: tuple[str | int, ...],
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         echo: Echo = (),
         timeout: float | Unset | None = UNSET,
-        settle: Callable[[OutcomeUnknownError], Awaitable[T]] | None = None,
+        settle: Callable[[BalanceError], Awaitable[T]] | None = None,
     ) -> Coroutine[Any, Any, T]:
         """See ``Caller.call``."""
         request = protocol.build(self.shared.base_url, endpoint, ids, query, body)
@@ -193,7 +197,7 @@ class Requester:
         request: Request,
         echo: Echo,
         timeout: float | Unset | None,
-        settle: Callable[[OutcomeUnknownError], Awaitable[T]] | None = None,
+        settle: Callable[[BalanceError], Awaitable[T]] | None = None,
     ) -> T:
         """Attempt ``request`` until there is an answer, a refusal, or nothing more to be spent."""
         shared = self.shared
@@ -202,8 +206,10 @@ class Requester:
         task = shared.in_flight.begin(endpoint.name, admitted=self.pair is not None)
         try:
             return await self._answered(call, echo)
-        except OutcomeUnknownError as unknown:
-            return await self._settled(call, unknown, settle)
+        except (OutcomeUnknownError, NotFoundError, UnprocessableError) as error:
+            if isinstance(error, OutcomeUnknownError) or (settle is not None and call.may_be_replayed(error)):
+                return await self._settled(call, error, settle)
+            raise
         except BalanceError:
             raise
         except asyncio.CancelledError as error:
@@ -240,32 +246,34 @@ class Requester:
     async def _settled(
         self,
         call: Call[T],
-        unknown: OutcomeUnknownError,
-        settle: Callable[[OutcomeUnknownError], Awaitable[T]] | None,
+        error: BalanceError,
+        settle: Callable[[BalanceError], Awaitable[T]] | None,
     ) -> T:
         """What ``settle`` finds out within the call's time; else the unknown outcome is told, to the hooks too."""
         shared = self.shared
+        cause = error.cause if isinstance(error, OutcomeUnknownError) else error
         try:
             if settle is not None:
                 with shared.transport.timeouts.within(call.left(shared.clock.time())):
-                    return await settle(unknown)
+                    return await settle(error)
         except (TimeoutError, RequestTimeoutError):
-            unknown.add_note("there was no time left to settle it by reading the history")
+            error.add_note("there was no time left to settle it by reading the history")
         except OutcomeUnknownError:
             pass
         except ResponseError:
             raise  # what it found out
-        except asyncio.CancelledError as error:
-            call.cancelled(error)
-            self._tell(call, unknown.cause, cancelled=True)
+        except asyncio.CancelledError as cancelled:
+            call.cancelled(cancelled)
+            self._tell(call, cause, cancelled=True)
             raise
-        except Exception as error:  # noqa: BLE001  (whoever raised it, the outcome is what has to be told)
-            unknown.add_note(
-                f"it could not be settled by reading the history: {type(error).__name__}: {error}"
+        except Exception as failure:  # noqa: BLE001  (whoever raised it, the outcome is what has to be told)
+            error.add_note(
+                f"it could not be settled by reading the history: {type(failure).__name__}: {failure}"
             )
-            unknown.__context__ = error
-        self._tell(call, unknown.cause, cancelled=False)
-        raise unknown
+            error.__context__ = failure
+        if isinstance(error, OutcomeUnknownError):
+            self._tell(call, cause, cancelled=False)
+        raise error
 
     def _tell(self, call: Call[Any], cause: BalanceError | None, *, cancelled: bool) -> None:
         self.shared.emit(OutcomeUnknown(call.endpoint.name, call.attempt, cancelled=cancelled, error=cause))
@@ -349,12 +357,19 @@ class Requester:
     def _answer(self, call: Call[T], response: Response, echo: Echo) -> T:
         try:
             value = answers.read(call.endpoint, response)
-            if echo and (reason := answers.echo_mismatch(value, echo)) is not None:
+            if (
+                echo
+                and value is not None
+                and (reason := mismatch(value, echo, call.request.body)) is not None
+            ):
                 stray = DecodeError(
                     f"the answer does not belong to this request: {reason}", body=response.body, garbled=True
                 )
                 stray.status, stray.request_id = response.status, answers.request_id(response)
                 raise stray
+            if call.endpoint.refuses_as and (refusal := answers.refusing_end(call.endpoint, value, response)):
+                call.ended = True
+                raise refusal
         except BalanceError as error:
             if judge(call.endpoint, error) in {Verdict.UNCLEAR, Verdict.BROKEN}:
                 response.discard()  # what comes next on this connection may be anybody's too

@@ -60,9 +60,27 @@ _JSON: Final = "application/json"
 _NO_GUESSES: Final = ("content-type",)
 """aiohttp calls a POST without a body an octet stream; Brevo's has no type at all."""
 
+_NO_CONTENT: Final = (b"HTTP/1.1 204 ", b"HTTP/1.0 204 ")
+_LAST_CHUNK: Final = b"\r\n\r\n0\r\n\r\n"
+
 
 class _StaleConnectionError(aiohttp.ClientConnectionError):
     """The connection was not fit to be used; nothing was sent on it."""
+
+
+class _Protocol(ResponseHandler):
+    """Bears the end of a chunked body behind an answer that has no body, as some servers write it.
+
+    aiohttp takes it for the beginning of another answer, which is broken, and throws away the one that was whole.
+    """
+
+    __slots__ = ()
+
+    def data_received(self, data: bytes) -> None:
+        if data.endswith(_LAST_CHUNK) and data.startswith(_NO_CONTENT):
+            head, _, rest = data.partition(b"\r\n\r\n")
+            data = data if rest != _LAST_CHUNK[4:] else head + b"\r\n\r\n"
+        super().data_received(data)
 
 
 class _HungUpError(aiohttp.ClientConnectionError):
@@ -161,6 +179,9 @@ class _Request(aiohttp.ClientRequest):
         attempt = body.attempt if isinstance(body, _Body) else self.attempt
         if attempt is not None:
             attempt.leaves_on(conn, body=isinstance(body, _Body))
+        if type(conn.protocol) is ResponseHandler and conn.transport is not None:
+            conn.protocol.__class__ = _Protocol
+            conn.transport.set_protocol(conn.protocol)  # uvloop remembers the method, not the object
         return super().send(conn)
 
 
@@ -522,7 +543,9 @@ class Transport:
             raise
         # The whole body was read, so the connection is back in the pool.
         wire = getattr(answer, "wire", None)
-        response = Response(answer.status, answer.headers, body, wire.abort if wire else answer.close)
+        discard = wire.abort if wire else answer.close
+        empty = told == 0 or answer.status == 204
+        response = Response(answer.status, answer.headers, body, discard, empty)
         return without_secrets(response, (*headers.values(), *request.secrets))
 
     def _headers_for(self, auth: Mapping[str, str], *, body: bool) -> dict[str, str]:

@@ -6,7 +6,8 @@ import math
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from unicodedata import normalize
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from brevo_balance_async.errors import InvalidRequestError
 from brevo_balance_async.models import UNSET, DurationUnit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
     from enum import StrEnum
 
 _HEX = "[0-9a-fA-F]"  # re.IGNORECASE takes twice as long
@@ -29,29 +31,73 @@ MOST_REFERENCE = 400
 """Characters of the longest reference: an index row of PostgreSQL has at most 2,704 bytes."""
 
 
+Checked = ParamSpec("Checked")
+T = TypeVar("T")
+
+
 def shown(value: object) -> str:
     """The start of a value, for an error text."""
     try:
         text = repr(value)
-    except ValueError:  # an int of more digits than Python writes out
-        return f"a huge {type(value).__name__}"
+    except Exception:  # noqa: BLE001  (an int of more digits than Python writes out, or whatever its own class raises)
+        return "a huge int" if type(value) is int else f"a {type(value).__name__}"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _total(check: Callable[Concatenate[str, Checked], T]) -> Callable[Concatenate[str, Checked], T]:
+    """A check that refuses a value whose own methods raise (pandas' ``NaT``, a time zone that is broken)."""
+
+    @wraps(check)
+    def checked(argument: str, /, *args: Checked.args, **kwargs: Checked.kwargs) -> T:
+        try:
+            return check(argument, *args, **kwargs)
+        except InvalidRequestError:
+            raise
+        except Exception as error:
+            kind = type(args[0]).__name__
+            raise InvalidRequestError(
+                argument, f"cannot be used: this {kind} raises {type(error).__name__}"
+            ) from error
+
+    return checked
+
+
+# What every begin asks for has a short way for plain values; the long way is for all others.
 
 
 def uuid(argument: str, value: str | UUID) -> str:
     """The text of a UUID."""
+    if type(value) is str and _UUID.fullmatch(value):
+        return value
+    return _uuid(argument, value)
+
+
+@_total
+def _uuid(argument: str, value: str | UUID) -> str:
     text = str(value) if isinstance(value, UUID) else value
     if not isinstance(text, str) or not _UUID.fullmatch(text):
         raise InvalidRequestError(argument, f"must be a UUID, not {shown(value)}")
-    return text
+    return _plain(text)
+
+
+def _plain(text: str) -> str:
+    """The text alone, without what a class of the caller's makes of it."""
+    return text if type(text) is str else str.__str__(text)
 
 
 def integer(argument: str, value: int, *, least: int, most: int = _INT64) -> int:
     """A whole number within bounds."""
+    if type(value) is int and least <= value <= most:
+        return value
+    return _integer(argument, value, least, most)
+
+
+@_total
+def _integer(argument: str, value: int, least: int, most: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         bounds = f"at least {least}" if most == _INT64 else f"from {least} to {most}"
         raise InvalidRequestError(argument, f"must be a whole number {bounds}, not {shown(value)}")
-    return value
+    return int.__int__(value)
 
 
 def contact_id(value: int) -> int:
@@ -61,6 +107,13 @@ def contact_id(value: int) -> int:
 
 def number(argument: str, value: Decimal | float | str) -> Decimal:
     """A finite amount that survives the wire: JSON numbers are read as doubles by most servers."""
+    return (_number if type(value) in _PLAIN_NUMBERS else _odd_number)(argument, value)
+
+
+_PLAIN_NUMBERS = frozenset({str, int, float, Decimal})
+
+
+def _number(argument: str, value: Decimal | float | str) -> Decimal:
     if type(value) is float and -math.inf < value < math.inf:
         return Decimal(repr(value))  # the shortest text of a double is what it carries
     if isinstance(value, bool) or not isinstance(value, (Decimal, int, float, str)):
@@ -69,7 +122,7 @@ def number(argument: str, value: Decimal | float | str) -> Decimal:
         )
     if isinstance(value, str):
         try:
-            amount = decimal_text(value)
+            amount = decimal_text(_plain(value))
         except ValueError:
             raise InvalidRequestError(argument, f"is no number: {shown(value)}") from None
     else:
@@ -87,6 +140,9 @@ def number(argument: str, value: Decimal | float | str) -> Decimal:
     return amount
 
 
+_odd_number = _total(_number)
+
+
 def amount(value: Decimal | float | str) -> Decimal:
     """The amount of an operation: any number but zero."""
     result = number("amount", value)
@@ -95,10 +151,12 @@ def amount(value: Decimal | float | str) -> Decimal:
     return result
 
 
+@_total
 def text(argument: str, value: str, *, most: int | None = None, least: int = 0) -> str:
     """Text of a bounded length."""
     if not isinstance(value, str):
         raise InvalidRequestError(argument, f"must be text, not {shown(value)}")
+    value = _plain(value)
     if len(value) < least or (not value.strip() and least):
         raise InvalidRequestError(argument, "must not be empty")
     if most is not None and len(value) > most:
@@ -110,6 +168,14 @@ def text(argument: str, value: str, *, most: int | None = None, least: int = 0) 
             argument, f"holds half a surrogate pair, which UTF-8 cannot carry: {shown(value)}"
         ) from None
     return value
+
+
+@_total
+def texts(argument: str, value: Sequence[str]) -> list[str]:
+    """A list of texts, and not one text, which is a sequence of texts too."""
+    if isinstance(value, str):
+        raise InvalidRequestError(argument, "must be a list of texts, not one text")
+    return [text(argument, each) for each in value]
 
 
 def reference(value: str) -> str:
@@ -124,21 +190,33 @@ def reference(value: str) -> str:
     return value
 
 
+@_total
 def header(argument: str, value: str) -> str:
     """Text that a request's header can carry."""
     if not isinstance(value, str) or not value.isascii() or not value.isprintable():
         raise InvalidRequestError(argument, f"must be printable ASCII text, not {shown(value)}")
-    return value
+    return _plain(value)
+
+
+@_total
+def word(argument: str, value: str, words: Collection[str]) -> str:
+    """One of the words Brevo takes here. Answers are open to new words, requests are not: a slip costs quota."""
+    if not isinstance(value, str) or _plain(value) not in words:
+        raise InvalidRequestError(argument, f"must be one of {', '.join(words)}, not {shown(value)}")
+    return _plain(value)
 
 
 def enum(argument: str, value: str, words: type[StrEnum]) -> str:
-    """One of the words Brevo takes here. Answers are open to new words, requests are not: a slip costs quota."""
-    if not isinstance(value, str) or value not in set(words):
-        known = ", ".join(words)
-        raise InvalidRequestError(argument, f"must be one of {known}, not {shown(value)}")
-    return str(value)
+    """One of the words of an enum."""
+    return word(argument, value, _words_of(words))
 
 
+@cache
+def _words_of(words: type[StrEnum]) -> tuple[str, ...]:
+    return tuple(member.value for member in words)
+
+
+@_total
 def duration_unit(argument: str, value: str) -> str:
     """A unit of time that Brevo takes; ``hour`` appears in answers only."""
     if value == DurationUnit.HOUR:
@@ -146,6 +224,7 @@ def duration_unit(argument: str, value: str) -> str:
     return enum(argument, value, DurationUnit)
 
 
+@_total
 def boolean(argument: str, value: object) -> bool:
     """True or False."""
     if not isinstance(value, bool):
@@ -153,8 +232,9 @@ def boolean(argument: str, value: object) -> bool:
     return value
 
 
+@_total
 def timestamp(argument: str, value: datetime) -> datetime:
-    """A moment with an offset: a naive one would mean another hour on another machine."""
+    """A moment with an offset, in UTC: a naive one would mean another hour on another machine."""
     if not isinstance(value, datetime):
         raise InvalidRequestError(argument, f"must be a datetime, not {shown(value)}")
     if value.utcoffset() is None:
@@ -162,32 +242,47 @@ def timestamp(argument: str, value: datetime) -> datetime:
             argument, f"must carry a time zone (datetime.UTC, say), not be naive: {shown(value)}"
         )
     try:
-        value.astimezone(UTC)
+        moment = value.astimezone(UTC)
     except OverflowError:
         raise InvalidRequestError(
             argument, f"must be in the years 1 to 9999 of UTC, not {shown(value)}"
         ) from None
-    return value
+    day, time = moment.date(), moment.time()
+    return datetime(day.year, day.month, day.day, time.hour, time.minute, time.second, time.microsecond, UTC)
 
 
+@_total
 def day_of_year(argument: str, value: str) -> str:
     """``dd/mm``, a day that exists; the empty text clears it."""
-    match = _DAY.fullmatch(value) if isinstance(value, str) else None
-    if value == "":
-        return value
+    if not isinstance(value, str):
+        raise InvalidRequestError(argument, f"must be dd/mm, not {shown(value)}")
+    day_and_month = _plain(value)
+    if not day_and_month:
+        return day_and_month
+    match = _DAY.fullmatch(day_and_month)
     if match is None:
         raise InvalidRequestError(argument, f"must be dd/mm, not {shown(value)}")
     day, month = int(match[1]), int(match[2])
     if not 1 <= month <= 12 or not 1 <= day <= _DAYS_IN[month - 1]:
         raise InvalidRequestError(argument, f"{shown(value)} is no day of any year (it is read as dd/mm)")
-    return value
+    return day_and_month
 
 
 def mapping(argument: str, value: dict[str, Any]) -> dict[str, Any]:
-    """A free map with text for keys."""
+    """A copy of a free map with text for keys."""
+    if type(value) is dict and _TEXT.issuperset(map(type, value)):
+        return value.copy()
+    return _mapping(argument, value)
+
+
+_TEXT = frozenset({str})
+
+
+@_total
+def _mapping(argument: str, value: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise InvalidRequestError(argument, f"must be a dict with text keys, not {shown(value)}")
-    return value
+    return dict(value)
 
 
 def given(value: object) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from brevo_balance_async.core import validation
-from brevo_balance_async.errors import InvalidRequestError
 from brevo_balance_async.models import Sort, Version
 
 if TYPE_CHECKING:
@@ -23,10 +22,10 @@ def listing_query(
     if limit is not None:
         validation.integer("limit", limit, least=1, most=500)
     validation.integer("offset", offset, least=0)
-    if sort_field is not None and (not isinstance(sort_field, str) or sort_field not in sort_fields):
-        known = ", ".join(sorted(sort_fields))
-        raise InvalidRequestError("sort_field", f"must be one of {known}, not {validation.shown(sort_field)}")
-    return {"sort_field": sort_field, "sort": None if sort is None else validation.enum("sort", sort, Sort)}
+    return {
+        "sort_field": None if sort_field is None else validation.word("sort_field", sort_field, sort_fields),
+        "sort": None if sort is None else validation.enum("sort", sort, Sort),
+    }
 
 
 def version_query(version: Version | str | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from brevo_balance_async.core import validation
-from brevo_balance_async.core.answers import PRESENT
+from brevo_balance_async.core.echo import PRESENT
 from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.models import (
     UNSET,
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from brevo_balance_async.core.requester import Caller
     from brevo_balance_async.pagination import WalkMemory
 
-_BASE = "/loyalty/balance/programs/{}"
-_CONTACT = _BASE + "/subscriptions/{}/balances"
+_BASE = "/loyalty/balance/programs/{program_id}"
+_CONTACT = _BASE + "/subscriptions/{contact_id}/balances"
 
 LIST = Endpoint(
     "balances.list", "GET", _BASE + "/contact-balances", Replay.READ, ContactBalancePage, lists="balances"
@@ -87,7 +87,7 @@ class Balances:
         definition = validation.uuid("balance_definition_id", balance_definition_id)
         query = {
             "balance_definition_id": definition,
-            **listing_query(limit, offset, sort_field, {"updatedAt", "value"}, sort),
+            **listing_query(limit, offset, sort_field, ("updatedAt", "value"), sort),
             **internal_query(include_internal),
         }
 
@@ -124,7 +124,7 @@ class Balances:
         query = {
             "contact_id": contact,
             "balance_definition_id": definition,
-            **listing_query(limit, offset, sort_field, {"createdAt"}, sort),
+            **listing_query(limit, offset, sort_field, ("createdAt",), sort),
             **internal_query(include_internal),
         }
 
@@ -151,7 +151,7 @@ class Balances:
         contact = validation.contact_id(contact_id)
         return await self._caller.call(
             GET,
-            (self._program_id, str(contact)),
+            (self._program_id, contact),
             query=internal_query(include_internal),
             echo=(("contact_id", contact), ("loyalty_program_id", self._program_id)),
             timeout=timeout,
@@ -168,8 +168,13 @@ class Balances:
         definition = validation.uuid("balance_definition_id", balance_definition_id)
         return await self._caller.call(
             CREATE,
-            (self._program_id, str(contact)),
+            (self._program_id, contact),
             body={"balance_definition_id": definition},
-            echo=(("id", PRESENT), ("contact_id", contact), ("balance_definition_id", definition)),
+            echo=(
+                ("id", PRESENT),
+                ("loyalty_program_id", self._program_id),
+                ("contact_id", contact),
+                ("balance_definition_id", definition),
+            ),
             timeout=timeout,
         )

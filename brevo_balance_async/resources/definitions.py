@@ -6,7 +6,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from brevo_balance_async.core import validation
-from brevo_balance_async.core.answers import PRESENT
+from brevo_balance_async.core.echo import PRESENT
 from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.errors import InvalidRequestError
 from brevo_balance_async.models import (
@@ -25,6 +25,7 @@ from brevo_balance_async.models import (
 )
 from brevo_balance_async.pagination import Batch, Listing, Paginator
 from brevo_balance_async.resources._listing import listing_query, version_query
+from brevo_balance_async.resources._read_back import read_back
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -32,14 +33,14 @@ if TYPE_CHECKING:
     from brevo_balance_async.core.requester import Caller
     from brevo_balance_async.pagination import WalkMemory
 
-_MANY = "/loyalty/balance/programs/{}/balance-definitions"
-_ONE = _MANY + "/{}"
+_MANY = "/loyalty/balance/programs/{program_id}/balance-definitions"
+_ONE = _MANY + "/{definition_id}"
 _LOOK = "list the definitions and compare names"
 
 LIST = Endpoint("definitions.list", "GET", _MANY, Replay.READ, DefinitionPage, lists="items")
 CREATE = Endpoint("definitions.create", "POST", _MANY, Replay.UNSAFE, BalanceDefinition, look_for=_LOOK)
 GET = Endpoint("definitions.get", "GET", _ONE, Replay.READ, BalanceDefinition)
-UPDATE = Endpoint(
+UPDATE: Endpoint[BalanceDefinition | None] = Endpoint(
     "definitions.update", "PUT", _ONE, Replay.REPLAYABLE, BalanceDefinition, refuses=frozenset({424})
 )
 DELETE = Endpoint("definitions.delete", "DELETE", _ONE, Replay.REPLAYABLE, NoneType)
@@ -76,7 +77,7 @@ class Definitions:
         promises each id once; ``collect_checked()`` walks until two walks agree.
         """
         query = {
-            **listing_query(limit, offset, sort_field, {"name", "created_at", "updated_at"}, sort),
+            **listing_query(limit, offset, sort_field, ("name", "created_at", "updated_at"), sort),
             **version_query(version),
         }
 
@@ -140,7 +141,7 @@ class Definitions:
             balance_expiration_date=balance_expiration_date,
             meta=meta,
         )
-        echo = (("id", PRESENT), ("name", name), ("unit", body["unit"]))
+        echo = (("id", PRESENT), ("name", body["name"]), ("unit", Unit(body["unit"])))
         return await self._caller.call(CREATE, (self._program_id,), body=body, echo=echo, timeout=timeout)
 
     async def get(
@@ -185,7 +186,8 @@ class Definitions:
         """Replace a definition: Brevo has no partial update, so state everything that is to stay.
 
         Arguments are those of ``create``; an empty ``balance_expiration_date`` clears it. Sent again after a
-        failure, since a second replacement changes nothing.
+        failure, since a second replacement changes nothing. A server that answers without the definition (204) is
+        asked for it once, with ``timeout`` of its own.
         """
         wanted = validation.uuid("definition_id", definition_id)
         body = _body(
@@ -208,7 +210,11 @@ class Definitions:
         )
         echo = (("id", wanted),)
         ids = (self._program_id, wanted)
-        return await self._caller.call(UPDATE, ids, body=body, echo=echo, timeout=timeout)
+        updated = await self._caller.call(UPDATE, ids, body=body, echo=echo, timeout=timeout)
+        if updated is None or not updated.id:
+            with read_back():
+                return await self.get(wanted, timeout=timeout)
+        return updated
 
     async def delete(self, definition_id: str | UUID, *, timeout: float | Unset | None = UNSET) -> None:
         """Delete a definition. A 404 to a repeated request counts as done."""
@@ -218,13 +224,13 @@ class Definitions:
 
 def _body(**given: Any) -> dict[str, Any]:
     """The checked body."""
-    validation.text("name", given["name"], most=128, least=1)
+    given["name"] = validation.text("name", given["name"], most=128, least=1)
     given["unit"] = validation.enum("unit", given["unit"], Unit)
     checked = {
         name: check(name, given[name]) for name, check in _CHECKS.items() if validation.given(given[name])
     }
     duration = [value for name, value in given.items() if name.startswith("balance_availability_duration_")]
-    if given["balance_expiration_date"] and any(map(validation.given, duration)):
+    if checked.get("balance_expiration_date") and any(map(validation.given, duration)):
         raise InvalidRequestError(
             "balance_expiration_date",
             "cannot go together with a balance_availability_duration; give one of them",

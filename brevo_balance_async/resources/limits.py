@@ -6,7 +6,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from brevo_balance_async.core import validation
-from brevo_balance_async.core.answers import PRESENT
+from brevo_balance_async.core.echo import PRESENT
 from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.models import (
     UNSET,
@@ -18,14 +18,15 @@ from brevo_balance_async.models import (
     Version,
 )
 from brevo_balance_async.resources._listing import version_query
+from brevo_balance_async.resources._read_back import read_back
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from brevo_balance_async.core.requester import Caller
 
-_MANY = "/loyalty/balance/programs/{}/balance-definitions/{}/limits"
-_ONE = _MANY + "/{}"
+_MANY = "/loyalty/balance/programs/{program_id}/balance-definitions/{definition_id}/limits"
+_ONE = _MANY + "/{limit_id}"
 
 CREATE = Endpoint(
     "limits.create",
@@ -37,7 +38,9 @@ CREATE = Endpoint(
     look_for="Brevo lists no limits: look at the definition in Brevo's interface",
 )
 GET = Endpoint("limits.get", "GET", _ONE, Replay.READ, BalanceLimit)
-UPDATE = Endpoint("limits.update", "PUT", _ONE, Replay.REPLAYABLE, BalanceLimit)
+UPDATE: Endpoint[BalanceLimit | None] = Endpoint(
+    "limits.update", "PUT", _ONE, Replay.REPLAYABLE, BalanceLimit
+)
 DELETE = Endpoint("limits.delete", "DELETE", _ONE, Replay.REPLAYABLE, NoneType)
 
 
@@ -72,7 +75,12 @@ class Limits:
         body = _body(
             constraint_type, transaction_type, duration_unit, duration_value, value, sliding_schedule
         )
-        echo = (("id", PRESENT), ("balance_definition_id", definition))
+        echo = (
+            ("id", PRESENT),
+            ("balance_definition_id", definition),
+            ("constraint_type", ConstraintType(body["constraint_type"])),
+            ("transaction_type", TransactionType(body["transaction_type"])),
+        )
         ids = (self._program_id, definition)
         return await self._caller.call(CREATE, ids, body=body, echo=echo, timeout=timeout)
 
@@ -102,12 +110,20 @@ class Limits:
         sliding_schedule: bool | Unset | None = UNSET,
         timeout: float | Unset | None = UNSET,
     ) -> BalanceLimit:
-        """Replace a limit; arguments are those of ``create``."""
+        """Replace a limit; arguments are those of ``create``.
+
+        A server that answers without the limit (204) is asked for it once, with ``timeout`` of its own.
+        """
         ids = self._ids(definition_id, limit_id)
         body = _body(
             constraint_type, transaction_type, duration_unit, duration_value, value, sliding_schedule
         )
-        return await self._caller.call(UPDATE, ids, body=body, echo=(("id", ids[-1]),), timeout=timeout)
+        echo = (("id", ids[-1]),)
+        updated = await self._caller.call(UPDATE, ids, body=body, echo=echo, timeout=timeout)
+        if updated is None or not updated.id:
+            with read_back():
+                return await self.get(definition_id, limit_id, timeout=timeout)
+        return updated
 
     async def delete(
         self, definition_id: str | UUID, limit_id: str | UUID, *, timeout: float | Unset | None = UNSET

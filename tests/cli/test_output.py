@@ -35,6 +35,18 @@ from .conftest import (
 UMLAUTS = "27aa1d7a-af67-4020-8a65-19d6b0f0a26f"
 
 
+@pytest.mark.parametrize("output", ["table", "json", "jsonl", "csv"])
+@pytest.mark.parametrize("amount", ["1e50000000", "-1e-50000000", "0e-50000000"])
+async def test_an_absurd_exponent_is_not_written_out(capsys, output, amount):
+    class OnePage:
+        async def pages(self):
+            record = TransactionRecord(id="t", amount=Decimal(amount), meta={"v": Decimal(amount)})
+            yield SimpleNamespace(items=[record], count=1)
+
+    await export(OnePage(), TransactionRecord, ("id", "amount", "meta"), output)
+    assert 0 < len(capsys.readouterr().out) < 5_000
+
+
 def no_float(text):
     raise AssertionError(f"{text} would be read as a binary float")
 

@@ -124,7 +124,8 @@ async def test_two_phases(program, points, sandbox):
     assert "content-type" not in sandbox.requests[-1].headers
     assert (done.status, done.balance) == (TransactionStatus.COMPLETED, Decimal("12.5"))
     with pytest.raises(UnprocessableError):
-        await program.transactions.complete(draft)
+        await program.transactions.complete(draft.id)
+    assert (await program.transactions.complete(draft)).status is TransactionStatus.COMPLETED  # by history
     other = await program.transactions.begin(balance_definition_id=points.id, contact_id=42, amount=-2)
     gone = await program.transactions.cancel(other)
     assert gone.status is TransactionStatus.CANCELLED

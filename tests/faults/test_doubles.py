@@ -17,7 +17,7 @@ async def test_nobody_is_credited_twice_and_every_claim_is_true(monkeypatch, ver
     assert found["twice or more"] == 0
     assert found["false claims"] == 0
     assert found["raised, credited"] > 0, "no fault came after a commit: nothing was shown"
-    assert found["requests"] > 600, "nothing was ever tried again: nothing was shown"
+    assert found["sent again"] > 0, "nothing was ever tried again: nothing was shown"
     assert found["returned"] > 500
     verdict(
         "5 % mixed faults, 600 calls, 64 at a time", "unsafe", "-", "once", "every claim is true", "mixed"

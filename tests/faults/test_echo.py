@@ -208,7 +208,17 @@ DELETIONS = {
 @pytest.mark.parametrize("deletion", DELETIONS)
 @pytest.mark.parametrize(
     "body",
-    [b"<html>login</html>", b"[]", b"null", b"true", b'"deleted"', b"\xff\xfe\x00", b'{"cut": ', b"{}x"],
+    [
+        b"<html>login</html>",
+        b"[1]",
+        b"false",
+        b"0",
+        b"maintenance",
+        b"\xff\xfe\x00",
+        b'{"cut": ',
+        b"{}x",
+        b"ok" * 50,
+    ],
 )
 async def test_a_deletion_does_not_believe_any_2xx(server, client, deletion, body):
     server.then([raw(plain_200(body, "content-type: text/html", "x-request-id: t-1"), commit=False)])
@@ -226,9 +236,13 @@ async def test_a_deletion_does_not_believe_any_2xx(server, client, deletion, bod
 @pytest.mark.parametrize("deletion", DELETIONS)
 @pytest.mark.parametrize(
     ("code", "body"),
-    [(204, b""), *((code, body) for code in (200, 202, 206) for body in (b"", b"{}", b'{"deleted": true}'))],
+    [
+        (204, b""),
+        *((code, body) for code in (200, 202, 206) for body in (b"", b"{}", b'{"deleted": true}')),
+        *((200, body) for body in (b"OK", b"true", b"null", b"[]", b"1", b'"deleted"', b" Success.\r\n")),
+    ],
 )
-async def test_a_deletion_is_done_by_an_empty_answer_or_an_object(server, client, deletion, code, body):
+async def test_a_deletion_is_done_by_an_acknowledgement_or_an_object(server, client, deletion, code, body):
     server.then([raw(plain_200(body).replace(b"200 OK", b"%d Done" % code))])
     assert await DELETIONS[deletion](client.program(PROGRAM)) is None
     assert (len(server.arrived), server.writes) == (1, 1)

@@ -19,11 +19,13 @@ from hostile import (
     refuse,
     stall,
     status,
+    truth,
 )
 from scenario import KEY, at_rest, record
 
 from brevo_balance_async import (
     BalanceClient,
+    NotFoundError,
     OutcomeUnknownError,
     Transaction,
     UnprocessableError,
@@ -137,13 +139,72 @@ async def test_a_history_that_cannot_be_read_settles_nothing(server, transaction
 
 
 @pytest.mark.parametrize("code", [404, 422])
-async def test_a_first_refusal_is_clear_and_costs_one_request(server, transactions, verb, code):
+async def test_a_first_refusal_of_an_id_alone_is_raised_as_it_is(server, transactions, verb, code):
     server.then([refuse(code)])
-    with pytest.raises(Exception, match="no") as caught:
-        await getattr(transactions, verb)(DRAFT)
-    assert caught.value.status == code
-    assert type(caught.value) is not OutcomeUnknownError
+    with pytest.raises(NotFoundError if code == 404 else UnprocessableError, match="no") as caught:
+        await getattr(transactions, verb)(TRANSACTION)
+    assert caught.value.applied is None  # it may be the second answer to our own request
     assert len(server.arrived) == 1
+
+
+@pytest.mark.parametrize("code", [404, 422])
+async def test_a_first_refusal_may_be_our_own_request_replayed(
+    server, transactions, events, verb, code, verdict
+):
+    end = {"complete": "completed", "cancel": "cancelled"}[verb]
+    server.history = [OTHER_ROW, record(end)]
+    server.then([status(code, {"code": "refused", "message": "ended already"})])
+    done = await getattr(transactions, verb)(DRAFT)
+    assert (done.id, done.status) == (TRANSACTION, end)
+    assert paths(server) == [f"POST {verb}", "GET transaction-history"]
+    assert server.writes == 1
+    assert unknown(events) == []
+    verdict(f"first {code}, replayed by a gateway", verb, "yes", 1, "applied, as history shows", "-")
+
+
+@pytest.mark.parametrize(
+    ("rows", "applied", "note"),
+    [
+        ([record("draft")], False, "a draft still"),
+        ([OTHER_ROW], None, "not in the history yet"),
+    ],
+    ids=["draft", "absent"],
+)
+async def test_a_first_refusal_that_history_does_not_contradict_stands(
+    server, transactions, events, verb, rows, applied, note
+):
+    server.history = rows
+    server.then([refuse(422, "not enough points")])
+    with pytest.raises(UnprocessableError, match="not enough points") as caught:
+        await getattr(transactions, verb)(DRAFT)
+    assert caught.value.applied is applied
+    assert (caught.value.endpoint, caught.value.attempts) == (f"transactions.{verb}", 1)
+    assert any(note in text for text in caught.value.__notes__)
+    assert unknown(events) == []
+
+
+async def test_a_first_refusal_whose_history_cannot_be_read_stands(server, transactions):
+    server.then([refuse(422, "not enough points"), *[status(500)] * 3])
+    with pytest.raises(UnprocessableError, match="not enough points") as caught:
+        await transactions.complete(DRAFT)
+    assert caught.value.applied is None
+    assert any("could not be read" in text for text in caught.value.__notes__)
+
+
+async def test_a_first_refusal_of_what_came_to_another_end_names_it(server, transactions, verb):
+    server.history = [record("expired")]
+    server.then([refuse(422)])
+    with pytest.raises(UnprocessableError, match="is expired, as its history shows") as caught:
+        await getattr(transactions, verb)(DRAFT)
+    assert (caught.value.code, caught.value.applied) == ("expired", False)
+
+
+async def test_a_draft_of_the_year_one_is_looked_for_without_a_bound(server, transactions):
+    # How a server in Go writes that there is no time.
+    server.history = [record("completed")]
+    server.then([hang_up(commit=True)] * 3)
+    draft = evolve(DRAFT, created_at=datetime(1, 1, 1, tzinfo=UTC))
+    assert (await transactions.complete(draft)).status == "completed"
 
 
 @pytest.mark.parametrize("code", [400, 401, 403])
@@ -161,13 +222,55 @@ async def test_a_quota_wait_after_doubt_does_not_take_the_doubt_away(server, tra
     assert caught.value.attempts == 2
 
 
-async def test_the_answer_to_the_opposite_request_is_not_believed(server, transactions):
-    async def cancelled(exchange):
-        await exchange.answer(200, {"id": TRANSACTION, "status": "cancelled"})
+# The answer's own word -----------------------------------------------------------------------------------------
 
-    server.then([cancelled] * 3)
-    with pytest.raises(OutcomeUnknownError, match="status is"):
-        await transactions.complete(TRANSACTION)
+
+def says(word):
+    """A 200 for the right transaction with this status; ``...`` leaves it out."""
+
+    async def effect(exchange):
+        exchange.commit()
+        code, body = truth(exchange.request, exchange.server)
+        body = {**body, "status": word, "rejectReason": "limit reached" if word == "rejected" else None}
+        await exchange.answer(code, {k: v for k, v in body.items() if v is not ...})
+
+    return effect
+
+
+@pytest.mark.parametrize("word", ["rejected", "expired", "the opposite"])
+@pytest.mark.parametrize("earlier", [[], [hang_up(commit=False)]], ids=["first", "after doubt"])
+async def test_another_end_in_the_answer_is_a_refusal(
+    server, transactions, events, verb, word, earlier, verdict
+):
+    word = {"complete": "cancelled", "cancel": "completed"}[verb] if word == "the opposite" else word
+    server.then([*earlier, says(word)])
+    with pytest.raises(UnprocessableError, match=f"is {word}, as the answer shows") as caught:
+        await getattr(transactions, verb)(DRAFT)
+    error = caught.value
+    assert (error.code, error.status, error.applied) == (word, 422, False)
+    assert (error.endpoint, error.attempts) == (f"transactions.{verb}", 1 + len(earlier))
+    assert ("limit reached" in str(error)) is (word == "rejected")
+    assert len(server.arrived) == 1 + len(earlier)  # an end is final, so history is not asked
+    assert unknown(events) == []
+    verdict(f"200 with status {word}", verb, "yes", server.writes, "refused", "UnprocessableError")
+
+
+@pytest.mark.parametrize("word", [..., None, "", "draft", "pending", "in progress", 7])
+@pytest.mark.parametrize("known", [True, False], ids=["Transaction", "id"])
+async def test_any_other_word_in_the_answer_is_doubt(server, transactions, verb, word, known, verdict):
+    end = {"complete": "completed", "cancel": "cancelled"}[verb]
+    server.then([says(word)] * 3)
+    server.history = [record(end)]
+    if known:
+        assert (await getattr(transactions, verb)(DRAFT)).status == end
+        assert paths(server) == [f"POST {verb}"] * 3 + ["GET transaction-history"]
+    else:
+        with pytest.raises(OutcomeUnknownError, match="status is") as caught:
+            await getattr(transactions, verb)(TRANSACTION)
+        assert caught.value.applied is None
+        assert len(server.arrived) == 3
+    told = "applied, as history shows" if known else "unknown, 3 attempts"
+    verdict(f"200 with status {word!r}", verb, "yes", 1, told, "-" if known else "OutcomeUnknownError")
 
 
 # Within the call's time, and no further back than need be ----------------------------------------------------------

@@ -16,6 +16,7 @@ from brevo_balance_async import (
     InvalidRequestError,
     NotFoundError,
     OutcomeUnknownError,
+    PermissionDeniedError,
     QuotaWaitError,
     RateLimitedError,
     UnprocessableError,
@@ -136,7 +137,7 @@ async def test_hold_rejected_on_completing(server, transactions):
         code, body = truth(exchange.request, exchange.server)
         await exchange.answer(code, {**body, "status": "rejected", "rejectReason": "expired balance"})
 
-    with pytest.raises(UnprocessableError, match="on completing: expired balance"):
+    with pytest.raises(UnprocessableError, match=r"is rejected, as the answer shows \(expired balance\)"):
         async with transactions.hold(**HOLD):
             server.then([rejected])
 
@@ -298,7 +299,7 @@ async def test_cancelling_what_was_completed_meanwhile_says_so(server, transacti
             raise BlockError
     (note,) = caught.value.__notes__
     assert draft.id in note
-    assert ("is completed, as its history shows" if settled else "already completed") in note
+    assert "is completed, as its history shows" in note
     assert "it has come to another end" in note
     assert LEFT not in note
 
@@ -321,11 +322,13 @@ async def test_a_completing_that_certainly_failed_names_the_draft(server, transa
             server.then([effect])
     assert not isinstance(caught.value, OutcomeUnknownError)
     assert caught.value.endpoint == "transactions.complete"
-    (note,) = caught.value.__notes__
+    note = caught.value.__notes__[-1]
     assert f"the hold {draft.id} was to be completed" in note
-    assert ("another end" if failure in {"404", "422"} else LEFT) in note
+    assert LEFT in note
+    assert caught.value.draft == draft
     assert hold.result is None
-    assert paths(server) == ["POST transactions", "POST complete"]
+    history = ["GET transaction-history"] if failure in {"404", "422"} else []
+    assert paths(server) == ["POST transactions", "POST complete", *history]
 
 
 async def test_a_hold_completes_with_the_request_that_it_kept(server, transactions, client):
@@ -481,3 +484,143 @@ async def test_a_generator_that_is_closed_cancels_its_hold(server, transactions)
     await anext(generator)
     await generator.aclose()
     assert paths(server) == ["POST transactions", "POST cancel"]
+
+
+# Completed early, and what is left to be told ----------------------------------------------------------------------
+
+
+async def test_completed_inside_its_block_it_is_completed_once(server, transactions):
+    hold = transactions.hold(**HOLD)
+    async with hold as draft:
+        done = await hold.complete()
+        assert (done.id, done.status) == (draft.id, "completed")
+        assert await hold.complete() is done
+        assert hold.result is done
+    assert await hold.complete() is done
+    assert paths(server) == ["POST transactions", "POST complete"]
+
+
+async def test_many_that_complete_one_hold_at_once_ask_once(server, transactions):
+    hold = transactions.hold(**HOLD)
+    async with hold:
+        first, *others = await asyncio.gather(*[hold.complete() for _ in range(5)])
+    assert all(other is first for other in others)
+    assert paths(server) == ["POST transactions", "POST complete"]
+
+
+async def test_what_goes_wrong_after_completing_cancels_nothing(server, transactions):
+    hold = transactions.hold(**HOLD)
+    with pytest.raises(BlockError) as caught:
+        async with hold:
+            await hold.complete()
+            raise BlockError
+    assert not hasattr(caught.value, "__notes__")
+    assert hold.result.status == "completed"
+    assert paths(server) == ["POST transactions", "POST complete"]
+
+
+async def test_a_hold_is_completed_inside_its_block_only(server, transactions):
+    hold = transactions.hold(**HOLD)
+    with pytest.raises(ClientStateError, match="inside its block"):
+        await hold.complete()
+    with pytest.raises(BlockError):
+        async with hold:
+            raise BlockError
+    assert hold.result.status == "cancelled"
+    with pytest.raises(ClientStateError, match="inside its block"):
+        await hold.complete()
+    assert paths(server) == ["POST transactions", "POST cancel"]
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("wrapped", [False, True], ids=["as it is", "as another exception"])
+async def test_a_completing_that_failed_early_leaves_the_draft_to_its_caller(
+    server, transactions, failure, wrapped
+):
+    effect, kind = FAILURES[failure]
+    hold = transactions.hold(**HOLD)
+    with pytest.raises(BlockError if wrapped else kind) as caught:
+        async with hold as draft:
+            server.then([effect])
+            try:
+                await hold.complete()
+            except BalanceError as error:
+                if wrapped:
+                    raise BlockError from error
+                raise
+    error = caught.value.__cause__ if wrapped else caught.value
+    assert error.draft == draft
+    assert len([note for note in error.__notes__ if "was to be completed" in note]) == 1
+    assert "POST cancel" not in paths(server)
+    server.headers = {}
+    if failure == "422":
+        assert (await transactions.complete(error.draft)).status == "completed"
+
+
+async def test_a_completing_that_failed_and_was_swallowed_is_not_made_up_for(server, transactions):
+    # The block may have told its customer no.
+    hold = transactions.hold(**HOLD)
+    async with hold:
+        server.then([refuse(422)])
+        with pytest.raises(UnprocessableError):
+            await hold.complete()
+    assert hold.result is None
+    assert "POST cancel" not in paths(server)
+    assert paths(server).count("POST complete") == 1
+
+
+async def test_a_completing_may_be_tried_again_inside_the_block(server, transactions):
+    hold = transactions.hold(**HOLD)
+    async with hold:
+        server.then([refuse(403)])
+        with pytest.raises(PermissionDeniedError):
+            await hold.complete()
+        assert (await hold.complete()).status == "completed"
+    assert paths(server) == ["POST transactions", "POST complete", "POST complete"]
+
+
+@pytest.mark.parametrize("word", [None, "", "draft", "expired", "cancelled"])
+async def test_a_hold_ends_well_only_when_it_is_completed(server, transactions, word):
+    async def other(exchange):
+        code, body = truth(exchange.request, exchange.server)
+        await exchange.answer(code, {**body, "status": word})
+
+    ended = word in {"expired", "cancelled"}
+    hold = transactions.hold(**HOLD)
+    with pytest.raises(UnprocessableError if ended else OutcomeUnknownError) as caught:
+        async with hold as draft:
+            server.then([other] * 3)
+    assert hold.result is None
+    assert caught.value.draft == (None if ended else draft)
+
+
+async def test_a_foreign_exception_has_a_note_and_one_of_ours_has_the_draft(server, transactions):
+    for kind in (BlockError, InvalidRequestError):
+        with pytest.raises(kind) as caught:
+            async with transactions.hold(**HOLD) as draft:
+                server.then([refuse(403)])
+                raise kind(*(["row", "is bad"] if kind is InvalidRequestError else []))
+        assert draft.id in caught.value.__notes__[0]
+        assert getattr(caught.value, "draft", "no such thing") == (
+            draft if kind is InvalidRequestError else "no such thing"
+        )
+
+
+async def test_what_is_left_to_nobody_is_on_no_error(server, transactions):
+    with pytest.raises(InvalidRequestError) as caught:
+        async with transactions.hold(**HOLD):
+            raise InvalidRequestError("row", "is bad")
+    assert caught.value.draft is None
+    with pytest.raises(UnprocessableError) as caught:
+        async with transactions.hold(**HOLD) as draft:
+            server.history = [record("expired", draft.id)]
+            server.then([refuse(422)])
+    assert (caught.value.code, caught.value.draft, caught.value.applied) == ("expired", None, False)
+
+
+async def test_a_hold_refuses_its_arguments_when_it_is_entered_or_made(server, transactions):
+    for change in ({"amount": 0}, {"meta": [1]}, {"transaction_type": "debit"}, {"ttl": 1}):
+        with pytest.raises(InvalidRequestError):
+            async with transactions.hold(**{**HOLD, **change}):
+                pytest.fail("entered")
+    assert server.arrived == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from concurrent.futures import ProcessPoolExecutor
+from decimal import Decimal
 from multiprocessing import get_context
 
 import pytest
@@ -23,6 +24,7 @@ from brevo_balance_async import (
     RequestTimeoutError,
     ResponseError,
     ServerError,
+    Transaction,
     TransportError,
 )
 from brevo_balance_async.errors import Problem
@@ -62,7 +64,12 @@ def example(kind):
     elif kind is QuotaWaitError:
         error = kind(12.5, 10.0)
     elif kind is OutcomeUnknownError:
-        error = kind("may be applied", cause=ServerError("bad gateway", status=502), look_for="its reference")
+        error = kind(
+            "may be applied",
+            cause=ServerError("bad gateway", status=502),
+            look_for="its reference",
+            arguments={"amount": Decimal("12.5"), "meta": {"order": 7}},
+        )
     elif kind is DecodeError:
         error = kind("odd", problems=["$.id: expected text"], body=b'{"id": {}}', garbled=True)
         error.status = 200
@@ -70,7 +77,8 @@ def example(kind):
         error = kind("not whole", position=40, seen=17)
     else:
         error = kind("went wrong")
-    error.endpoint, error.attempts = "transactions.begin", 3
+    error.endpoint, error.attempts, error.applied = "transactions.begin", 3, None
+    error.draft = Transaction(id="t-1", amount=Decimal("12.5"))
     error.add_note("a note")
     return error
 

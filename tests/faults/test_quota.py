@@ -171,9 +171,9 @@ async def test_the_error_says_that_nothing_is_known_yet(server):
         assert "no answer has yet told how much of the account's quota is left" in str(caught.value)
         assert "asks for a wait" not in str(caught.value)
         assert "nothing was sent" in str(caught.value)
-        assert (caught.value.wait, caught.value.max_wait) == (1, 1)
+        assert (caught.value.retry_after, caught.value.max_wait) == (1, 1)
         back = pickle.loads(pickle.dumps(caught.value))
-        assert (str(back), back.wait, back.max_wait) == (str(caught.value), 1, 1)
+        assert (str(back), back.retry_after, back.max_wait) == (str(caught.value), 1, 1)
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
@@ -316,7 +316,7 @@ async def test_live_beside_bulk_that_has_drained_the_account(server, kind, verdi
         for _ in range(5):
             with pytest.raises(QuotaWaitError) as caught:
                 await CALLS[kind](live.program(PROGRAM))
-            assert caught.value.wait > 1800
+            assert caught.value.retry_after > 1800
             assert caught.value.max_wait == 0.2
             assert caught.value.attempts == 0
         assert clock.now == 1000  # at once: not a moment passed, and nothing was sent
@@ -380,7 +380,7 @@ async def test_neither_the_servers_clock_nor_ours_matters(server, skewed, monkey
         await begin(program, "r1")
         with pytest.raises(QuotaWaitError) as caught:
             await begin(program, "r2")
-        assert 31 <= caught.value.wait <= 32
+        assert 31 <= caught.value.retry_after <= 32
         patient = client.with_options(max_wait=60, timeout=100).program(PROGRAM)
         call = asyncio.ensure_future(begin(patient, "r3"))
         await pause()

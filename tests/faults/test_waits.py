@@ -51,7 +51,7 @@ async def test_429_beyond_max_wait_fails_at_once_for_this_and_the_next_callers(s
         for _ in range(3):
             with pytest.raises(QuotaWaitError) as next_one:
                 await CALLS[kind](program)
-            assert 30 <= next_one.value.wait <= 32
+            assert 30 <= next_one.value.retry_after <= 32
             assert next_one.value.max_wait == 1
             assert next_one.value.attempts == 0
         assert clock.now == 1000.0  # not a moment passed: nobody waited
@@ -213,7 +213,7 @@ async def test_a_quota_wait_counts_against_the_deadline_unless_it_may_take_as_lo
         await CALLS["read"](client.program(PROGRAM))
         with pytest.raises(QuotaWaitError) as caught:
             await CALLS["read"](client.program(PROGRAM))
-        assert caught.value.wait >= 5
+        assert caught.value.retry_after >= 5
         assert caught.value.max_wait <= 3
         patient = client.with_options(max_wait=None)
         await CALLS["read"](patient.program(PROGRAM))

@@ -91,7 +91,7 @@ def test_a_wait_known_to_be_too_long_is_refused_at_once_and_spends_nothing(max_w
         for _ in range(3):
             with pytest.raises(QuotaWaitError) as caught:
                 await gate.enter(reserve=reserve, max_wait=max_wait, on_wait=waits.append)
-            assert 30 <= caught.value.wait <= 32
+            assert 30 <= caught.value.retry_after <= 32
             assert caught.value.max_wait == max_wait
         assert (now(), waits, gate.in_flight) == (0, [], 0)
 
@@ -133,7 +133,7 @@ def test_a_waiter_whose_wait_grows_is_turned_away_when_that_is_known():
         with pytest.raises(QuotaWaitError, match="asks for a wait of") as caught:
             await hasty
         assert now() == 2
-        assert caught.value.wait >= 100
+        assert caught.value.retry_after >= 100
         await patient
         assert now() >= 102
 
@@ -167,7 +167,7 @@ def test_bulk_behind_more_bulk_than_the_window_holds_is_refused_at_once():
         await settle()
         with pytest.raises(QuotaWaitError) as caught:
             await gate.enter(reserve=0.2, max_wait=500, on_wait=waits.append)
-        assert caught.value.wait > 2990
+        assert caught.value.retry_after > 2990
         assert waits == []
         assert "reserve=0.2 keeps 120 for others" in str(caught.value)
         for call in calls:
@@ -186,7 +186,7 @@ def test_while_nothing_is_known_a_waiter_stays_as_long_as_it_may(max_wait):
             await gate.enter(reserve=0.0, max_wait=max_wait, on_wait=waits.append)
         assert now() == max_wait
         assert waits == [0.0]
-        assert caught.value.wait >= max_wait
+        assert caught.value.retry_after >= max_wait
         assert gate.in_flight == LIVE_PROBES
 
     run(main())

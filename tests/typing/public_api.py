@@ -16,6 +16,7 @@ from brevo_balance_async import (
     InputFileError,
     OutcomeUnknownError,
     PartnerKey,
+    QuotaError,
     QuotaWaitError,
     RateLimitedError,
     ResponseError,
@@ -103,10 +104,36 @@ async def calls() -> None:
             source="user",
         )
         print(order.transaction_id)
-        async with program.transactions.hold(
-            balance_definition_id=definition.id, contact_id=1, amount=-5
-        ) as held:
-            print(held.id)
+        hold = program.transactions.hold(balance_definition_id=definition.id, contact_id=1, amount=-5)
+        async with hold as held:
+            early: Transaction = await hold.complete()
+            print(held.id, early.status)
+        result: Transaction | None = hold.result
+        print(result)
+        credited: Transaction = await program.transactions.credit(
+            balance_definition_id=definition.id,
+            contact_id=42,
+            amount=5,
+            balance_expiry_in_minutes=60,
+            meta={"a": 1},
+        )
+        debited: Transaction = await program.transactions.debit(
+            balance_definition_id=definition.id,
+            loyalty_subscription_id="s",
+            amount=5,
+            event_time=datetime.now(UTC),
+        )
+        row: TransactionRecord | None = await program.history.find(
+            contact_id=42,
+            balance_definition_id=definition.id,
+            meta={"a": 1},
+            since=datetime.now(UTC),
+            timeout=5,
+        )
+        row = await program.history.find(
+            contact_id=42, balance_definition_id=definition.id, transaction_id=credited.id
+        )
+        print(row, debited)
         held_balances: SubscriptionBalances = await program.balances.get(42)
         created: Balance = await program.balances.create(42, balance_definition_id=definition.id)
         print(held_balances.balance[0].value, created.amount)
@@ -174,8 +201,12 @@ async def errors() -> None:
         print(error.status + 1, error.code, error.message, error.request_id, error.headers, error.body)
     except OutcomeUnknownError as error:
         cause: BalanceError | None = error.cause
-        print(cause, error.look_for)
+        print(cause, error.look_for, error.arguments["contact_id"])
     except QuotaWaitError as error:
-        print(error.wait, error.max_wait)
+        print(error.retry_after, error.max_wait)
+    except QuotaError as error:
+        wait: float | None = error.retry_after
+        print(wait)
     except BalanceError as error:
-        print(error.endpoint, error.attempts, error.status)
+        applied: bool | None = error.applied
+        print(error.endpoint, error.attempts, error.status, applied, error.draft)

@@ -231,11 +231,10 @@ async def test_any_other_route(arguments, argument):
     assert caught.value.argument == argument
 
 
-async def test_a_filter_that_no_query_can_carry(program):
-    with pytest.warns(DeprecationWarning, match="filters"):
-        walk = program.history.list(contact_id=1, balance_definition_id=ID, filters=["x", HALF])
+@pytest.mark.parametrize("filters", [["x", HALF], "x", [7], 7])
+def test_filters_that_no_query_can_carry(program, filters):
     with pytest.raises(InvalidRequestError) as caught:
-        await walk
+        program.history.list(contact_id=1, balance_definition_id=ID, filters=filters)
     assert caught.value.argument == "filters"
 
 

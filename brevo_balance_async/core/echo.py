@@ -1,0 +1,130 @@
+"""Whether an answer is the answer to our request: what it repeats, against what was sent.
+
+A pooled connection or a proxy can hand one request the answer to another. What the server left out is no mismatch,
+nor is a word that nobody knows yet.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Context, Decimal, InvalidOperation
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from brevo_balance_async.core import codec
+from brevo_balance_async.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Echo: TypeAlias = "tuple[tuple[str, Any], ...]"
+"""What an answer must repeat to be ours, as pairs of attribute and wanted value; ``None`` wants nothing."""
+
+PRESENT: Final = object()
+"""Wanted value: anything, as long as it is there."""
+SENT: Final = object()
+"""Wanted value: what the body that was sent has under this name."""
+
+_EXACT: Final = Context(prec=60)
+_MOST_SECONDS_APART: Final = 1.0
+
+
+_FLAT: Final = frozenset({str, int, float, bool, Decimal, type(None)})
+
+
+def of_meta(meta: dict[str, Any] | None) -> Any:
+    """The wanted value for ``meta``, a copy of the caller's: itself, unless what it holds may change in flight."""
+    if not meta:
+        return None
+    return meta if _FLAT.issuperset(map(type, meta.values())) else SENT
+
+
+def mismatch(answer: object, echo: Echo, body: bytes | None) -> str | None:
+    """Why ``answer`` cannot belong to the request that was sent with ``body``, or None.
+
+    What cannot be compared, for its depth say, is a mismatch too.
+    """
+    try:
+        for name, wanted in echo:
+            got = getattr(answer, name)
+            if wanted is None or got == wanted:
+                continue
+            reason = _difference(name, got, wanted, body)
+            if reason is not None:
+                return reason
+    except Exception as error:  # noqa: BLE001  (once sent, whatever is no verdict is doubt)
+        return f"it cannot be compared ({type(error).__name__})"
+    return None
+
+
+def _difference(name: str, got: Any, wanted: Any, body: bytes | None) -> str | None:
+    missing = got is None or got == ""
+    if wanted is PRESENT:
+        return f"{name} is missing" if missing else None
+    if isinstance(wanted, frozenset):  # one of these words
+        return None if got in wanted else f"{name} is missing" if missing else f"{name} is {got!r}"
+    if missing:
+        return None
+    if wanted is SENT or isinstance(wanted, dict):
+        return meta_difference(got, codec.parse(body or b"")[codec.camel(name)]) if got else None
+    if isinstance(wanted, Decimal):
+        same = _may_be_rounded(got, wanted)
+    elif isinstance(wanted, datetime):
+        same = abs((got - wanted).total_seconds()) < _MOST_SECONDS_APART
+    elif isinstance(wanted, StrEnum):
+        same = type(got) is not type(wanted)
+    else:
+        same = str(got).lower() == str(wanted).lower()
+    return None if same else f"{name} is {got!s:.80}, not {wanted!s:.80}"
+
+
+def _may_be_rounded(got: Decimal, asked: Decimal) -> bool:
+    """Whether this can be the amount that was asked for.
+
+    Rounded or credited in part it may be less, and more by less than one unit, or by what single precision loses:
+    Brevo declares its amounts as float. The sign of a debit in answers is not documented.
+    """
+    size = asked.copy_abs()
+    slack = max(Decimal(1), _EXACT.scaleb(size, -6))
+    return (got >= 0 or asked < 0) and got.copy_abs() < _EXACT.add(size, slack)
+
+
+def meta_difference(got: Mapping[str, Any], sent: Mapping[str, Any]) -> str | None:
+    """What is not in ``got`` as it was sent, or None; what the server added is fine."""
+    for name, value in sent.items():
+        if name not in got:
+            if value is not None:
+                return f"meta has no {name!r}"
+        elif not same(got[name], value):
+            return f"meta has another {name!r}"
+    return None
+
+
+def same(got: object, sent: object) -> bool:
+    """Whether it came back, at any depth: a number may come back as text and text as a number, None not at all."""
+    pairs = [(got, sent)]
+    while pairs:
+        got, sent = pairs.pop()
+        if isinstance(got, dict) and isinstance(sent, dict):
+            pairs += [(got.get(name), value) for name, value in sent.items()]
+        elif isinstance(got, list) and isinstance(sent, list):
+            if len(got) != len(sent):
+                return False
+            pairs += zip(got, sent, strict=True)
+        elif not _same_value(got, sent):
+            return False
+    return True
+
+
+def _same_value(got: object, sent: object) -> bool:
+    if isinstance(got, list) and isinstance(sent, dict):
+        return not got and not sent  # PHP's empty map
+    if isinstance(got, str) == isinstance(sent, str):
+        return got == sent
+    text, other = (got, sent) if isinstance(got, str) else (str(sent), got)
+    try:
+        if isinstance(other, int | Decimal) and not isinstance(other, bool):
+            return Decimal(text) == other
+        return codec.encode(other).decode() == text
+    except (InvalidOperation, InvalidRequestError):
+        return False
