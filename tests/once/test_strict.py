@@ -397,7 +397,8 @@ async def test_an_end_that_cannot_be_written_is_nobodys_verdict(
     assert refused.value.applied is False
     async with Journal(journal._database.place) as other:
         await journal.close()
-        assert (await ExactlyOnce(program, other, **QUICK).apply(**args)).state == "applied"
+        outcome = await ExactlyOnce(program, other, **QUICK).apply(**args)
+    assert outcome.state == "applied", outcome
     assert credited(sandbox) == {"r": 1}
 
 
