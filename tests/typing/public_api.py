@@ -162,7 +162,9 @@ async def walks() -> None:
         first: Page[TransactionRecord] = await walk
         second: Page[TransactionRecord] = await first.next()
         everything: list[TransactionRecord] = await walk.prefetch(4).collect(max_items=10)
-        print(walk.position, second, everything)
+        latest: list[TransactionRecord] = await walk.take(5).collect()
+        client.walk_memory.offset_counts["history.list"] = "records"
+        print(walk.position, second, everything, latest)
         balances: list[ContactBalance] = await program.balances.list(PROGRAM).collect()
         lots: list[ActiveBalance] = await program.balances.list_active(
             contact_id=1, balance_definition_id=PROGRAM
