@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from math import ceil
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 
-from brevo_balance_async import BalanceClient, OutcomeUnknownError, QuotaError
+from brevo_balance_async import BalanceClient
 from brevo_balance_async.sandbox import Sandbox, effects
 
 README = Path(__file__).parents[2] / "README.md"
