@@ -193,6 +193,14 @@ class BalanceClient:
         """What the account's quota headers last said, or None before the first answer that had them."""
         return self._requester.shared.gate.state
 
+    @property
+    def walk_memory(self) -> WalkMemory:
+        """What the walks of this client and its views have learned about listings; write into it to override.
+
+        ``walk_memory.offset_counts["history.list"] = "records"`` saves the requests that find it out.
+        """
+        return self._memory
+
     def with_options(
         self,
         *,
@@ -265,6 +273,11 @@ class Program:
             timeout=timeout, max_attempts=max_attempts, max_wait=max_wait, reserve=reserve
         )
         return Program(requester, self.id, self._memory)
+
+    @property
+    def options(self) -> Options:
+        """What one call may spend: ``timeout``, ``max_attempts``, ``max_wait``, ``reserve``."""
+        return self._requester.options
 
     def __repr__(self) -> str:
         return f"<Program {self.id}>"

@@ -15,7 +15,7 @@ from cyclopts import App, CycloptsError
 from brevo_balance_async import BalanceError, InputFileError, __version__
 
 from . import balances, definitions, demo, doctor, history, limits, sandbox, transactions
-from .terminal import CommandError, console, say
+from .terminal import CommandError, UsageError, console, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 for command in (
-    sandbox.sandbox,
+    sandbox.app,
     demo.demo,
     definitions.app,
     limits.app,
@@ -56,7 +56,7 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except (BalanceError, CommandError) as error:
         say("; ".join([str(error), *getattr(error, "__notes__", ())]))
-        return 2 if isinstance(error, InputFileError) else 1
+        return 2 if isinstance(error, InputFileError | UsageError) else 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read our output has gone, "head" say

@@ -36,7 +36,15 @@ class Difference:
         )
 
 
-BARE_LISTINGS = frozenset({"definitions.list", "balances.list", "balances.list_active", "history.list"})
+BARE_LISTINGS = frozenset(
+    {
+        "definitions.list",
+        "balances.list",
+        "balances.list (newest first)",
+        "balances.list_active",
+        "history.list",
+    }
+)
 OF_A_CONTACT = frozenset(
     {
         each + variant
@@ -44,11 +52,17 @@ OF_A_CONTACT = frozenset(
         for variant in ("", " (all arguments)")
     }
 )
-ALL_BALANCES = frozenset({"balances.list", "balances.list (all arguments)"})
+ALL_BALANCES = frozenset({"balances.list", "balances.list (newest first)", "balances.list (all arguments)"})
 FIXED_DAY = frozenset(
     {"definitions.create (fixed expiry day)", "definitions.update (fixed expiry day, null)"}
 )
 ALL_ARGUMENTS = frozenset({"balances.list (all arguments)", "history.list (all arguments)"})
+FROM_THE_START = (
+    "rows are passed over only once it is known what offset counts, so that the first page is read too"
+)
+BUSY_ORDER = (
+    "the one order in which a listing can be walked while balances change; Brevo documents no default"
+)
 VENDOR = "headers x-fern-..."
 
 FERN = frozenset({"5.1.0 async", "5.1.0 sync", "5.1.0 aiohttp", "Node 6.0.3"})
@@ -74,6 +88,10 @@ LISTED = [
         "a walk always says where it is; 0 is the documented default",
         BARE_LISTINGS,
     ),
+    Difference("query limit", '"1"', '"2"', FROM_THE_START, frozenset({"balances.list (all arguments)"})),
+    Difference("query offset", '"1"', '"0"', FROM_THE_START, frozenset({"balances.list (all arguments)"})),
+    Difference("query sortField", ABSENT, '"updatedAt"', BUSY_ORDER, frozenset({"balances.list"})),
+    Difference("query sort", ABSENT, '"asc"', BUSY_ORDER, frozenset({"balances.list"})),
     # those of today
     Difference(
         VENDOR,

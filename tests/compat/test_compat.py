@@ -44,4 +44,4 @@ def test_official_sdks():
     env = {**os.environ, "PYTHONPATH": str(Path(brevo_balance_async.__file__).parents[1])}
     run = subprocess.run([sys.executable, HERE], env=env, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "35 calls of 18 operations" in run.stdout
+    assert "36 calls of 18 operations" in run.stdout

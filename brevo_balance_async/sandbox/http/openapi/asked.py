@@ -7,9 +7,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from brevo_balance_async.sandbox.clock import SandboxClock
 from brevo_balance_async.sandbox.http.fields import INT64, QueryFields
 from brevo_balance_async.sandbox.http.operations import SNAKE_NAMES, Call
-from brevo_balance_async.sandbox.rules.clock import SandboxClock
 from brevo_balance_async.sandbox.rules.ledger import Ledger
 from brevo_balance_async.sandbox.rules.refusals import Refusal
 
