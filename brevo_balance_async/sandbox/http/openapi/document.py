@@ -59,6 +59,7 @@ _REFUSALS = {
     "422": "a field has a value that it may not have, or the state of the account forbids the operation",
     "424": "a limit under an unknown definition",
     "429": "the hourly quota is used up",
+    "507": "the state file cannot be written, and nothing was changed",
 }
 _DAY_OF_YEAR = r"(0[1-9]|[12]\d)/(0[1-9]|1[0-2])|30/(0[13-9]|1[0-2])|31/(0[13578]|1[02])"
 _HEADERS = {
