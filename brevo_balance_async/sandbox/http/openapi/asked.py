@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from brevo_balance_async.sandbox.clock import SandboxClock
 from brevo_balance_async.sandbox.http.fields import INT64, QueryFields
-from brevo_balance_async.sandbox.http.operations import SNAKE_NAMES, Call
+from brevo_balance_async.sandbox.http.operations import Call
 from brevo_balance_async.sandbox.rules.ledger import Ledger
 from brevo_balance_async.sandbox.rules.refusals import Refusal
 
@@ -112,7 +112,3 @@ def asks(operation: Operation, ids: int, switches: Switches) -> tuple[Asked, Ask
 
 def _given(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
-
-
-OLD_NAMES = {new: old for old, new in SNAKE_NAMES.items()}
-"""Query names of today, and what they were in 2025."""

@@ -6,9 +6,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from brevo_balance_async.sandbox.http.access import SCOPES, TOKEN_PATH
+from brevo_balance_async.sandbox.http.operations import SNAKE_NAMES
 from brevo_balance_async.sandbox.http.routes import ROUTES
 
-from .asked import OLD_NAMES, Asked, asks
+from .asked import Asked, asks
 from .schemas import CONTACT, UUID, Schema, answer_schemas, nullable, reference, words
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _IDS = {
     "subscriptions": "cid",
 }
 """Brevo's names of the ids in a path, by what stands before them."""
+_OLD_NAMES = {new: old for old, new in SNAKE_NAMES.items()}
+"""Query names of today, and what they were in 2025."""
 _ANSWERS = {
     "definitions.list": "BalanceDefinitions",
     "definitions.create": "BalanceDefinition",
@@ -143,7 +146,7 @@ def _query_parameters(query: Asked, switches: Switches) -> list[dict[str, Any]]:
     old_too = switches.snake_case_query == "accepted"
     found = []
     for name, schema in query.schemas.items():
-        old = OLD_NAMES.get(name) if old_too else None
+        old = _OLD_NAMES.get(name) if old_too else None
         required = name in query.required and old is None  # the other name will do
         found.append({"name": name, "in": "query", "required": required, "schema": schema})
         if old is not None:
