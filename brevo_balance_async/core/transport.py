@@ -317,16 +317,6 @@ class _Proxies:
         return self._by_origin[origin]
 
 
-def _forget_frames(error: BaseException | None, handled: BaseException | None) -> None:
-    """Take the frames off a foreign error: aiohttp's writer has the bytes of the request, keys and all, in them.
-
-    ``handled`` is what the caller was handling already; it stays whole.
-    """
-    while error is not None and error is not handled:
-        error.__traceback__ = None
-        error = error.__cause__ or error.__context__
-
-
 def _must_be(argument: str, value: object, kind: type) -> None:
     if value is not None and not isinstance(value, kind):
         raise InvalidRequestError(
@@ -485,7 +475,6 @@ class Transport:
         except Exception as error:
             if self.closed or session.closed:
                 raise self._ended(progress) from error
-            _forget_frames(error, handled)
             forget_secrets(error, handled, (*headers.values(), *request.secrets))
             failure = self._translated((attempt and attempt.stopped) or error, progress)
             if failure is None:

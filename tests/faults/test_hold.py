@@ -569,6 +569,71 @@ async def test_a_completing_that_failed_and_was_swallowed_is_not_made_up_for(ser
     assert paths(server).count("POST complete") == 1
 
 
+@pytest.mark.parametrize("way", ["inside", "at the end"])
+async def test_a_completing_that_is_cancelled_before_it_leaves_names_the_draft(server, transactions, vault, way):
+    waits = asyncio.Event()
+
+    async def never():
+        waits.set()
+        await asyncio.Event().wait()
+
+    drafts = []
+
+    async def block():
+        hold = transactions.hold(**HOLD)
+        async with hold as draft:
+            drafts.append(draft)
+            vault.headers = never
+            if way == "inside":
+                await hold.complete()
+
+    task = asyncio.ensure_future(block())
+    await waits.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    (note,) = caught.value.__notes__
+    assert f"the hold {drafts[0].id} was to be completed" in note
+    assert LEFT in note
+    assert paths(server) == ["POST transactions"]
+
+
+@pytest.mark.parametrize("word", ["completed", "rejected"])
+async def test_a_block_does_not_end_before_the_completing_that_is_under_way(server, transactions, word):
+    answer = asyncio.Event()
+
+    async def slowly(exchange):
+        code, body = truth(exchange.request, exchange.server)
+        await answer.wait()
+        await exchange.answer(code, {**body, "status": word})
+
+    hold = transactions.hold(**HOLD)
+
+    async def block():
+        async with hold:
+            server.then([slowly] * 2)
+            completing.append(asyncio.ensure_future(hold.complete()))
+            await server.until_arrived(2)
+
+    completing: list[asyncio.Future] = []
+    task = asyncio.ensure_future(block())
+    await server.until_arrived(2)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not task.done()
+    answer.set()
+    if word == "completed":
+        await task
+        assert hold.result is await completing[0]
+        assert paths(server) == ["POST transactions", "POST complete"]
+    else:
+        with pytest.raises(UnprocessableError):
+            await task
+        with pytest.raises(UnprocessableError):
+            await completing[0]
+        assert hold.result is None
+
+
 async def test_a_completing_may_be_tried_again_inside_the_block(server, transactions):
     hold = transactions.hold(**HOLD)
     async with hold:

@@ -252,45 +252,44 @@ class Gate:
         moment = math.inf
         if self._order:
             now = self._clock.time()
-            wait, held_up = self._serve(now)
-            while held_up and self._turn_away(now, held_up):
-                wait, held_up = self._serve(now)
+            wait, least = self._serve(now)
+            while self._turn_away(now, least):
+                wait, least = self._serve(now)
             moment = now + wait
-            if held_up and self._deadlines:
+            if self._order and self._deadlines:
                 moment = min(moment, self._deadlines[0][0])
         self._set_timer(moment)
 
-    def _serve(self, now: float) -> tuple[float, list[_Waiter]]:
-        """Let in whoever may go: the seconds until somebody may again, and the heads of lanes that wait.
+    def _serve(self, now: float) -> tuple[float, float]:
+        """Let in whoever may go: the seconds until somebody may again, and those that all who wait must wait at least.
 
-        What keeps one back keeps back all who leave more to others too, so the first that must wait ends the round.
-        Only the pace of one lane and the two permits of a hold keep back nobody else.
+        What keeps back a single request that is not paced keeps back all who leave more to others too, so it ends the
+        round. The pace of one lane and the two permits of a hold keep back nobody else.
         """
-        soonest = math.inf
-        held_up: list[_Waiter] = []
+        soonest = least = math.inf
         at = 0
         while at < len(self._order):
             head = next(iter(self._lanes[self._order[at]]))
             wait = self._window.wait(now, head.reserve, head.need, paced=head.paced)
             if wait > 0:
-                held_up.append(head)
-                soonest = min(soonest, wait)
-                if head.need < 2 and not head.paced:
+                single = self._window.wait(now, head.reserve)
+                soonest = min(soonest, wait, single or wait)
+                if single or not head.paced:  # those who are paced have no deadline themselves
+                    need = min(head.need, 1) if single else head.need
+                    least = min(least, self._window.expected(now, head.reserve, need))
+                if single:
                     break
                 at += 1
                 continue
             self._remove(head)
             head.permit = self._grant(now, head.reserve, head.need, head.paced, head.pair)
             _wake(head)  # if it is cancelled already, it hands its permit on
-        return soonest, held_up
+        return soonest, least
 
-    def _turn_away(self, now: float, held_up: list[_Waiter]) -> bool:
-        """Wake without a permit whoever would have to overstay: nobody waits for less than the heads do."""
-        # Those who are paced have no deadline themselves.
-        waits = [self._window.expected(now, head.reserve, head.need) for head in held_up if not head.paced]
-        wait = min(waits, default=0.0)
+    def _turn_away(self, now: float, wait: float) -> bool:
+        """Wake without a permit whoever would have to overstay, since nobody waits for less than ``wait``."""
         turned = False
-        while self._deadlines:
+        while self._order and self._deadlines:
             deadline, _, waiter = self._deadlines[0]
             if not waiter.woken.done():
                 if deadline > now and deadline >= now + wait:

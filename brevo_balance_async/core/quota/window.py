@@ -126,13 +126,15 @@ class Window:
         """
         self._end_if_due(now)
         if need and self.in_flight >= self.pause.width:
-            return UNTIL_ANSWER
-        due = now if self.silent or need == 0 else self._due(now, reserve, need, paced=paced)
-        due = max(due, self.pause.until)
-        # Going to look is for those whom only headers keep waiting. A hold does not: what it begins it must be able
-        # to end. Nor does a lane at its own reserve while there is something left, or anybody while holds have it.
-        nothing = now < self.pause.until or self.left + self.held <= 0
-        if nothing and need < 2 and not self.in_flight:
+            due = UNTIL_ANSWER
+        else:
+            due = now if self.silent or need == 0 else self._due(now, reserve, need, paced=paced)
+            due = max(due, self.pause.until)
+        # Going to look is for those whom only headers keep waiting, or an answer that does not come. A hold does not:
+        # what it begins it must be able to end. Nor does a lane at its own reserve while there is something left, or
+        # anybody while holds have it.
+        stuck = due == UNTIL_ANSWER or now < self.pause.until or self.left + self.held <= 0
+        if stuck and need < 2:
             due = min(due, self.look_at)
         return max(0.0, due - now)
 
