@@ -78,7 +78,10 @@ class Hold:
             try:
                 self.result = await self._calls.complete(draft)
             except (Exception, asyncio.CancelledError) as failure:
-                _tell(failure, draft, failure, "was to be completed")
+                if isinstance(failure, asyncio.CancelledError) and failure.__cause__ is None:
+                    self._was_completing = False  # it did not leave: as if nobody had asked for it
+                else:
+                    _tell(failure, draft, failure, "was to be completed")
                 raise
             return self.result
 
@@ -88,11 +91,20 @@ class Hold:
         try:
             if error is None and (self._completing.locked() or not self._was_completing):
                 await self.complete()
-            elif error is not None and self._draft is not None and not self._was_completing:
-                await despite_repetition(self._undo(self._draft, error), error)
+            elif error is not None:
+                await self._give_back(error)
+        except asyncio.CancelledError as cancelled:
+            if error is None:
+                await self._give_back(cancelled)
+            raise
         finally:
             self._draft = None
             self._calls.release()
+
+    async def _give_back(self, error: BaseException) -> None:
+        """Cancel the draft after ``error``, unless it was to be completed."""
+        if self._draft is not None and not self._was_completing:
+            await despite_repetition(self._undo(self._draft, error), error)
 
     async def _undo(self, draft: Transaction, error: BaseException) -> None:
         """Cancel the draft; the exception of the block goes through, with a note if that fails."""

@@ -570,32 +570,67 @@ async def test_a_completing_that_failed_and_was_swallowed_is_not_made_up_for(ser
 
 
 @pytest.mark.parametrize("way", ["inside", "at the end"])
-async def test_a_completing_that_is_cancelled_before_it_leaves_names_the_draft(server, transactions, vault, way):
-    waits = asyncio.Event()
+@pytest.mark.parametrize("again", [False, True], ids=["once", "again while it cleans up"])
+async def test_a_completing_that_is_cancelled_before_it_leaves_gives_the_draft_back(
+    server, transactions, vault, client, way, again
+):
+    waiting: asyncio.Queue[None] = asyncio.Queue()
+    willing = asyncio.Event()
 
-    async def never():
-        waits.set()
-        await asyncio.Event().wait()
+    async def slowly():
+        waiting.put_nowait(None)
+        await willing.wait()
+        return {"api-key": KEY}
 
-    drafts = []
+    hold = transactions.hold(**HOLD)
 
     async def block():
-        hold = transactions.hold(**HOLD)
-        async with hold as draft:
-            drafts.append(draft)
-            vault.headers = never
+        async with hold:
+            vault.headers = slowly
             if way == "inside":
                 await hold.complete()
 
     task = asyncio.ensure_future(block())
-    await waits.wait()
+    await waiting.get()
+    task.cancel()
+    await waiting.get()
+    if again:
+        task.cancel()
+    else:
+        willing.set()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    willing.set()
+    if again:
+        notes, error = [], caught.value
+        while error is not None:
+            notes += getattr(error, "__notes__", [])
+            error = error.__context__
+        assert any("could not be cancelled" in note and LEFT in note for note in notes)
+        assert paths(server) == ["POST transactions"]
+    else:
+        assert not hasattr(caught.value, "__notes__")
+        assert hold.result.status == "cancelled"
+        assert paths(server) == ["POST transactions", "POST cancel"]
+    assert client._requester.shared.gate._window.held == 0
+
+
+async def test_a_completing_that_is_cancelled_after_it_left_names_the_draft(server, transactions):
+    drafts = []
+
+    async def block():
+        async with transactions.hold(**HOLD) as draft:
+            drafts.append(draft)
+            server.then([stall()])
+
+    task = asyncio.ensure_future(block())
+    await server.until_arrived(2)
     task.cancel()
     with pytest.raises(asyncio.CancelledError) as caught:
         await task
-    (note,) = caught.value.__notes__
-    assert f"the hold {drafts[0].id} was to be completed" in note
-    assert LEFT in note
-    assert paths(server) == ["POST transactions"]
+    assert f"the hold {drafts[0].id} was to be completed" in caught.value.__notes__[-1]
+    assert caught.value.__cause__.arguments["transaction_id"] == drafts[0].id
+    assert paths(server) == ["POST transactions", "POST complete"]
 
 
 @pytest.mark.parametrize("word", ["completed", "rejected"])
