@@ -181,7 +181,9 @@ async def test_a_first_refusal_that_history_does_not_contradict_stands(
     assert (caught.value.endpoint, caught.value.attempts) == (f"transactions.{verb}", 1)
     assert any(note in text for text in caught.value.__notes__)
     assert unknown(events) == []
-    verdict(f"A6 first 422, history: {note}", verb, "yes", "?", "refused, applied is None", "UnprocessableError")
+    verdict(
+        f"A6 first 422, history: {note}", verb, "yes", "?", "refused, applied is None", "UnprocessableError"
+    )
 
 
 async def test_a_first_refusal_whose_history_cannot_be_read_stands(server, transactions):

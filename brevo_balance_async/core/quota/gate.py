@@ -105,8 +105,15 @@ class Gate:
         - ``pair``: the two permits of a hold. The begin wants both to be had and keeps the second, which its complete
           or cancel (``first``) then takes.
         """
-        need = _need(first, pair)
-        return self._try(self._clock.time(), (reserve, paced, need, not first), reserve, pair)
+        need = 1 if pair is None else _need(first, pair)
+        if need and self._order and self._order[0] <= (reserve, paced, need, not first):
+            return None  # nobody overtakes
+        now = self._clock.time()
+        if self._window.wait(now, reserve, need, paced=paced) > 0:
+            return None
+        if pair is None:
+            return self._window.send(now, reserve, paced=paced)
+        return self._grant(now, reserve, need, paced, pair)
 
     async def enter(
         self,
@@ -124,12 +131,13 @@ class Gate:
         long as it takes), and later if it turns out to. Raises ``ClientStateError`` if the gate is closed, then or
         during the wait.
         """
-        paced, need = max_wait is None and reserve > 0, _need(first, pair)
-        lane = (reserve if need else _ENDS_OF_HOLDS, paced, need, not first)
-        now = self._clock.time()
-        permit = self._try(now, lane, reserve, pair)
+        paced = max_wait is None and reserve > 0
+        permit = self.try_enter(reserve, paced=paced, first=first, pair=pair)
         if permit is not None:
             return permit
+        need = _need(first, pair)
+        lane = (reserve if need else _ENDS_OF_HOLDS, paced, need, not first)
+        now = self._clock.time()
         if self._closed:
             raise ClientStateError(
                 "the client was closed, so nobody waits for quota any more; nothing was sent"
@@ -167,7 +175,8 @@ class Gate:
         ``reading`` is None if no answer came: the request stays charged, because the server may have counted it.
         """
         self._window.answer(self._clock.time(), permit, reading)
-        self._move()
+        if self._order:
+            self._move()
 
     def cancel(self, permit: Permit) -> None:
         """Return a permit whose request certainly never left, instead of ``leave``: nothing is charged."""
@@ -190,14 +199,6 @@ class Gate:
         self._set_timer(math.inf)
 
     # The queue ---------------------------------------------------------------------------------------------------
-
-    def _try(self, now: float, lane: Lane, reserve: float, pair: Pair | None) -> Permit | None:
-        _, paced, need, _ = lane
-        if need and self._order and self._order[0] <= lane:
-            return None  # nobody overtakes
-        if self._window.wait(now, reserve, need, paced=paced) > 0:
-            return None
-        return self._grant(now, reserve, need, paced, pair)
 
     def _grant(self, now: float, reserve: float, need: int, paced: bool, pair: Pair | None) -> Permit:
         permit = self._window.send(now, reserve, paced=paced)
