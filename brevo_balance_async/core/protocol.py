@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from string import Formatter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
@@ -111,10 +111,14 @@ class Response:
     empty: bool = False
     """The server said that there is no body, by a 204 or a length of 0. Otherwise one that is missing may be lost."""
 
-    @cached_property
+    _quota: Reading | None = field(default=None, init=False, eq=False)
+
+    @property
     def quota(self) -> Reading:
         """What it says about the account's quota and about waiting; read once, for the gate and for the error."""
-        return headers.read(self.status, self.headers)
+        if self._quota is None:
+            self._quota = headers.read(self.status, self.headers)
+        return self._quota
 
 
 def build(

@@ -47,19 +47,25 @@ def without_secrets(response: Response, secrets: Iterable[str]) -> Response:
     return evolve(response, body=body, headers=shown)
 
 
-def forget_secrets(
-    error: BaseException | None, handled: BaseException | None, secrets: Iterable[str]
-) -> None:
-    """Take ``secrets`` out of a foreign error: aiohttp quotes the line that it could not read.
+def forget_secrets(error: BaseException, handled: BaseException | None, secrets: Iterable[str]) -> None:
+    """Take ``secrets`` out of a foreign error, and its frames off it.
 
-    ``handled`` is what the caller was handling already; it stays as it is.
+    aiohttp quotes the line that it could not read, and its writer has the request in its frames. ``handled`` is what
+    the caller was handling already; it stays as it is.
     """
     keys = _keys(tuple(secrets))
-    while error is not None and error is not handled:
-        error.args = tuple(_cleaned(each, keys) for each in error.args)
-        for name, value in vars(error).items():
-            vars(error)[name] = _cleaned(value, keys)
-        error = error.__cause__ or error.__context__
+    seen = {id(handled)}
+    errors: list[BaseException | None] = [error]
+    while errors:
+        each = errors.pop()
+        if each is None or id(each) in seen:  # a user's trace may raise an error from itself
+            continue
+        seen.add(id(each))
+        each.__traceback__ = None
+        each.args = tuple(_cleaned(value, keys) for value in each.args)
+        for name, value in vars(each).items():
+            vars(each)[name] = _cleaned(value, keys)
+        errors += [each.__cause__, each.__context__]
 
 
 def _cleaned(value: Any, keys: tuple[tuple[bytes, bytes], ...]) -> Any:
