@@ -1,6 +1,6 @@
 """Schemathesis against the sandbox and its own OpenAPI document: good and bad requests, drawn from the document.
 
-    python tests/schema [--examples 30] [--seconds 400] [--seed 1]
+    python tests/schema [--examples 30] [--seconds 600] [--seed 1]
 
 Every answer must be declared: its status, its content type, its headers, its shape; none may be 5xx. A bad request that
 is accepted, and a good one that is refused, must be explained in ``explained``. Prints what each operation answered.
