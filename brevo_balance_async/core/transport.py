@@ -543,8 +543,9 @@ class Transport:
         wire = getattr(answer, "wire", None)
         discard = wire.abort if wire else answer.close
         empty = told == 0 or answer.status == 204
-        response = Response(answer.status, answer.headers, body, discard, empty)
-        return without_secrets(response, (*headers.values(), *request.secrets))
+        secrets = (*headers.values(), *request.secrets)
+        response = Response(answer.status, answer.headers, body, discard, empty, secrets)
+        return without_secrets(response)
 
     def _headers_for(self, auth: Mapping[str, str], *, body: bool) -> dict[str, str]:
         """All headers of a request; those of the last auth headers are kept, since these seldom change."""
