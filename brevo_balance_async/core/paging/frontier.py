@@ -16,6 +16,8 @@ part not yet seen into the part already seen is lost; it leaves two traces, so b
 seen are pushed along, and fewer rows come than the total says. Rows that go away can hide the second, so a total
 that drops is no proof either. What stays unseen is a jump, a deletion and an insertion between the same two
 answers. (Two ids with one fingerprint, 1 chance in 10 million for a million rows, would show in the total.)
+Where no total is stated the second trace is missing: then a row can also be lost unseen if rows change places, as
+rows with equal keys do on a server that sorts them anew for each answer. Such a listing is not promised to be whole.
 """
 
 from __future__ import annotations
