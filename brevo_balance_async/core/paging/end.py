@@ -41,10 +41,11 @@ class Totals:
             self.moved |= count < asked.heard
             self.largest = max(self.largest, count)
 
-    def take(self, asked: Query, count: int | None) -> None:
-        """Take the total of the page whose turn it is."""
+    def take(self, asked: Query, count: int | None) -> int:
+        """Take the total of the page whose turn it is: by how much it dropped."""
         self.hear(asked, count)
-        self.last = self.last if count is None else count
+        before, self.last = self.last, self.last if count is None else count
+        return max(0, (before or 0) - (self.last or 0))
 
 
 class End:

@@ -7,7 +7,7 @@
 - **No longer page than the longest so far**, for a server that caps pages silently while offset counts pages: page p
   starts at p * limit only where limit is not capped.
 - **Backtracking**, after a page that left a gap because rows before it went away: the next page starts further
-  back, four times as far each time.
+  back, four times as far each time, and by the drop of the stated total at least.
 - **The question what ``offset`` counts** (``offsets``), where that is not known: when a page built on the documented
   meaning leaves a gap, when nothing new comes for long, and before a walk begins in the middle of a listing.
 - **A smaller page**, for a server that refuses a large ``limit``: ``PageSize``.
@@ -153,13 +153,13 @@ class Planner:
             self._back = 0
             self._slack -= self._slack // 8
 
-    def gap(self, at: int) -> None:
-        """Take note that a page at ``at`` did not join."""
+    def gap(self, at: int, gone: int) -> None:
+        """Take note that a page at ``at`` did not join, while the stated total dropped by ``gone``."""
         if not self.offsets.sure:
             self.offsets.doubt()
             return
         self._slack = min(2 * self._slack + 2, max(0, self.size.largest - self.overlap) // 2)
-        self._back = max(4 * self._back, self.overlap + self._slack)
+        self._back = max(4 * self._back, gone + self.overlap + self._slack)
         self._backtrack = max(0, at - self._back)
 
     def doubt(self, position: int) -> None:

@@ -132,7 +132,7 @@ class Walk(Generic[T]):
         A page fetched ahead may be fed again after a gap before it was closed.
         """
         rows, planner = batch.items, self._planner
-        self._totals.take(asked, batch.count)
+        gone = self._totals.take(asked, batch.count)
         planner.size.answered(asked)
         if len(rows) > asked.limit:
             raise self._error(f"the server sent {len(rows)} rows where {asked.limit} were asked for")
@@ -153,7 +153,7 @@ class Walk(Generic[T]):
             if not planner.stands(asked, len(rows)):  # a silent cap moved it too far back to join
                 planner.longest, planner.capped = max(planner.longest, len(rows)), True
             elif asked.purpose is Purpose.ROWS or not rows:
-                planner.gap(asked.at if rows or self.count is None else min(asked.at, self.count))
+                planner.gap(asked.at if rows or self.count is None else min(asked.at, self.count), gone)
             self._idled()
         return None
 
