@@ -107,7 +107,8 @@ class ByKey(Generic[T]):
             joins = at == self._low == 0 and (not keys or not self._ties or keys[-1] == self._last)
         else:
             joins = earlier > 0 or not self._ties or at == self._low == 0
-        if not joins and not (keys and all(ident in self._ties for ident in ids[earlier:])):
+        # Rows of the furthest key alone prove nothing once others are known: another row with it may stand before them.
+        if not joins and not (self._before is None and keys and all(ident in self._ties for ident in ids)):
             return None
         self.same_end = bool(keys) and keys[-1] == self._page_end
         self._page_end = keys[-1] if keys else self._page_end
