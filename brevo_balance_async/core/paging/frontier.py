@@ -107,10 +107,10 @@ class ByKey(Generic[T]):
             joins = at == self._low == 0 and (not keys or not self._ties or keys[-1] == self._last)
         else:
             joins = earlier > 0 or not self._ties or at == self._low == 0
-        # Rows of the furthest key alone prove nothing once others are known: another row with it may stand before them.
-        if not joins and not (self._before is None and keys and all(ident in self._ties for ident in ids)):
+        if not joins and not (keys and all(ident in self._ties for ident in ids[earlier:])):
             return None
-        self.same_end = bool(keys) and keys[-1] == self._page_end
+        # Rows of the furthest key alone are no proof of the end: another row with it may stand before them.
+        self.same_end = joins and bool(keys) and keys[-1] == self._page_end
         self._page_end = keys[-1] if keys else self._page_end
         return self._take(keys, ids, earlier)
 
