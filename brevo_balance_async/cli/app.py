@@ -14,7 +14,8 @@ from cyclopts import App, CycloptsError
 
 from brevo_balance_async import BalanceError, InputFileError, __version__
 
-from . import balances, definitions, demo, doctor, history, limits, sandbox, transactions
+from . import balances, definitions, doctor, history, limits, sandbox, transactions
+from .demo.command import demo
 from .terminal import CommandError, console, say
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ app = App(
 )
 for command in (
     sandbox.sandbox,
-    demo.demo,
+    demo,
     definitions.app,
     limits.app,
     transactions.app,

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from brevo_balance_async.cli import shop, story
+from brevo_balance_async.cli.demo import shop, story
+from brevo_balance_async.cli.demo.purchases import made_up_purchases
 from brevo_balance_async.cli.progress import progress
-from brevo_balance_async.cli.purchases import made_up_purchases
 
 from .conftest import COMMAND, assert_clean, environment, spawn
 

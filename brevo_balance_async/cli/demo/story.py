@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from .progress import progress
-from .terminal import console
+from brevo_balance_async.cli.progress import progress
+from brevo_balance_async.cli.terminal import console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from brevo_balance_async import BalanceClient
+from brevo_balance_async.cli.numbers import Positive
+from brevo_balance_async.cli.terminal import CommandError
 from brevo_balance_async.sandbox import Sandbox
 
-from .numbers import Positive
 from .purchases import made_up_purchases, read_purchases
 from .shop import Shop
 from .story import Story
-from .terminal import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 from brevo_balance_async import UNSET, BalanceError, TransactionStatus, TransactionType
+from brevo_balance_async.cli.terminal import CommandError
 
 from .story import counted
-from .terminal import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
