@@ -64,8 +64,8 @@ class BalanceClient:
       It has no trace signal of ours, so every failed attempt counts as sent unless no connection could be made.
     - ``connector``: an aiohttp connector for the session that is made on entering; closing it is up to you.
     - ``timeout``: seconds for one call with all its attempts and waits (30; None: no limit).
-    - ``max_attempts``: requests for one call at most (3; 1: no retries). If credentials can be renewed, a 401
-      causes one renewal and one more request, which do not count. With ``max_wait=None`` 429s are not counted out.
+    - ``max_attempts``: requests for one call at most (3; 1: no retries). Beyond that number a 401 is retried once
+      if the credentials can be renewed, and with ``max_wait=None`` a 429 is retried unless the number is 1.
     - ``max_wait``: the longest wait for quota in seconds (10). If a longer one is needed, a call fails at once with
       ``QuotaWaitError`` or ``RateLimitedError``. None waits as long as needed, outside ``timeout``; with a
       ``reserve`` its requests are then spread over the hour.

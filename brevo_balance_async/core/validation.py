@@ -29,7 +29,8 @@ _DAY = re.compile(r"(\d{2})/(\d{2})", re.ASCII)
 _DAYS_IN = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _INT64 = 2**63 - 1
 _SHOWN = 80
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")  # also line separators and the byte order mark
+# Control characters, line separators and the byte order mark.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 MOST_REFERENCE = 400
 """Characters of the longest reference: it must fit into an index row of PostgreSQL (2,704 bytes)."""
 

@@ -470,6 +470,6 @@ def test_a_proxy_that_is_no_address():
 
 @pytest.mark.parametrize("host", ["api.example.com", "10.0.0.1", "[2001:db8::1]", "127.0.0.1.example.com"])
 def test_plain_http_is_refused_unless_it_is_allowed_by_name(host):
-    with pytest.raises(InvalidRequestError, match="readable to everybody"):
+    with pytest.raises(InvalidRequestError, match="would send the key unencrypted"):
         BalanceClient(API_KEY, base_url=f"http://{host}/v3")
     BalanceClient(API_KEY, base_url=f"http://{host}/v3", allow_http=True)
