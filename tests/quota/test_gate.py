@@ -423,7 +423,7 @@ def test_a_live_call_costs_the_same_after_thousands_of_other_reserves():
             task.cancel()
         await settle()
         assert python_calls(live) == before
-        assert (gate._lanes, gate._order) == ({}, [])
+        assert (gate._queues, gate._priorities) == ({}, [])
         assert len(gate._window.pace.buckets) <= 64
 
     run(main())
@@ -491,7 +491,7 @@ def test_who_waits_as_long_as_it_takes_is_paced_above_the_reserve():
     run(main())
 
 
-def test_a_paced_lane_keeps_back_nobody_who_is_not_paced():
+def test_a_paced_queue_delays_nobody_who_is_not_paced():
     async def main():
         gate = told(600, 584, 3600)
         paced = queue(gate, 100, [], reserve=0.2)
@@ -508,7 +508,7 @@ def test_a_paced_lane_keeps_back_nobody_who_is_not_paced():
     run(main())
 
 
-def test_a_lane_that_stands_at_its_reserve_keeps_back_no_smaller_reserve():
+def test_a_queue_at_its_reserve_delays_no_smaller_reserve():
     async def main():
         gate = told(600, 200, 3000)
         strict = asyncio.create_task(gate.enter(reserve=0.5, max_wait=4000))
@@ -615,7 +615,7 @@ def test_releasing_a_hold_lets_the_next_one_go():
 
 
 @pytest.mark.parametrize("reserve", [0.0, 0.2])
-def test_completes_and_cancels_go_before_the_rest_of_their_lane(reserve):
+def test_completes_and_cancels_go_before_others_of_the_same_reserve(reserve):
     async def main():
         gate, granted = told(600, 0, 10), []
 
@@ -745,7 +745,7 @@ def test_cancellation_stress(seed, silent):
         for tickets in granted.values():
             assert tickets == sorted(tickets)
         assert gate.in_flight == 0
-        assert (gate._lanes, gate._order, gate._waiting) == ({}, [], 0)
+        assert (gate._queues, gate._priorities, gate._waiting) == ({}, [], 0)
         permit = await gate.enter(reserve=0.2, max_wait=None)
         gate.leave(permit, None)
 
