@@ -60,7 +60,7 @@ def run(arguments: Sequence[str]) -> int:
         return 2 if isinstance(error, InputFileError) else 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read our output has gone, "head" say
+    except BrokenPipeError:  # the reader of our output has ended, for instance "head"
         _drop_output()
         return 1
     except OSError as error:
@@ -74,5 +74,5 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _drop_output() -> None:
-    """Let what is still to be flushed go nowhere, or the interpreter complains at its end."""
+    """Redirect stdout to nowhere, or the interpreter prints an error when it flushes stdout at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -25,9 +25,9 @@ async def sandbox(
     Its key is xkeysib-sandbox-0123456789abcdef-LOCAL: put that into BREVO_API_KEY, and the printed URL into
     BREVO_BASE_URL.
 
-    :param rph: hourly quota, told in x-sib-ratelimit-* headers (default: none).
+    :param rph: requests per hour, announced in x-sib-ratelimit-* headers (default: no quota).
     :param strict: programs and contacts must be seeded first.
-    :param switch: NAME=VALUE decides something Brevo leaves open, as in history_offset=pages0.
+    :param switch: NAME=VALUE chooses a behaviour that Brevo does not document, as in history_offset=pages0.
     """
     try:
         server = Sandbox(port=port, rph=rph, strict=strict, **read_assignments(switch))
