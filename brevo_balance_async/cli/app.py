@@ -16,7 +16,7 @@ from brevo_balance_async import BalanceError, InputFileError, __version__
 
 from . import balances, definitions, doctor, history, limits, sandbox, transactions
 from .demo.command import demo
-from .terminal import CommandError, console, say
+from .terminal import CommandError, UsageError, console, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 for command in (
-    sandbox.sandbox,
+    sandbox.app,
     demo,
     definitions.app,
     limits.app,
@@ -57,7 +57,7 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except (BalanceError, CommandError) as error:
         say("; ".join([str(error), *getattr(error, "__notes__", ())]))
-        return 2 if isinstance(error, InputFileError) else 1
+        return 2 if isinstance(error, InputFileError | UsageError) else 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output has ended, for instance "head"

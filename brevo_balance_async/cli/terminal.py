@@ -11,6 +11,10 @@ class CommandError(Exception):
     """A command failed. Its text is printed as one line, and the exit code is 1."""
 
 
+class UsageError(CommandError):
+    """The command line was not understood; the exit code is 2."""
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console that writes control characters to a terminal only, even if the environment asks for colours."""
     stream = sys.stderr if stderr else sys.stdout
