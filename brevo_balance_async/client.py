@@ -55,7 +55,7 @@ class BalanceClient:
     serves any number of concurrent calls on one event loop.
 
     - ``api_key``: Brevo's ``xkeysib-...`` key. Without any credentials the constructor reads ``BREVO_API_KEY``.
-    - ``partner_key``: sent as the header ``partner-key``, beside the API key where there is one.
+    - ``partner_key``: sent as the header ``partner-key``, together with the API key if there is one.
     - ``credentials``: ``ApiKey``, ``PartnerKey``, ``ClientCredentials``, or any object with a coroutine
       ``headers()`` that gives the headers to send. It excludes the two arguments above.
     - ``base_url``: default ``BREVO_BASE_URL``, else ``https://api.brevo.com/v3``. Plain ``http://`` is refused for

@@ -106,7 +106,9 @@ def refusal(response: Response) -> ResponseError:
     if oauth := body.get("error") if isinstance(body.get("error"), str) else None:
         code, message = code or oauth, message or _text(body, "error_description") or oauth
     if status == 401 and (oauth or response.headers.get("www-authenticate")):
-        explained = True  # whatever asks for other credentials has not passed the request on to business code
+        explained = (
+            True  # a server that asks for other credentials has not passed the request to business code
+        )
     fields: dict[str, Any] = {
         "status": status,
         "code": code,

@@ -33,7 +33,7 @@ class UnreadableError(ValueError):
 
 
 class Reader(NamedTuple):
-    """Reads the values of one annotation. All but ``read`` tell the codec when it need not be called."""
+    """Reads the values of one annotation. The other fields say when the codec need not call ``read``."""
 
     read: Callable[[Any], Any]
     as_it_is: type | None = None

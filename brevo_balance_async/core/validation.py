@@ -43,7 +43,7 @@ def shown(value: object) -> str:
     """The start of a value, for an error text."""
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001  (an int of more digits than Python writes out, or whatever its own class raises)
+    except Exception:  # noqa: BLE001  (repr fails for an int of too many digits, or in the caller's own class)
         return "a huge int" if type(value) is int else f"a {type(value).__name__}"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 

@@ -291,7 +291,7 @@ class Window:
         limit, remaining, reset = reading.limit or 0, reading.remaining or 0, reading.reset
         refused = reading.status == 429
         if refused and reading.retry_after is None:
-            remaining = 0  # a 429 says that nothing is left, whatever its numbers say
+            remaining = 0  # a 429 means that nothing is left, even if its headers say otherwise
         if refused and not remaining and reset is None:
             reset = reading.wait
         if reset is None:  # not usable: assume the known end of the window, else an hour
