@@ -254,8 +254,8 @@ class BalanceClient:
 class Program:
     """One loyalty program: ``definitions``, ``limits``, ``transactions``, ``balances``, ``history``.
 
-    Every call takes ``timeout`` in seconds (default: the client's; None: no limit). Beside what its own docstring
-    names, every call may raise
+    Every call takes ``timeout`` in seconds (default: the client's; None: no limit); for a listing it is the timeout of
+    each request. Beside what its own docstring names, every call may raise
 
     - ``InvalidRequestError`` for an invalid argument and ``ClientStateError`` for a client that is not open: nothing
       was sent;

@@ -103,7 +103,8 @@ def _check_text(_: object, attribute: Attribute[Any], value: str | None) -> None
 class Credentials(Protocol):
     """Gives the auth headers: one coroutine, awaited before every attempt, so that keys can rotate.
 
-    If the object also has a coroutine ``renew()``, it is awaited once after a 401, and the call is tried again.
+    If the object also has a coroutine ``renew()``, it is awaited once after a 401. Then the call is retried, unless it
+    is not idempotent and the 401 does not show that it was not applied.
     """
 
     async def headers(self) -> Mapping[str, str]:
