@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from string import Formatter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
@@ -115,10 +115,14 @@ class Response:
     empty: bool = False
     """The server stated that there is no body (a 204 or a length of 0). Otherwise an empty body may have been lost."""
 
-    @cached_property
+    _quota: Reading | None = field(default=None, init=False, eq=False)
+
+    @property
     def quota(self) -> Reading:
         """The quota headers and the wait that the answer asks for; parsed once."""
-        return headers.read(self.status, self.headers)
+        if self._quota is None:
+            self._quota = headers.read(self.status, self.headers)
+        return self._quota
 
 
 def build(

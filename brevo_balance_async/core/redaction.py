@@ -47,19 +47,25 @@ def without_secrets(response: Response, secrets: Iterable[str]) -> Response:
     return evolve(response, body=body, headers=shown)
 
 
-def forget_secrets(
-    error: BaseException | None, handled: BaseException | None, secrets: Iterable[str]
-) -> None:
-    """Remove ``secrets`` from an exception of aiohttp, which quotes lines that it cannot parse, and from its causes.
+def forget_secrets(error: BaseException, handled: BaseException | None, secrets: Iterable[str]) -> None:
+    """Remove ``secrets`` and tracebacks from an exception of aiohttp, and from its causes and contexts.
 
-    ``handled`` is an exception that the caller was already handling; it is not changed.
+    aiohttp quotes lines that it cannot parse, and the frames of its writer hold the request. ``handled`` is an
+    exception that the caller was already handling; it is not changed.
     """
     keys = _keys(tuple(secrets))
-    while error is not None and error is not handled:
-        error.args = tuple(_cleaned(each, keys) for each in error.args)
-        for name, value in vars(error).items():
-            vars(error)[name] = _cleaned(value, keys)
-        error = error.__cause__ or error.__context__
+    seen = {id(handled)}
+    errors: list[BaseException | None] = [error]
+    while errors:
+        each = errors.pop()
+        if each is None or id(each) in seen:  # a user's trace may raise an error from itself
+            continue
+        seen.add(id(each))
+        each.__traceback__ = None
+        each.args = tuple(_cleaned(value, keys) for value in each.args)
+        for name, value in vars(each).items():
+            vars(each)[name] = _cleaned(value, keys)
+        errors += [each.__cause__, each.__context__]
 
 
 def _cleaned(value: Any, keys: tuple[tuple[bytes, bytes], ...]) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import evolve
 
 from brevo_balance_async.core.answers import ENDS, ended
-from brevo_balance_async.errors import BalanceError, OutcomeUnknownError
+from brevo_balance_async.errors import BalanceError
 
 if TYPE_CHECKING:
     from brevo_balance_async.models import Transaction, TransactionStatus
@@ -46,8 +46,6 @@ async def settle(
         raise doubtful
     if record.status is None or record.status not in ENDS:
         doubtful.add_note("the history shows a draft still")
-        if not isinstance(doubtful, OutcomeUnknownError):
-            doubtful.applied = False  # the server refused, and afterwards it is still a draft
         raise doubtful
     if record.status == wanted:
         return evolve(

@@ -105,8 +105,15 @@ class Gate:
         - ``pair``: the two permits of a hold. Its begin needs both and keeps the second, which its complete or cancel
           (``first``) then takes.
         """
-        need = _need(first, pair)
-        return self._try(self._clock.time(), (reserve, paced, need, not first), reserve, pair)
+        need = 1 if pair is None else _need(first, pair)
+        if need and self._priorities and self._priorities[0] <= (reserve, paced, need, not first):
+            return None  # a call of the same or a smaller priority waits already
+        now = self._clock.time()
+        if self._window.wait(now, reserve, need, paced=paced) > 0:
+            return None
+        if pair is None:
+            return self._window.send(now, reserve, paced=paced)
+        return self._grant(now, reserve, need, paced, pair)
 
     async def enter(
         self,
@@ -123,12 +130,13 @@ class Gate:
         ``QuotaWaitError`` if the wait is longer than ``max_wait`` seconds (None: no limit): at once if that is known,
         otherwise as soon as it is. Raises ``ClientStateError`` if the gate is closed or closes during the wait.
         """
-        paced, need = max_wait is None and reserve > 0, _need(first, pair)
-        priority = (reserve if need else _ENDS_OF_HOLDS, paced, need, not first)
-        now = self._clock.time()
-        permit = self._try(now, priority, reserve, pair)
+        paced = max_wait is None and reserve > 0
+        permit = self.try_enter(reserve, paced=paced, first=first, pair=pair)
         if permit is not None:
             return permit
+        need = _need(first, pair)
+        priority = (reserve if need else _ENDS_OF_HOLDS, paced, need, not first)
+        now = self._clock.time()
         if self._closed:
             raise ClientStateError(
                 "the client was closed, so calls do not wait for quota any more; nothing was sent"
@@ -168,7 +176,8 @@ class Gate:
         ``reading`` is None if no answer came: the request stays charged, because the server may have counted it.
         """
         self._window.answer(self._clock.time(), permit, reading)
-        self._advance()
+        if self._priorities:
+            self._advance()
 
     def cancel(self, permit: Permit) -> None:
         """Return a permit whose request was certainly not sent, instead of ``leave``; the charge is undone."""
@@ -191,14 +200,6 @@ class Gate:
         self._set_timer(math.inf)
 
     # The queue ---------------------------------------------------------------------------------------------------
-
-    def _try(self, now: float, priority: Priority, reserve: float, pair: Pair | None) -> Permit | None:
-        _, paced, need, _ = priority
-        if need and self._priorities and self._priorities[0] <= priority:
-            return None  # a call of the same or a smaller priority waits already
-        if self._window.wait(now, reserve, need, paced=paced) > 0:
-            return None
-        return self._grant(now, reserve, need, paced, pair)
 
     def _grant(self, now: float, reserve: float, need: int, paced: bool, pair: Pair | None) -> Permit:
         permit = self._window.send(now, reserve, paced=paced)
@@ -255,48 +256,44 @@ class Gate:
         next_time = math.inf
         if self._priorities:
             now = self._clock.time()
-            wait, held_up = self._serve(now)
-            while held_up and self._reject_overdue(now, held_up):
-                wait, held_up = self._serve(now)
+            wait, least = self._serve(now)
+            while self._reject_overdue(now, least):
+                wait, least = self._serve(now)
             next_time = now + wait
-            if held_up and self._deadlines:
+            if self._priorities and self._deadlines:
                 next_time = min(next_time, self._deadlines[0][0])
         self._set_timer(next_time)
 
-    def _serve(self, now: float) -> tuple[float, list[_Waiter]]:
-        """Grant permits; returns the seconds until the next one may be granted, and the queue heads that wait.
+    def _serve(self, now: float) -> tuple[float, float]:
+        """Grant permits; returns the seconds until the next one may be granted, and the least wait of a waiting call.
 
-        A call that has to wait for quota stops all calls of a larger priority, because they leave at least as much to
-        others. But one that waits for its pace, or for the two permits of a hold, does not stop the others.
+        If a single unpaced request has to wait, all calls of a larger priority have to wait too, because they leave at
+        least as much to others. The pace of one queue, and the two permits of a hold, do not stop the others.
         """
-        soonest = math.inf
-        held_up: list[_Waiter] = []
+        soonest = least = math.inf
         at = 0
         while at < len(self._priorities):
             head = next(iter(self._queues[self._priorities[at]]))
             wait = self._window.wait(now, head.reserve, head.need, paced=head.paced)
             if wait > 0:
-                held_up.append(head)
-                soonest = min(soonest, wait)
-                if head.need < 2 and not head.paced:
+                single = self._window.wait(now, head.reserve)
+                soonest = min(soonest, wait, single or wait)
+                if single or not head.paced:  # paced calls have no deadline
+                    need = min(head.need, 1) if single else head.need
+                    least = min(least, self._window.expected(now, head.reserve, need))
+                if single:
                     break
                 at += 1
                 continue
             self._remove(head)
             head.permit = self._grant(now, head.reserve, head.need, head.paced, head.pair)
             _wake(head)  # if it is being cancelled, enter() passes its permit on
-        return soonest, held_up
+        return soonest, least
 
-    def _reject_overdue(self, now: float, held_up: list[_Waiter]) -> bool:
-        """Wake calls without a permit if they would wait beyond their deadline; True if there was one.
-
-        No call waits for less time than the heads of the queues, so the shortest of their waits is the measure.
-        """
-        # Paced calls have no deadline.
-        waits = [self._window.expected(now, head.reserve, head.need) for head in held_up if not head.paced]
-        wait = min(waits, default=0.0)
+    def _reject_overdue(self, now: float, wait: float) -> bool:
+        """Wake calls without a permit if ``wait``, the least wait of all, passes their deadline; True if any was."""
         rejected = False
-        while self._deadlines:
+        while self._priorities and self._deadlines:
             deadline, _, waiter = self._deadlines[0]
             if not waiter.woken.done():
                 if deadline > now and deadline >= now + wait:

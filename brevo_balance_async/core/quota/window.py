@@ -128,16 +128,20 @@ class Window:
         ``need`` is 2 for the begin of a hold, which keeps a permit for its end, and 0 for that end. ``paced`` spreads
         the requests above the reserve over the window (module ``pace``).
         """
-        self._end_if_due(now)
+        if self.limit is not None:
+            self._end_if_due(now)
         if need and self.in_flight >= self.pause.concurrency:
-            return UNTIL_ANSWER
-        due = now if self.no_headers or need == 0 else self._due(now, reserve, need, paced=paced)
-        due = max(due, self.pause.until)
-        # Headers may be wrong. If nothing at all is left by them, one request is sent after PROBE_AFTER to get new
-        # ones. Not the begin of a hold, which could not be ended then; and not while only a reserve or holds of our
-        # own stop the request.
-        nothing = now < self.pause.until or self.available + self.held <= 0
-        if nothing and need < 2 and not self.in_flight:
+            due = UNTIL_ANSWER
+        else:
+            due = now if self.no_headers or need == 0 else self._due(now, reserve, need, paced=paced)
+            due = max(due, self.pause.until)
+        if due <= now:
+            return 0.0
+        # Headers may be wrong, and an answer may never come. If nothing at all is left by them, or the wait is for an
+        # answer, one request is sent after PROBE_AFTER to get new headers. Not the begin of a hold, which could not be
+        # ended then; and not while only a reserve or holds of our own stop the request.
+        stuck = due == UNTIL_ANSWER or now < self.pause.until or self.available + self.held <= 0
+        if stuck and need < 2:
             due = min(due, self.probe_at)
         return max(0.0, due - now)
 
@@ -274,10 +278,12 @@ class Window:
             self.probe_at = now + PROBE_AFTER
             if permit.pair is not None:
                 self.keep(permit.pair)  # the server did not count it, and the hold still has to end
-        elif reading.status < 500:
+        elif reading.status < 500 and self.pause.concurrency < math.inf:
             self.pause.served(now, permit.sent_at)
         if reading.limit is not None:
             self._learn(now, permit, reading)
+            return
+        if self.no_headers:
             return
         if reading.status >= 500:
             self.unconfirmed += 1  # a proxy may have answered, so the server may not have counted it
