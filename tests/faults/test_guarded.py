@@ -159,7 +159,7 @@ async def test_a_first_refusal_may_be_our_own_request_replayed(
     assert paths(server) == [f"POST {verb}", "GET transaction-history"]
     assert server.writes == 1
     assert unknown(events) == []
-    verdict(f"first {code}, replayed by a gateway", verb, "yes", 1, "applied, as history shows", "-")
+    verdict(f"A6 first {code}, replayed by a gateway", verb, "yes", 1, "applied, as history shows", "-")
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ async def test_another_end_in_the_answer_is_a_refusal(
     assert ("limit reached" in str(error)) is (word == "rejected")
     assert len(server.arrived) == 1 + len(earlier)  # an end is final, so history is not asked
     assert unknown(events) == []
-    verdict(f"200 with status {word}", verb, "yes", server.writes, "refused", "UnprocessableError")
+    verdict(f"A3 200 with status {word}", verb, "yes", server.writes, "refused", "UnprocessableError")
 
 
 @pytest.mark.parametrize("word", [..., None, "", "draft", "pending", "in progress", 7])
@@ -273,7 +273,7 @@ async def test_any_other_word_in_the_answer_is_doubt(server, transactions, verb,
         assert caught.value.applied is None
         assert len(server.arrived) == 3
     told = "applied, as history shows" if known else "unknown, 3 attempts"
-    verdict(f"200 with status {word!r}", verb, "yes", 1, told, "-" if known else "OutcomeUnknownError")
+    verdict(f"A3 200 with status {word!r}", verb, "yes", 1, told, "-" if known else "OutcomeUnknownError")
 
 
 # Within the call's time, and no further back than need be ----------------------------------------------------------

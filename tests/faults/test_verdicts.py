@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from datetime import datetime
 
 import aiohttp
 import anyio
@@ -28,6 +29,7 @@ from test_guarded import DRAFT
 from brevo_balance_async import (
     BalanceClient,
     ClientStateError,
+    InvalidRequestError,
     NotFoundError,
     OutcomeUnknownError,
     QuotaWaitError,
@@ -652,3 +654,21 @@ async def test_a_cancellation_without_doubt_tells_of_none(server):
             async with asyncio.timeout(0.1):
                 await CALLS["read"](client.program(PROGRAM))
     assert type(caught.value.__cause__.__cause__) is not OutcomeUnknownError
+
+
+# 13 -----------------------------------------------------------------------------------------------------------
+
+
+class NoTime(datetime):
+    """As pandas' NaT: a datetime whose own methods raise."""
+
+    def utcoffset(self):
+        raise ValueError("NaTType does not support utcoffset")
+
+
+async def test_a_time_that_raises_inside_is_refused_by_its_name(server, verdict):
+    async with BalanceClient(KEY, base_url=server.base_url) as client:
+        with pytest.raises(InvalidRequestError, match="event_time") as caught:
+            await begin(client.program(PROGRAM), event_time=NoTime(2026, 1, 1))
+    assert (caught.value.argument, caught.value.applied, server.arrived) == ("event_time", False, [])
+    verdict("A13 a time that raises inside", "unsafe", "no", 0, "refused here", "InvalidRequestError")
