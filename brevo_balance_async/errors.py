@@ -274,9 +274,8 @@ class QuotaWaitError(QuotaError):
             f"nothing was sent. Try again after {retry_after:.1f} s, or allow a longer max_wait"
             f"{' or a smaller reserve' if kept else ''}"
             if known
-            else "no answer has yet told how much of the account's quota is left, and those on their way did not "
-            f"come within the {max_wait:.1f} s that were allowed; nothing was sent. Try again, or allow a longer "
-            "max_wait"
+            else "it is not known yet how much of the account's quota is left, and no answer arrived within the "
+            f"{max_wait:.1f} s that are allowed; nothing was sent. Try again, or allow a longer max_wait"
         )
         self.retry_after = retry_after
         self.max_wait = max_wait

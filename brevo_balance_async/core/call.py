@@ -196,7 +196,7 @@ class Call(Generic[T]):
             return self.unknown(error)
         if self.may_be_replayed(error):
             error.applied = None
-        return self._told_of_doubt(error)
+        return self._with_doubt(error)
 
     def may_be_replayed(self, error: BalanceError) -> bool:
         """True if the refusal may answer a copy of our request, which a gateway sent after the first was applied."""
@@ -210,9 +210,9 @@ class Call(Generic[T]):
         if self.refused is not None and isinstance(error, QuotaWaitError):
             self.refused.retry_after = max(error.retry_after or 0.0, self.refused.retry_after or 0.0)
             error = self.refused
-        return self._told_of_doubt(error)
+        return self._with_doubt(error)
 
-    def _told_of_doubt(self, error: BalanceError) -> BalanceError:
+    def _with_doubt(self, error: BalanceError) -> BalanceError:
         """The same error. If an earlier attempt may have been applied, its text says so, not "nothing was sent"."""
         if self.doubt is None:
             return error
@@ -238,7 +238,7 @@ class Call(Generic[T]):
         """The ``OutcomeUnknownError`` for ``cause``."""
         again = "; it was not sent again" if self.endpoint.replay is Replay.UNSAFE else ""
         error = OutcomeUnknownError(
-            f"nobody can say whether this was applied ({cause.message}){again}",
+            f"it is unknown whether this was applied ({cause.message}){again}",
             cause=cause,
             look_for=self.endpoint.look_for,
             arguments=protocol.asked(self.endpoint, self.request),

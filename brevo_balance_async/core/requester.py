@@ -216,7 +216,7 @@ class Requester:
             # The exception may never reach the caller, so the hooks get an event too.
             if call.doubts_a_write:
                 call.cancelled(error)
-                self._tell(call, call.doubt, cancelled=True)
+                self._emit_unknown(call, call.doubt, cancelled=True)
             raise
         except Exception as error:
             # The user's own code raised between two attempts. Its exception must not hide the unknown outcome.
@@ -264,7 +264,7 @@ class Requester:
             raise  # the final status that settle found
         except asyncio.CancelledError as cancelled:
             call.cancelled(cancelled)
-            self._tell(call, cause, cancelled=True)
+            self._emit_unknown(call, cause, cancelled=True)
             raise
         except Exception as failure:  # noqa: BLE001  (the caller must get the unknown outcome, whatever failed here)
             error.add_note(
@@ -272,10 +272,10 @@ class Requester:
             )
             error.__context__ = failure
         if isinstance(error, OutcomeUnknownError):
-            self._tell(call, cause, cancelled=False)
+            self._emit_unknown(call, cause, cancelled=False)
         raise error
 
-    def _tell(self, call: Call[Any], cause: BalanceError | None, *, cancelled: bool) -> None:
+    def _emit_unknown(self, call: Call[Any], cause: BalanceError | None, *, cancelled: bool) -> None:
         self.shared.emit(OutcomeUnknown(call.endpoint.name, call.attempt, cancelled=cancelled, error=cause))
 
     # One attempt ---------------------------------------------------------------------------------------------
@@ -323,8 +323,8 @@ class Requester:
                 shared.gate.cancel(permit)
         if watched:
             spent = shared.clock.time() - started
-            told = answers.request_id(response)
-            shared.emit(AttemptFinished(name, call.attempt, response.status, spent, told))
+            request_id = answers.request_id(response)
+            shared.emit(AttemptFinished(name, call.attempt, response.status, spent, request_id))
         return response
 
     async def _authorize(self, call: Call[Any]) -> Mapping[str, str]:

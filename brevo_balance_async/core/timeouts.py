@@ -127,7 +127,7 @@ class TimeLimit:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._timeouts.remove(self)
-        # If the task was also cancelled by somebody else, CancelledError is raised and not TimeoutError.
+        # If the task was also cancelled for another reason, CancelledError is raised and not TimeoutError.
         if self._ended and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 

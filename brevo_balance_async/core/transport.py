@@ -309,10 +309,10 @@ class _Proxies:
         self._named: _Proxy = (None, None) if proxy is None else _proxy(proxy)
         self._by_origin: dict[tuple[str, str | None], _Proxy] = {}
         self._by_scheme: dict[str, _Proxy] = {}
-        told = getproxies() if trust_env and proxy is None else {}
-        for scheme in told.keys() & {"http", "https"}:
+        found = getproxies() if trust_env and proxy is None else {}
+        for scheme in found.keys() & {"http", "https"}:
             try:
-                self._by_scheme[scheme] = _proxy(told[scheme])
+                self._by_scheme[scheme] = _proxy(found[scheme])
             except InvalidRequestError as error:
                 variable = f"{scheme.upper()}_PROXY of the environment"
                 raise InvalidRequestError("trust_env", f"{variable} {error.reason}") from None
@@ -531,20 +531,20 @@ class Transport:
         try:
             if attempt.stopped is not None:  # the request was not sent, so this is the answer to another one
                 raise attempt.stopped
-            told = answer.content_length
-            if told is not None and told <= self._max_body and "content-encoding" not in answer.headers:
+            length = answer.content_length
+            if length is not None and length <= self._max_body and "content-encoding" not in answer.headers:
                 # A complete body is taken without a wait, unless trace callbacks expect an event for it.
                 whole = answer.connection is None and answer.content.is_eof() and not traces
                 body = answer.content.read_nowait() if whole else await answer.read()
             else:
-                body = await self._read(answer, told)
+                body = await self._read(answer, length)
         except BaseException:
             answer.close()
             raise
         # The whole body was read, so the connection is back in the pool.
         wire = getattr(answer, "wire", None)
         discard = wire.abort if wire else answer.close
-        empty = told == 0 or answer.status == 204
+        empty = length == 0 or answer.status == 204
         response = Response(answer.status, answer.headers, body, discard, empty)
         return without_secrets(response, (*headers.values(), *request.secrets))
 
@@ -555,9 +555,9 @@ class Transport:
             self._auth, self._kept = auth, (plain, {"content-type": _JSON, **plain})
         return self._kept[body]
 
-    async def _read(self, answer: aiohttp.ClientResponse, told: int | None) -> bytes:
+    async def _read(self, answer: aiohttp.ClientResponse, length: int | None) -> bytes:
         """Read a body of unknown length, or of a length that is not allowed."""
-        if told is not None and told > self._max_body:
+        if length is not None and length > self._max_body:
             raise _TooLargeError
         body = bytearray()
         async for chunk in answer.content.iter_any():

@@ -83,7 +83,7 @@ class Hold:
                 if isinstance(failure, asyncio.CancelledError) and failure.__cause__ is None:
                     self._was_completing = False  # the complete was not sent, so the draft can be cancelled
                 else:
-                    _tell(failure, draft, failure, "was to be completed")
+                    _add_note(failure, draft, failure, "was to be completed")
                 raise
             return self.result
 
@@ -113,12 +113,12 @@ class Hold:
         try:
             self.result = await self._calls.cancel(draft)
         except (Exception, asyncio.CancelledError) as failure:
-            _tell(error, draft, failure, f"could not be cancelled ({failure})")
+            _add_note(error, draft, failure, f"could not be cancelled ({failure})")
             if isinstance(failure, asyncio.CancelledError):
                 raise
 
 
-def _tell(error: BaseException, draft: Transaction, failure: BaseException, what: str) -> None:
+def _add_note(error: BaseException, draft: Transaction, failure: BaseException, what: str) -> None:
     """Add a note to ``error`` that says what a hold leaves on the server after ``failure``."""
     if isinstance(failure, BalanceError) and failure.code in ENDS:
         left = "it has come to another end"

@@ -182,7 +182,7 @@ def test_while_nothing_is_known_a_waiter_stays_as_long_as_it_may(max_wait):
         gate, waits = Gate(LoopClock()), []
         for _ in range(LIVE_PROBES):
             gate.try_enter(0.0)
-        with pytest.raises(QuotaWaitError, match="no answer has yet told") as caught:
+        with pytest.raises(QuotaWaitError, match="it is not known yet") as caught:
             await gate.enter(reserve=0.0, max_wait=max_wait, on_wait=waits.append)
         assert now() == max_wait
         assert waits == [0.0]
