@@ -1,7 +1,7 @@
 """An asyncio-native SDK for Brevo's Loyalty Balance API.
 
-``BalanceClient`` is the door; everything a program needs is importable from here. The sandbox, a local Brevo
-Balance API that keeps state, is ``brevo_balance_async.sandbox`` and is loaded only when asked for.
+Begin with ``BalanceClient``; everything a program needs can be imported from here. The sandbox, a local server
+that imitates Brevo and keeps state, is ``brevo_balance_async.sandbox`` and is loaded only when it is imported.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ from brevo_balance_async.models import (
 )
 from brevo_balance_async.pagination import Page, Paginator
 
-# A library must not print on its own account: the application decides where these loggers write.
+# A library must not print log records by itself: the application decides where they go.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""BalanceClient, the async session manager, and Program, the handle that carries the five resources."""
+"""``BalanceClient``, the async session manager, and ``Program``, the handle with the five resources."""
 
 from __future__ import annotations
 
@@ -49,36 +49,36 @@ _REPLAY = {"GET": Replay.READ, "PUT": Replay.REPLAYABLE, "DELETE": Replay.REPLAY
 
 
 class BalanceClient:
-    """A session with Brevo's Loyalty Balance API.
+    """A session with Brevo's Loyalty Balance API (https://developers.brevo.com/docs/loyalty-overview).
 
     Use it as ``async with BalanceClient(...) as client``, or call ``open()`` and ``close()`` yourself; one client
     serves any number of concurrent calls on one event loop.
 
-    - ``api_key``: Brevo's ``xkeysib-...`` key; without any credentials ``BREVO_API_KEY`` is read now.
-    - ``partner_key``: sent beside the key as ``partner-key``.
+    - ``api_key``: Brevo's ``xkeysib-...`` key. Without any credentials the constructor reads ``BREVO_API_KEY``.
+    - ``partner_key``: sent as the header ``partner-key``, together with the API key if there is one.
     - ``credentials``: ``ApiKey``, ``PartnerKey``, ``ClientCredentials``, or any object with a coroutine
       ``headers()`` that gives the headers to send. It excludes the two arguments above.
-    - ``base_url``: ``BREVO_BASE_URL``, else ``https://api.brevo.com/v3``. Plain ``http://`` is refused for any
-      host but this machine, unless ``allow_http=True``.
+    - ``base_url``: default ``BREVO_BASE_URL``, else ``https://api.brevo.com/v3``. Plain ``http://`` is refused for
+      any host but this machine, unless ``allow_http=True``.
     - ``session``: a borrowed ``aiohttp.ClientSession``; it is never closed and gets no headers stored on it.
-      Without our trace signal on it, every failed attempt but a failed connection counts as sent.
-    - ``connector``: an aiohttp connector for the session that is made on entering; it stays yours to close.
+      It has no trace signal of ours, so every failed attempt counts as sent unless no connection could be made.
+    - ``connector``: an aiohttp connector for the session that is made on entering; closing it is up to you.
     - ``timeout``: seconds for one call with all its attempts and waits (30; None: no limit).
-    - ``max_attempts``: requests for one call at most (3; 1: never sent again). Where credentials can be renewed,
-      a 401 is answered by one renewal and one more request beside these.
-    - ``max_wait``: the longest wait for quota in seconds (10); beyond it a call fails at once with
-      ``QuotaWaitError`` or ``RateLimitedError``. None waits as long as it takes, outside ``timeout``, and with a
-      ``reserve`` is spread over the hour.
-    - ``reserve``: share of the account's quota left to others (0: a live call that may use all of it); what lies above
-      it may be used in a burst.
+    - ``max_attempts``: requests for one call at most (3; 1: no retries). Beyond that number a 401 is retried once
+      if the credentials can be renewed, and with ``max_wait=None`` a 429 is retried unless the number is 1.
+    - ``max_wait``: the longest wait for quota in seconds (10). If a longer one is needed, a call fails at once with
+      ``QuotaWaitError`` or ``RateLimitedError``. None waits as long as needed, outside ``timeout``; with a
+      ``reserve`` its requests are then spread over the hour.
+    - ``reserve``: share of the account's quota that this client leaves to others, from 0 up to but not including 1
+      (0). What lies above the reserve may be used in a burst.
     - ``max_connections``: connections of the session made here (100).
-    - ``user_agent``: put in front of ours. ``hooks``: called with every event of ``hooks``.
+    - ``user_agent``: put in front of this package's own. ``hooks``: called with every event (module ``hooks``).
     - ``trace_configs``: handed to aiohttp. ``max_body``: bytes of one answer (64 MiB).
-    - ``proxy``: address of an HTTP proxy. ``trust_env``: without ``proxy``, the one that the environment names
-      (``HTTPS_PROXY``, ``HTTP_PROXY``, but for ``NO_PROXY``), read now. Passwords of netrc are never sent.
+    - ``proxy``: address of an HTTP proxy. ``trust_env``: without ``proxy``, use the proxy of the environment
+      (``HTTPS_PROXY``, ``HTTP_PROXY``, ``NO_PROXY``), read by the constructor. Passwords of netrc are never sent.
     - ``clock``: what retries, waits and quota are timed by; for tests.
 
-    Raises ``InvalidRequestError`` for a missing key or an argument that cannot be right.
+    Raises ``InvalidRequestError`` for a missing key or an invalid argument.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class BalanceClient:
         if base_url is None:
             base_url = os.environ.get("BREVO_BASE_URL") or BASE_URL
         base = checked_base_url(base_url, allow_http=allow_http)
-        from brevo_balance_async.core.transport import Transport  # noqa: PLC0415  (aiohttp: who makes no client does without)
+        from brevo_balance_async.core.transport import Transport  # noqa: PLC0415  (aiohttp loads slowly; only a client needs it)
 
         clock = clock or LoopClock()
         transport = Transport(
@@ -154,35 +154,35 @@ class BalanceClient:
         await self.close()
 
     async def open(self) -> None:
-        """Bind to the running event loop and make the session: what ``async with`` does on entering.
+        """Bind to the running event loop and make the session. ``async with`` does this on entering.
 
-        A client is opened once; it raises ``ClientStateError`` when it is open already, or was closed.
+        Raises ``ClientStateError`` if the client is open already or was closed: a client is opened once.
         """
         await self._requester.shared.transport.open()
 
     async def close(self, grace: float = 0) -> None:
-        """Let calls in flight finish for up to ``grace`` seconds, end what is left, and close what was opened here.
+        """Let calls in flight finish for up to ``grace`` seconds (0), end the rest, and close the session made here.
 
-        From its beginning on ``is_open`` is false, a new call is refused with ``ClientStateError``, and so is a walk's
-        next page; a call that waits for quota ends with the same. A call in flight may still try again where that
-        needs no wait for quota, and a ``hold`` is one call until its block ends, with the calls of the block's task.
-        After ``grace`` (at once where nothing is in flight) a call that waits ends with ``ClientStateError`` and one
+        As soon as closing begins, ``is_open`` is false. New calls, the next page of a walk and calls that wait for
+        quota fail with ``ClientStateError``. A call in flight may still be retried if the retry needs no wait for
+        quota. A ``hold`` counts as one call until its block ends, together with the calls of the block's task.
+        After ``grace`` (at once if nothing is in flight) a waiting call fails with ``ClientStateError``, and a write
         that may have been applied with ``OutcomeUnknownError``. ``async with`` closes without grace.
 
-        Harmless a second time. Of several at once the shortest ``grace`` counts, and all return when it is done.
-        Being cancelled ends the grace: what is left is ended at once, and the cancellation goes through. From another
-        event loop it raises ``ClientStateError`` and disturbs nothing.
+        Closing twice is harmless. If several tasks close at once, the shortest ``grace`` counts and all of them
+        return when the client is closed. Cancelling ``close`` ends the grace: the rest is ended at once, then
+        ``CancelledError`` is raised. From another event loop it raises ``ClientStateError`` and changes nothing.
         """
         await self._requester.shared.close(check_seconds("grace", grace))
 
     @property
     def is_open(self) -> bool:
-        """Whether calls may be made: from ``open`` until ``close`` begins, and while a borrowed session is open."""
+        """True from ``open`` until ``close`` begins, as long as a borrowed session is open too."""
         return self._requester.shared.is_open
 
     @property
     def base_url(self) -> str:
-        """Where requests go, without a slash at its end."""
+        """The URL that paths are appended to, without a slash at its end."""
         return self._requester.shared.base_url
 
     def __repr__(self) -> str:
@@ -190,12 +190,15 @@ class BalanceClient:
 
     @property
     def quota(self) -> QuotaState | None:
-        """What the account's quota headers last said, or None before the first answer that had them."""
+        """The last known state of the account's quota.
+
+        None before the first answer with quota headers, and again after a whole window without an answer.
+        """
         return self._requester.shared.gate.state
 
     @property
     def walk_memory(self) -> WalkMemory:
-        """What the walks of this client and its views have learned about listings; write into it to override.
+        """What walks of this client and its views have learned about listings; you may write into it.
 
         ``walk_memory.offset_counts["history.list"] = "records"`` saves the requests that find it out.
         """
@@ -209,7 +212,10 @@ class BalanceClient:
         max_wait: float | Unset | None = UNSET,
         reserve: float | Unset = UNSET,
     ) -> BalanceClient:
-        """A view with other options that shares connections, quota knowledge and what walks have learned."""
+        """A view of this client with other options; what is left out stays as it is.
+
+        It shares the connections, the quota and what walks have learned. Raises ``InvalidRequestError``.
+        """
         view = object.__new__(BalanceClient)
         view._requester = self._requester.with_options(
             timeout=timeout, max_attempts=max_attempts, max_wait=max_wait, reserve=reserve
@@ -218,7 +224,7 @@ class BalanceClient:
         return view
 
     def program(self, program_id: str | UUID) -> Program:
-        """A handle on one loyalty program; no request is made. ``InvalidRequestError`` if it is no UUID."""
+        """A handle on one loyalty program; no request is made. Raises ``InvalidRequestError`` if it is no UUID."""
         return Program(self._requester, validation.uuid("program_id", program_id), self._memory)
 
     async def request(
@@ -230,10 +236,13 @@ class BalanceClient:
         json: Any = None,
         timeout: float | Unset | None = UNSET,
     ) -> Any:
-        """Reach any other route below the base URL with the same care, returning parsed JSON.
+        """Send a request to any other route below the base URL; returns the parsed JSON.
 
-        Numbers with a fraction come as ``Decimal``; an answer without a body as None. GET is retried as a read,
-        PUT and DELETE as replayable writes; any other method is sent again only if it certainly had not left.
+        ``path`` begins with a slash (``"/contacts"``). A number with a fraction is a ``Decimal``, an answer without
+        a body None. GET, PUT and DELETE are retried; any other method is sent again only if it was certainly not
+        processed. Retries, quota and errors are those of the calls of ``Program``; only routes below ``/loyalty/``
+        wait for the loyalty quota, because Brevo counts its other routes separately
+        (https://developers.brevo.com/docs/api-limits).
         """
         request = protocol.build_free(self._requester.shared.base_url, method, path, params, json)
         replay = _REPLAY.get(request.method, Replay.UNSAFE)
@@ -243,7 +252,24 @@ class BalanceClient:
 
 
 class Program:
-    """One loyalty program: ``definitions``, ``limits``, ``transactions``, ``balances``, ``history``."""
+    """One loyalty program: ``definitions``, ``limits``, ``transactions``, ``balances``, ``history``.
+
+    Every call takes ``timeout`` in seconds (default: the client's; None: no limit); for a listing it is the timeout of
+    each request. Beside what its own docstring names, every call may raise
+
+    - ``InvalidRequestError`` for an invalid argument and ``ClientStateError`` for a client that is not open: nothing
+      was sent;
+    - ``QuotaWaitError`` or ``RateLimitedError`` if a wait for quota would be longer than ``max_wait``;
+    - ``AuthenticationError`` (401), ``PermissionDeniedError`` (403), ``NotFoundError`` (404), ``UnprocessableError``
+      (422) or another ``ResponseError``;
+    - ``TransportError`` (``ConnectFailedError``, ``RequestTimeoutError``), ``ServerError`` (5xx) or ``DecodeError``
+      if no usable answer came;
+    - ``OutcomeUnknownError`` instead of these if a write that is not idempotent may have been applied. Updates and
+      deletions are idempotent: they raise the error itself, with ``applied`` None.
+
+    Brevo documents 401, 403, 422 and 500 for all its operations, and 404 for most
+    (https://developers.brevo.com/reference/begin-transaction).
+    """
 
     def __init__(self, requester: Requester, program_id: str, memory: WalkMemory) -> None:
         self.id = program_id
@@ -257,7 +283,7 @@ class Program:
 
     @property
     def base_url(self) -> str:
-        """The client's."""
+        """The client's ``base_url``."""
         return self._requester.shared.base_url
 
     def with_options(
@@ -268,7 +294,7 @@ class Program:
         max_wait: float | Unset | None = UNSET,
         reserve: float | Unset = UNSET,
     ) -> Program:
-        """The same program with other options, as ``BalanceClient.with_options`` gives a client."""
+        """A view of this program with other options; see ``BalanceClient.with_options``."""
         requester = self._requester.with_options(
             timeout=timeout, max_attempts=max_attempts, max_wait=max_wait, reserve=reserve
         )

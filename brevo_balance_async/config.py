@@ -1,6 +1,6 @@
-"""Settings, credentials and the clock: what a user may choose, validated when it is made.
+"""Settings, credentials and the protocol of a clock. Values are validated when an object is made.
 
-A ``Secret`` never shows more than its last four characters, wherever it is printed, logged or pickled.
+A ``Secret`` shows at most its last four characters when it is printed or logged, and cannot be pickled.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_BODY: Final = 64 * 2**20
 
 
 class Secret:
-    """A key or token. Printing shows the last four characters; pickling is refused."""
+    """A key or token. Printing shows the last four characters of a long one; pickling raises ``TypeError``."""
 
     __slots__ = ("_value",)
 
@@ -32,7 +32,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The value itself, for the one place that puts it on the wire."""
+        """The value itself, to be put into a request."""
         return self._value
 
     def __repr__(self) -> str:
@@ -48,12 +48,12 @@ class Secret:
         return hash(self._value)
 
     def __reduce__(self) -> NoReturn:
-        message = "a Secret is not pickled: hand the key to the other process by its environment"
+        message = "a Secret cannot be pickled: pass the key to the other process in its environment"
         raise TypeError(message)
 
 
 class HeaderSecret(str):
-    """A header's value that is a plain ``str`` on the wire and masked where a traceback shows its locals."""
+    """A header value. Its ``repr`` is masked, because a traceback may show local variables."""
 
     __slots__ = ()
 
@@ -62,7 +62,7 @@ class HeaderSecret(str):
 
 
 class SecretBytes(bytes):
-    """A body with a secret in it, masked where a traceback shows its locals."""
+    """A request body with a secret in it. Its ``repr`` is masked, because a traceback may show local variables."""
 
     __slots__ = ()
 
@@ -101,9 +101,10 @@ def _check_text(_: object, attribute: Attribute[Any], value: str | None) -> None
 
 @runtime_checkable
 class Credentials(Protocol):
-    """What proves who is asking: one coroutine, awaited before every attempt, so that keys can rotate.
+    """Gives the auth headers: one coroutine, awaited before every attempt, so that keys can rotate.
 
-    An object that also has a coroutine ``renew()`` is given one chance to fetch fresh headers after a 401.
+    If the object also has a coroutine ``renew()``, it is awaited once after a 401. Then the call is retried, unless it
+    is not idempotent and the 401 does not show that it was not applied.
     """
 
     async def headers(self) -> Mapping[str, str]:
@@ -113,7 +114,10 @@ class Credentials(Protocol):
 
 @frozen
 class ApiKey:
-    """The ``api-key`` header: Brevo's ordinary way."""
+    """The ``api-key`` header (https://developers.brevo.com/docs/how-it-works).
+
+    Raises ``InvalidRequestError`` for an empty key and for characters that a header cannot carry.
+    """
 
     api_key: Secret = field(converter=_secret, validator=_check_secret)
 
@@ -128,7 +132,11 @@ class ApiKey:
 
 @frozen
 class PartnerKey:
-    """The ``partner-key`` header, beside an ``api-key`` where one is given."""
+    """The ``partner-key`` header, and ``api-key`` beside it if one is given.
+
+    Brevo's reference no longer mentions ``partner-key``; its documents of 2025 did. Raises ``InvalidRequestError``
+    for an empty key and for characters that a header cannot carry.
+    """
 
     partner_key: Secret = field(converter=_secret, validator=_check_secret)
     api_key: Secret | None = field(default=None, converter=_optional_secret, validator=_check_secret)
@@ -147,11 +155,15 @@ class PartnerKey:
 
 @frozen
 class ClientCredentials:
-    """OAuth 2 client credentials (machine to machine, announced by Brevo on 6 October 2026).
+    """OAuth 2 client credentials, machine to machine (https://developers.brevo.com/changelog/2026/10/6).
 
-    The client fetches the token with its own connections, keeps it until shortly before it ends, and lets one
-    call renew it while the others wait. ``scope`` is a space-separated list; without it the token carries every
-    scope of the app. ``token_url`` defaults to ``/realms/partner/oauth/token`` on the host of the base URL.
+    The client fetches the token over its own connections, keeps it until shortly before it expires, and renews it
+    once for all calls that wait for it. ``scope`` is a space-separated list (``loyalty:read loyalty:write``);
+    without it the token has every scope of the app. ``token_url`` defaults to ``/realms/partner/oauth/token`` on
+    the host of the base URL.
+
+    Raises ``InvalidRequestError`` for an empty id or secret. A token that cannot be fetched fails the call, which
+    was not sent then: with ``AuthenticationError`` if the id or secret was refused.
     """
 
     client_id: str = field(validator=_check_text)
@@ -163,15 +175,15 @@ class ClientCredentials:
 def _shown(value: object) -> str:
     try:
         return f"{value!r:.80}"
-    except Exception:  # noqa: BLE001  (an int of more digits than Python writes out, or what a class of the user's raises)
+    except Exception:  # noqa: BLE001  (repr fails for an int of too many digits, or in the user's own class)
         return f"this {type(value).__name__}"
 
 
 def check_seconds(argument: str, value: float, *, zero: bool = True, otherwise: str = "") -> float:
-    """A number of seconds; ``InvalidRequestError`` for anything else, with what else there is in the text."""
+    """A finite number of seconds, else ``InvalidRequestError``; ``otherwise`` names the alternative in its text."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise InvalidRequestError(argument, f"must be a number of seconds{otherwise}, not {_shown(value)}")
-    # The comparison refuses infinity, not-a-number and whole numbers that no float can hold.
+    # The comparison also refuses infinity, NaN and integers that are too large for a float.
     if not 0 <= value <= sys.float_info.max or not (value or zero):
         least = "at least 0" if zero else "more than 0"
         raise InvalidRequestError(
@@ -206,11 +218,12 @@ def _check_reserve(_: object, attribute: Attribute[float], value: float) -> None
 
 @frozen
 class Options:
-    """What one call may spend.
+    """The limits of one call.
 
-    ``timeout`` (seconds, ``None`` for no limit) covers all attempts and waits of a call. ``max_wait`` is the
-    longest wait for quota that is accepted; ``None`` waits as long as it takes, and such a wait does not count
-    against ``timeout``. ``reserve`` is the share of the account's limit that is left to others.
+    ``timeout`` (seconds, 30; None: no limit) covers all attempts and waits of a call. ``max_attempts`` is the number
+    of requests (3). ``max_wait`` is the longest wait for quota in seconds (10); None waits as long as needed, and
+    that wait does not count against ``timeout``. ``reserve`` is the share of the account's quota that is left to
+    others (0). Raises ``InvalidRequestError`` for a value out of range.
     """
 
     timeout: float | None = field(default=30.0, validator=_check_timeout)
@@ -229,8 +242,8 @@ def _is_loopback(host: str) -> bool:
 def checked_base_url(text: str, *, allow_http: bool) -> str:
     """``text`` without a slash at its end, or ``InvalidRequestError``.
 
-    Plain ``http://`` would show the key to everybody on the way, so it is refused for any host but this machine
-    unless ``allow_http`` says otherwise.
+    Plain ``http://`` sends the key unencrypted, so it is refused for any host but this machine unless
+    ``allow_http`` is true.
     """
     try:
         url = URL(text)
@@ -246,27 +259,27 @@ def checked_base_url(text: str, *, allow_http: bool) -> str:
     if url.scheme == "http" and not allow_http and not _is_loopback(host):
         raise InvalidRequestError(
             "base_url",
-            f"plain http:// to {host} would send the key readable to everybody on the way; "
-            "use https://, or allow_http=True if you know why",
+            f"plain http:// to {host} would send the key unencrypted; "
+            "use https://, or allow_http=True if you accept that",
         )
     return str(url).rstrip("/")
 
 
 class Timer(Protocol):
-    """A pending callback."""
+    """A callback that is scheduled."""
 
     def cancel(self) -> None:
-        """Forget the callback; harmless when it has run."""
+        """Do not run the callback; does nothing if it has run."""
 
 
 class Clock(Protocol):
-    """A monotonic clock with timers: what retries, waits and the quota are timed by.
+    """A monotonic clock with timers, used for retries, waits and the quota.
 
-    Everything that waits is built on ``call_later``, so that a test can let an hour pass in no time.
+    These waits use ``call_later``, so a test with its own clock can let an hour pass at once.
     """
 
     def time(self) -> float:
-        """Seconds since an arbitrary moment; they never run backwards."""
+        """Seconds since an arbitrary start; they never decrease."""
         ...
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:

@@ -1,7 +1,10 @@
-"""The error tree: one root, so that ``except BalanceError`` catches everything the package raises.
+"""The errors of this package. ``except BalanceError`` catches all of them.
 
-Each error says what was refused or failed, whether anything was sent, and what to do next. All of them
-survive pickling, so that a process pool shows the real failure. Nothing here imports the rest of the package.
+Each error says what was refused or failed, whether anything was sent, and what to do next. All of them can be
+pickled, so that a process pool shows the real failure. Nothing here imports the rest of the package.
+
+Sources: https://developers.brevo.com/docs/how-it-works (the error body), and the error statuses of the operations
+below https://developers.brevo.com/reference/.
 """
 
 from __future__ import annotations
@@ -13,24 +16,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 BODY_START = 2_000
-"""Characters of an answer's body that an error keeps."""
+"""Number of characters of an answer's body that an error keeps."""
 
 
 def as_utf8(text: str) -> str:
-    """Text that UTF-8 can carry: half a surrogate pair, which JSON and raw header bytes may hold, as its escape."""
+    """Text that can be encoded as UTF-8: a lone surrogate, as JSON and raw header bytes may have, is escaped."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 class BalanceError(Exception):
-    """Root of every error of this package.
+    """Base class of every error of this package.
 
-    ``endpoint`` is the operation (``"transactions.begin"``), ``attempts`` how many requests were made for the
-    call. ``status``, ``code`` and ``request_id`` are set where a server answered, and ``None`` elsewhere, so
-    that one line of logging serves every error. ``retry_after`` is the seconds after which it makes sense to try
-    again, where somebody has said so.
+    ``endpoint`` is the operation (``"transactions.begin"``), ``attempts`` the number of requests made for the call.
+    ``status``, ``code`` and ``request_id`` come from the server's answer; they are None if there was none, so that
+    every error can be logged in the same way. ``retry_after`` is the time in seconds after which a retry makes sense,
+    or None if that is not known.
 
-    ``applied`` is False where the call certainly changed nothing, as for every read, and None where nobody can
-    say. ``draft`` is the ``Transaction`` that a hold leaves behind as a draft, perhaps: complete or cancel it.
+    ``applied`` is False if the call certainly changed nothing, as for every read, and None if that is not known.
+    ``draft`` is the ``Transaction`` that a ``hold`` may have left as a draft: complete or cancel it.
     """
 
     status: int | None = None
@@ -47,7 +50,7 @@ class BalanceError(Exception):
 
     @property
     def message(self) -> str:
-        """The text, without the endpoint in front of it."""
+        """The text without the endpoint and the marks that ``str`` adds."""
         return str(self.args[0]) if self.args else ""
 
     def __str__(self) -> str:
@@ -64,7 +67,7 @@ def _revive(kind: type[BalanceError], args: tuple[Any, ...], state: dict[str, An
 
 
 class InvalidRequestError(BalanceError, ValueError):
-    """An argument was refused here; nothing was sent. ``argument`` names it."""
+    """An argument is invalid; nothing was sent. ``argument`` is its name, ``reason`` says why."""
 
     def __init__(self, argument: str, reason: str) -> None:
         super().__init__(f"{argument}: {reason}")
@@ -76,9 +79,9 @@ class Problem(NamedTuple):
     """One thing that is wrong with a file of rows."""
 
     line: int | None
-    """Counted from 1; None where the file as a whole is meant."""
+    """Counted from 1; None for a problem of the whole file."""
     argument: str | None
-    """The column or key; None where the line or the file as a whole is meant."""
+    """The column or key; None for a problem of the whole line or file."""
     reason: str
 
     def __str__(self) -> str:
@@ -87,11 +90,11 @@ class Problem(NamedTuple):
 
 
 class InputFileError(InvalidRequestError):
-    """A file of rows cannot be what it should be. It is raised while reading: nothing of the file was sent.
+    """A file of rows is invalid. It is raised while the file is read, so nothing of it was sent.
 
-    ``problems`` are all that were found, in file order: one that ends the reading comes last, and reading stops at
-    the 20th. ``path`` is the file; ``line``, ``argument`` and ``reason`` are those of the first problem, ``line`` is
-    None and ``argument`` is ``"path"`` where the file as a whole is meant.
+    ``problems`` are those that were found, in file order; reading stops at the 20th, or at one that makes the rest
+    unreadable. ``path`` is the file. ``line``, ``argument`` and ``reason`` are those of the first problem; for a
+    problem of the whole file ``line`` is None and ``argument`` is ``"path"``.
     """
 
     def __init__(self, path: os.PathLike[str] | str, problems: Sequence[Problem]) -> None:
@@ -105,11 +108,11 @@ class InputFileError(InvalidRequestError):
 
 
 class ClientStateError(BalanceError):
-    """The client was used before entering, after closing, or from another event loop."""
+    """The client was used before it was opened, after it was closed, or from another event loop."""
 
 
 class TransportError(BalanceError):
-    """No usable answer came back. ``sent`` says whether bytes of the request may have left."""
+    """No usable answer arrived. ``sent`` is true if bytes of the request may have left."""
 
     def __init__(self, message: str, *, sent: bool) -> None:
         super().__init__(message)
@@ -119,7 +122,7 @@ class TransportError(BalanceError):
 class ConnectFailedError(TransportError):
     """No connection could be made: the request was certainly not sent.
 
-    ``retryable`` is false where asking again cannot help (a certificate that does not verify, say).
+    ``retryable`` is false if a retry cannot help, for instance if a certificate cannot be verified.
     """
 
     def __init__(self, message: str, *, retryable: bool = True) -> None:
@@ -139,12 +142,14 @@ class RequestTimeoutError(TransportError):
 
 
 class ResponseError(BalanceError):
-    """The server answered, but not with success.
+    """The server answered with another status than success.
 
-    ``status`` is the HTTP status, ``code`` and the message come from Brevo's ``{"code", "message"}`` body where
-    there is one, ``headers`` are the answer's (names in lower case), ``body`` is the start of its text.
-    ``explained``: the body was Brevo's, so its business code has answered and nothing in between; or a 401 that
-    asks for other credentials (``WWW-Authenticate``, RFC 6749's ``error``), so that nothing reached business code.
+    ``status`` is the HTTP status. ``code`` and the message come from Brevo's error body ``{"code", "message"}`` if
+    there is one. ``headers`` are the answer's (names in lower case), ``body`` is the start of its text.
+
+    ``explained`` is true if the body had a ``code`` or ``message``: Brevo's business code answered, and not a proxy
+    before it. It is also true for a 401 that asks for other credentials (``WWW-Authenticate``, or ``error`` of RFC
+    6749), because such a request does not reach the business code.
     """
 
     def __init__(
@@ -180,40 +185,45 @@ class BadRequestError(ResponseError):
 
 
 class AuthenticationError(ResponseError):
-    """401: the key or token is missing or wrong."""
+    """401: the key or token is missing or wrong. Also raised if a token cannot be fetched because of that."""
 
 
 class PermissionDeniedError(ResponseError):
-    """403: the key is known but not allowed (loyalty module off, or an OAuth scope missing)."""
+    """403: the key is not allowed to do this, for instance without the loyalty module or an OAuth scope."""
 
 
 class NotFoundError(ResponseError):
-    """404: unknown program, definition, limit or transaction; when reading, also a contact that is no member."""
+    """404: unknown program, definition, limit or transaction; for a read, also a contact that is no member."""
 
 
 class ConflictError(ResponseError):
-    """409: undocumented for this API; a platform code such as ``duplicate_request`` may stand behind it."""
+    """409: Brevo does not document it for the loyalty API; ``code`` may say why."""
 
 
 class UnprocessableError(ResponseError):
-    """422: the request was understood and refused (contact not enrolled, transaction already completed ...)."""
+    """422: the request was understood and refused.
+
+    For instance the contact is not enrolled, or the transaction was already completed
+    (https://developers.brevo.com/docs/loyalty-best-practices). Also raised for a 200 answer, or a history row, in which
+    the transaction has another final status than the one asked for; ``code`` is that status.
+    """
 
 
 class FailedDependencyError(ResponseError):
-    """424: documented for updating a definition and creating a limit."""
+    """424: Brevo documents it for updating a definition and creating a limit, without a cause."""
 
 
 class QuotaError(BalanceError):
-    """The account's quota stands in the way: one handler for both errors below.
+    """The account's quota does not allow the request now: the base class of the two errors below.
 
-    ``retry_after`` is the wait that is asked for, in seconds; None where a 429 told none.
+    ``retry_after`` is the wait in seconds; None if a 429 named none.
     """
 
     retry_after: float | None = None
 
 
 class RateLimitedError(ResponseError, QuotaError):
-    """429: the account's quota is used up, the server says."""
+    """429: the server says that the account's quota is used up (https://developers.brevo.com/docs/limit-headers)."""
 
     def __init__(self, message: str, *, retry_after: float | None = None, **fields: Any) -> None:
         super().__init__(message, **fields)
@@ -221,7 +231,7 @@ class RateLimitedError(ResponseError, QuotaError):
 
 
 class ServerError(ResponseError):
-    """5xx: the server failed. For a write this says nothing about whether it was applied."""
+    """5xx: the server failed. A write may have been applied all the same."""
 
 
 BY_STATUS: dict[int, type[ResponseError]] = {
@@ -237,11 +247,11 @@ BY_STATUS: dict[int, type[ResponseError]] = {
 
 
 class QuotaWaitError(QuotaError):
-    """The quota asks for a wait longer than the one allowed; nothing was sent.
+    """The wait for quota would be longer than allowed; nothing was sent.
 
-    ``retry_after`` is the wait the quota asks for, ``max_wait`` the one allowed, both in seconds. Raise ``max_wait``
-    (``None`` waits as long as it takes), or come back after ``retry_after``. Where no answer has yet told how much
-    of the quota is left, ``retry_after`` is the time already spent waiting for one.
+    ``retry_after`` is the wait that the quota needs, ``max_wait`` the one that is allowed, both in seconds. Retry after
+    ``retry_after``, or allow a longer ``max_wait`` (None: no limit). If it is not known yet how much of the quota is
+    left, ``retry_after`` is the time already spent waiting for an answer.
     """
 
     def __init__(
@@ -264,24 +274,24 @@ class QuotaWaitError(QuotaError):
             f"nothing was sent. Try again after {retry_after:.1f} s, or allow a longer max_wait"
             f"{' or a smaller reserve' if kept else ''}"
             if known
-            else "no answer has yet told how much of the account's quota is left, and those on their way did not "
-            f"come within the {max_wait:.1f} s that were allowed; nothing was sent. Try again, or allow a longer "
-            "max_wait"
+            else "it is not known yet how much of the account's quota is left, and no answer arrived within the "
+            f"{max_wait:.1f} s that are allowed; nothing was sent. Try again, or allow a longer max_wait"
         )
         self.retry_after = retry_after
         self.max_wait = max_wait
 
 
 class OutcomeUnknownError(BalanceError):
-    """A write that may have been applied, and may not.
+    """A write may or may not have been applied.
 
-    What would happen twice (``begin``, ``credit``, ``create_order`` and the other creating calls) was sent once.
-    ``complete`` and ``cancel``, which the server lets happen once, were asked for again, and no answer told.
+    A write that is not idempotent (``begin``, ``credit``, ``create_order`` and the other creating calls) was not sent
+    again after the attempt in doubt. ``complete`` and ``cancel``, which the server applies at most once, were retried
+    as far as ``max_attempts``, ``timeout`` and quota allowed, and no answer showed the outcome.
 
-    ``cause`` is the error behind it. ``look_for`` says what to look for in the transaction history (or elsewhere)
-    before anybody sends the write once more, and ``arguments`` is what to look for: what was asked, exactly as it
-    was sent, by our names (``contact_id``, ``balance_definition_id``, ``amount``, ``meta`` ...). For ``complete``
-    and ``cancel`` that is ``transaction_id``, and contact and definition where a ``Transaction`` was given.
+    ``cause`` is the error of the attempt. ``look_for`` says where to find out what happened, in most cases in the
+    transaction history; do that before you send the write again. ``arguments`` are the arguments that were sent, by
+    our names (``contact_id``, ``balance_definition_id``, ``amount``, ``meta`` ...). For ``complete`` and ``cancel``
+    they are ``transaction_id``, and contact and definition if a ``Transaction`` was given.
     """
 
     applied: bool | None = None
@@ -308,10 +318,10 @@ class OutcomeUnknownError(BalanceError):
 
 
 class DecodeError(BalanceError):
-    """An answer with a success status could not be read.
+    """An answer with a success status could not be decoded, or does not belong to the request.
 
-    ``problems`` are lines of "path: reason", ``body`` is the raw body. ``garbled``: the body was no JSON at all,
-    which something in between may have done and a second reading may cure.
+    ``problems`` are lines of "path: reason", ``body`` is the raw body. ``garbled`` is true if a retry may help: the
+    body is not JSON, or it is the answer to another request.
     """
 
     def __init__(
@@ -330,7 +340,10 @@ class DecodeError(BalanceError):
 
 
 class PaginationError(BalanceError):
-    """The walk cannot promise to be whole. ``position`` is where it stopped, ``seen`` how many rows it gave."""
+    """A walk cannot promise that it gave every row.
+
+    ``position`` is where it stopped, counted in records; ``seen`` is the number of rows that it gave.
+    """
 
     def __init__(self, message: str, *, position: int = 0, seen: int = 0) -> None:
         super().__init__(message)

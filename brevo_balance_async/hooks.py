@@ -1,7 +1,8 @@
-"""Event records, and what listens to them.
+"""Events of a call, and the hooks that receive them: ``BalanceClient(hooks=[...])``.
 
-A hook is any callable that takes one event. Hooks run on the event loop between two awaits, so they must be
-quick; one that raises is logged and does not disturb the call. No event carries a key, a header or a body.
+A hook is any callable that takes one event. Hooks run on the event loop, so they must not block. An exception in a
+hook is logged and does not affect the call. No event has a key in it; ``error`` may have the answer's headers and
+the start of its body.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ log = logging.getLogger("brevo_balance_async.requests")
 
 @frozen(eq=False)
 class AttemptStarted:
-    """A request is about to be handed to aiohttp. ``url`` is without credentials; ``attempt`` counts from 1."""
+    """A request is about to be sent. ``url`` has no credentials; ``attempt`` counts the call's requests from 1."""
 
     endpoint: str
     method: str
@@ -29,7 +30,7 @@ class AttemptStarted:
 
 @frozen(eq=False)
 class AttemptFinished:
-    """An answer came back whole. ``seconds`` is the time of this attempt."""
+    """A complete answer arrived, whatever its status. ``seconds`` is the time of this attempt."""
 
     endpoint: str
     attempt: int
@@ -40,7 +41,7 @@ class AttemptFinished:
 
 @frozen(eq=False)
 class AttemptFailed:
-    """No usable answer came back. ``sent`` says whether bytes of the request may have left."""
+    """No complete answer arrived. ``sent``: bytes of the request may have left; ``seconds``: this attempt's time."""
 
     endpoint: str
     attempt: int
@@ -51,7 +52,7 @@ class AttemptFailed:
 
 @frozen(eq=False)
 class RetryScheduled:
-    """The call will be tried again after ``delay`` seconds, because of ``error``."""
+    """The call will be retried after ``delay`` seconds, because of ``error``."""
 
     endpoint: str
     attempt: int
@@ -61,7 +62,10 @@ class RetryScheduled:
 
 @frozen(eq=False)
 class QuotaWait:
-    """The call waits about ``seconds`` for the account's quota; nothing has been sent for this attempt."""
+    """The call begins to wait for the account's quota. Nothing was sent for this attempt.
+
+    ``seconds`` is the expected wait; 0 while nothing is known about the quota.
+    """
 
     endpoint: str
     seconds: float
@@ -69,7 +73,7 @@ class QuotaWait:
 
 @frozen(eq=False)
 class OutcomeUnknown:
-    """A write may have been applied and nobody knows. ``cancelled``: its caller was cancelled while it was out."""
+    """A write may have been applied or not. ``cancelled``: the calling task was cancelled meanwhile."""
 
     endpoint: str
     attempt: int
@@ -86,13 +90,13 @@ class Hook(Protocol):
     """Anything that can be called with an event."""
 
     def __call__(self, event: Event, /) -> None:
-        """Take note of ``event``."""
+        """Receive ``event``."""
 
 
 def log_event(event: Event) -> None:
-    """The hook that writes to the logger ``brevo_balance_async.requests``.
+    """The hook that writes to the logger ``brevo_balance_async.requests``; every client has it.
 
-    It is always on: unknown outcomes are warnings, everything else is at debug level.
+    An unknown outcome is logged as a warning, everything else at debug level.
     """
     match event:
         case OutcomeUnknown():

@@ -1,14 +1,16 @@
-"""What stands on the wire, as frozen values: one class for each answer, one open enum for each word list.
+"""The answers of the API as frozen values: one class for each JSON object, one open enum for each list of values.
 
-Attribute names are the wire's names in snake case (``balanceDefinitionId`` is ``balance_definition_id``); where
-the wire spells a name oddly, ``alias`` says how. Two rules hold for every class:
+Attribute names are the JSON names in snake case (``balanceDefinitionId`` is ``balance_definition_id``); the metadata
+``wire`` of an attribute names an exception. These rules hold for every class:
 
-- Brevo declares almost no response field as required, so any of them may be ``None``. An ``id`` that the server
-  left out is the empty string, so that it can be handed on without a type check; every call refuses it.
-- A field that no attribute names is kept in ``extra`` under its wire name. Amounts are ``Decimal``, timestamps
-  are aware ``datetime`` (UTC where the server gave no offset).
+- Brevo declares almost no response field as required, so any attribute may be ``None``. An ``id`` that the server
+  left out is the empty string, so that it needs no type check; every call refuses an empty id.
+- Amounts are ``Decimal``. Timestamps are aware ``datetime``, in UTC if the server gave no offset.
+- In the classes with ``extra``, a field that no attribute names is kept there under its JSON name. So is the text of
+  a timestamp that cannot be read; the attribute is ``None`` then.
+- Enums are open: a value that Brevo adds later stays a ``str`` and is no error.
 
-Enums are open: a word that Brevo adds tomorrow stays a ``str`` and never fails.
+Sources: the pages of the operations below https://developers.brevo.com/reference/, named at the calls.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from attrs import field, fields, frozen
 
 
 class Unset(Enum):
-    """The type of ``UNSET``."""
+    """The type of ``UNSET``, which is false in a condition."""
 
     UNSET = "UNSET"
 
@@ -34,11 +36,14 @@ class Unset(Enum):
 
 
 UNSET: Final = Unset.UNSET
-"""Left out of the request. ``None`` is something else: it is sent as JSON ``null``."""
+"""The field is left out of the request, while ``None`` is sent as JSON ``null``."""
 
 
 class Unit(StrEnum):
-    """What a balance counts: points, or one of the 16 currencies Brevo lists."""
+    """What a balance counts: points, or one of the 16 currencies that Brevo lists.
+
+    Source: https://developers.brevo.com/reference/create-balance-definition
+    """
 
     POINTS = "POINTS"
     EUR = "EUR"
@@ -60,21 +65,24 @@ class Unit(StrEnum):
 
 
 class Version(StrEnum):
-    """Edits live in the draft until the program is published; members see the active version."""
+    """The version of a definition or limit: edits change the draft, publishing the program makes it active.
+
+    Source: https://developers.brevo.com/docs/loyalty-overview
+    """
 
     DRAFT = "draft"
     ACTIVE = "active"
 
 
 class OvertakingStrategy(StrEnum):
-    """What happens to a credit that would pass the balance's maximum: refused, or credited up to it."""
+    """What happens to a credit that would exceed the balance's maximum: rejected, or credited up to it."""
 
     STRICT = "strict"
     PARTIAL = "partial"
 
 
 class Rounding(StrEnum):
-    """How the amount of an operation is rounded: down, up, to the nearest."""
+    """How the amount of an operation is rounded: down, up or to the nearest. Brevo documents no precision."""
 
     LOWER = "lower"
     UPPER = "upper"
@@ -82,7 +90,10 @@ class Rounding(StrEnum):
 
 
 class DurationUnit(StrEnum):
-    """A span of time. ``hour`` appears in answers only; Brevo takes day, week, month and year."""
+    """A unit of time. Requests take day, week, month and year; a limit in an answer may have ``hour``.
+
+    Source: https://developers.brevo.com/reference/get-balance-limit
+    """
 
     HOUR = "hour"
     DAY = "day"
@@ -92,7 +103,7 @@ class DurationUnit(StrEnum):
 
 
 class DurationModifier(StrEnum):
-    """Whether an expiry is the exact span from the credit, or snapped to its unit's start or end."""
+    """Whether points expire exactly one duration after the credit, or at the start or end of that day, week ..."""
 
     NO_MODIFICATION = "noModification"
     START_OF_PERIOD = "startOfPeriod"
@@ -100,14 +111,17 @@ class DurationModifier(StrEnum):
 
 
 class TransactionType(StrEnum):
-    """Points given, or points taken."""
+    """``credit`` adds points, ``debit`` subtracts them."""
 
     CREDIT = "credit"
     DEBIT = "debit"
 
 
 class TransactionStatus(StrEnum):
-    """The life of a transaction. ``pending`` and ``complete`` of before September 2026 are read as these."""
+    """The status of a transaction. The older names ``pending`` and ``complete`` are read as draft and completed.
+
+    Source: https://developers.brevo.com/changelog/2026/9/3
+    """
 
     DRAFT = "draft"
     COMPLETED = "completed"
@@ -117,35 +131,35 @@ class TransactionStatus(StrEnum):
 
 
 class ConstraintType(StrEnum):
-    """What a limit counts in its window: operations, or the sum of their amounts."""
+    """What a limit counts in its window: transactions, or the sum of their amounts."""
 
     TRANSACTION = "transaction"
     AMOUNT = "amount"
 
 
 class OrderSource(StrEnum):
-    """Who placed a balance order."""
+    """Who made a balance order (https://developers.brevo.com/reference/create-balance-order)."""
 
     ENGINE = "engine"
     USER = "user"
 
 
 class Sort(StrEnum):
-    """The direction of a listing."""
+    """The sort order of a listing: ascending or descending."""
 
     ASC = "asc"
     DESC = "desc"
 
 
 Amount: TypeAlias = Decimal | int | str | float
-"""What a call takes for an amount; a ``float`` is taken by its shortest text (``0.1`` is ``Decimal("0.1")``)."""
+"""What a call accepts as an amount. A ``float`` is converted by its ``repr``: ``0.1`` is ``Decimal("0.1")``."""
 
 
 class Value:
-    """Equality and text for the classes below, written once: attrs would compile both for each at import.
+    """``__eq__`` and ``__repr__`` of the models. attrs would compile both for each class, which slows the import.
 
-    They have no slot for weak references, because the codec makes them from a twin class, and Python 3.11 sees
-    another layout where there is one.
+    The models have no slot for weak references: the codec fills a second class with the same slots and then assigns
+    ``__class__``, and Python 3.11 refuses that for classes with such a slot.
     """
 
     __slots__ = ()
@@ -166,7 +180,10 @@ class Value:
 
 @frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class BalanceDefinition(Value):
-    """A kind of balance of a program: its unit, bounds, rounding and expiry."""
+    """A kind of balance of a program: its unit, bounds, rounding and expiry.
+
+    Source: https://developers.brevo.com/reference/get-balance-definition
+    """
 
     id: str = ""
     """UUID."""
@@ -175,25 +192,25 @@ class BalanceDefinition(Value):
     image_ref: str | None = None
     """URL of a picture."""
     meta: dict[str, Any] | None = None
-    """Free map; ``isInternal`` hides the balance from members' reads."""
+    """Free map. ``isInternal: true`` hides the balance from reads without ``include_internal``."""
     unit: Unit | str | None = None
     min_amount: Decimal | None = None
-    """Floor of the balance."""
+    """Minimum of the balance."""
     max_amount: Decimal | None = None
-    """Cap of the balance."""
+    """Maximum of the balance."""
     max_credit_amount_limit: Decimal | None = None
-    """Cap of a single credit."""
+    """Maximum of a single credit."""
     max_debit_amount_limit: Decimal | None = None
-    """Cap of a single debit."""
+    """Maximum of a single debit."""
     balance_option_amount_overtaking_strategy: OvertakingStrategy | str | None = None
     balance_option_credit_rounding: Rounding | str | None = None
     balance_option_debit_rounding: Rounding | str | None = None
     balance_availability_duration_value: int | None = None
-    """How many units credited points live."""
+    """After how many of the units below credited points expire."""
     balance_availability_duration_unit: DurationUnit | str | None = None
     balance_availability_duration_modifier: DurationModifier | str | None = None
     balance_expiration_date: str | None = None
-    """``dd/mm``: points expire the next time that day comes round. An alternative to the duration."""
+    """``dd/mm``: points expire on the next such day. Used instead of the duration."""
     created_at: datetime | None = None
     updated_at: datetime | None = None
     deleted_at: datetime | None = None
@@ -202,7 +219,10 @@ class BalanceDefinition(Value):
 
 @frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class BalanceLimit(Value):
-    """A limit on operations of one type within a window of time."""
+    """A limit on operations of one type within a time window.
+
+    Source: https://developers.brevo.com/reference/get-balance-limit
+    """
 
     id: str = ""
     """UUID."""
@@ -212,9 +232,9 @@ class BalanceLimit(Value):
     duration_value: int | None = None
     duration_unit: DurationUnit | str | None = None
     value: Decimal | None = None
-    """Operations or points allowed in the window; answers may carry fractions."""
+    """Operations or points allowed in the window. A request takes an integer, an answer may have a fraction."""
     sliding_schedule: bool | None = None
-    """True: a rolling window. False: presumably the calendar unit (undocumented)."""
+    """True: a rolling window. Brevo does not document how a fixed window begins."""
     created_at: datetime | None = None
     updated_at: datetime | None = None
     extra: dict[str, Any] = field(factory=dict)
@@ -222,27 +242,31 @@ class BalanceLimit(Value):
 
 @frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class Transaction(Value):
-    """A credit or debit: a draft, or what became of it."""
+    """A credit or debit in one of the states of ``TransactionStatus``.
+
+    Source: https://developers.brevo.com/reference/complete-transaction
+    """
 
     id: str = ""
     """UUID."""
     amount: Decimal | None = None
-    """As the server states it: it may have been rounded, and the sign of a debit is undocumented."""
+    """The server's value: it may be rounded, and Brevo does not document the sign of a debit."""
     balance: Decimal | None = None
-    """The contact's new balance; only on the call that changed it (since September 2026)."""
+    """The contact's new balance, only in the answer to the call that changed it
+    (https://developers.brevo.com/changelog/2026/9/3)."""
     transaction_type: TransactionType | str | None = None
     meta: dict[str, Any] | None = None
-    """The map given when it was begun."""
+    """The map that was given to ``begin``."""
     status: TransactionStatus | str | None = None
     loyalty_program_id: str | None = None
     balance_definition_id: str | None = None
     contact_id: int | None = None
     event_time: datetime | None = None
-    """When it happened, as the caller said."""
+    """The ``event_time`` that was given to ``begin``."""
     reject_reason: str | None = None
     rejected_at: datetime | None = None
     expiration_date: datetime | None = None
-    """When the *draft* ends (from ``ttl``), not when the points do."""
+    """When the *draft* expires (from ``ttl``), not when the points expire."""
     completed_at: datetime | None = None
     cancelled_at: datetime | None = None
     created_at: datetime | None = None
@@ -252,7 +276,10 @@ class Transaction(Value):
 
 @frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class TransactionRecord(Value):
-    """One row of a contact's transaction history."""
+    """One row of a contact's transaction history.
+
+    Source: https://developers.brevo.com/reference/get-transaction-history-api
+    """
 
     id: str = ""
     """UUID of the transaction."""
@@ -266,18 +293,21 @@ class TransactionRecord(Value):
     rejected_at: datetime | None = None
     reject_reason: str | None = None
     balance_expiration_date: datetime | str | None = None
-    """When the credited points expire; kept as text where it is no timestamp."""
+    """When the credited points expire; a ``str`` if it is no timestamp."""
     extra: dict[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class BalanceOrder(Value):
-    """A grant scheduled for later, tied to a purchase. Brevo offers no way to read or list orders."""
+    """A credit or debit that is scheduled for later. Brevo has no operation that reads or lists orders.
+
+    Source: https://developers.brevo.com/reference/create-balance-order
+    """
 
     id: str = ""
     """UUID of the order."""
     transaction_id: str | None = field(default=None, metadata={"wire": "transactionid"})
-    """UUID of the transaction it makes, to be completed or cancelled; all lower case on the wire."""
+    """UUID of its transaction, which can be completed or cancelled. The JSON name is all lower case."""
     contact_id: int | None = None
     loyalty_program_id: str | None = None
     balance_definition_id: str | None = None
@@ -285,7 +315,7 @@ class BalanceOrder(Value):
     due_at: datetime | None = None
     expires_at: datetime | None = None
     processed_at: datetime | None = None
-    """Empty until it has run."""
+    """When the order was executed; None before."""
     source: OrderSource | str | None = None
     meta: dict[str, Any] | None = None
     created_at: datetime | None = None
@@ -295,7 +325,7 @@ class BalanceOrder(Value):
 
 @frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class ContactBalance(Value):
-    """One member's balance in the listing of one definition."""
+    """One member's balance of one definition (https://developers.brevo.com/reference/get-contact-balances)."""
 
     contact_id: int | None = None
     loyalty_subscription_id: str | None = None
@@ -306,7 +336,10 @@ class ContactBalance(Value):
 
 @frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class ActiveBalance(Value):
-    """A lot of points a contact still holds, with its own expiry."""
+    """A lot of points that a contact still holds, with its own expiry.
+
+    Source: https://developers.brevo.com/reference/get-active-balances-api
+    """
 
     id: str = ""
     """UUID."""
@@ -319,7 +352,7 @@ class ActiveBalance(Value):
 
 @frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class SubscriptionBalance(Value):
-    """One of the balances a contact holds."""
+    """A contact's balance of one definition."""
 
     balance_definition_id: str | None = None
     value: Decimal | None = None
@@ -328,18 +361,24 @@ class SubscriptionBalance(Value):
 
 @frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class SubscriptionBalances(Value):
-    """All balances of one contact. Brevo's guides show a bare array instead; both are read as this."""
+    """All balances of one contact (https://developers.brevo.com/reference/get-subscription-balances).
+
+    A bare JSON array, as the guide https://developers.brevo.com/docs/loyalty-member-data shows, is read too.
+    """
 
     loyalty_program_id: str | None = None
     contact_id: int | None = None
     balance: tuple[SubscriptionBalance, ...] = ()
-    """One entry for each definition; the wire's name is singular."""
+    """One entry for each definition; the JSON name is singular."""
     extra: dict[str, Any] = field(factory=dict)
 
 
 @frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class Balance(Value):
-    """A balance as it is created for a contact."""
+    """The answer to ``balances.create``.
+
+    Source: https://developers.brevo.com/reference/create-subscription-balances
+    """
 
     id: str = ""
     """UUID."""
@@ -356,15 +395,15 @@ class Balance(Value):
 
 @frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class DefinitionPage(Value):
-    """An answer of the definition listing; it states no count."""
+    """One page of definitions. Brevo states no total for this listing."""
 
     items: tuple[BalanceDefinition, ...] | None = None
-    """None: the answer holds no listing at all."""
+    """None if the answer has no such field. ``definitions.list`` does not accept that as an empty page."""
 
 
 @frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class ContactBalancePage(Value):
-    """An answer of the contact-balance listing."""
+    """One page of contact balances."""
 
     items: tuple[ContactBalance, ...] = field(default=(), metadata={"wire": "balances"})
     count: int | None = None
@@ -373,7 +412,7 @@ class ContactBalancePage(Value):
 
 @frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class ActiveBalancePage(Value):
-    """An answer of the active-balance listing."""
+    """One page of active balances."""
 
     items: tuple[ActiveBalance, ...] = field(default=(), metadata={"wire": "activeBalances"})
     count: int | None = None
@@ -383,29 +422,30 @@ class ActiveBalancePage(Value):
 
 @frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class TransactionHistoryPage(Value):
-    """An answer of the transaction history."""
+    """One page of a transaction history."""
 
     items: tuple[TransactionRecord, ...] = field(default=(), metadata={"wire": "transactionHistory"})
     count: int | None = None
-    """Of all transactions, not of this page."""
+    """Total number of transactions, not of this page."""
     contact_id: int | None = None
     balance_definition_id: str | None = None
 
 
 @frozen
 class QuotaState:
-    """What the account's quota headers last said, and what was sent since: ``client.quota``.
+    """The account's quota by the last answer's headers, less what was sent since: ``client.quota``.
 
-    Brevo sends ``x-sib-ratelimit-limit``, ``-remaining`` and ``-reset`` (seconds left) on every answer. They count all
-    loyalty calls of the account together, those of other processes too (https://developers.brevo.com/docs/api-limits).
+    Brevo sends ``x-sib-ratelimit-limit``, ``-remaining`` and ``-reset`` (seconds left) with every answer
+    (https://developers.brevo.com/docs/limit-headers). They count all loyalty calls of the account, also those of other
+    processes (https://developers.brevo.com/docs/api-limits).
     """
 
     limit: int
-    """Requests that the account may send in a window (600 to 3,600 an hour, by plan)."""
+    """Requests that the account may send in a window; at least 600 an hour, by plan."""
     remaining: int
-    """Requests that may still be sent, as known now: what the last answer said less what was sent since, and less the
-    second permits of holds."""
+    """Requests that may still be sent: the last answer's number, less what was sent since and less one request for
+    each open ``hold``."""
     resets_in: float
     """Seconds from ``observed_at`` to the end of the window."""
     observed_at: datetime
-    """When that answer came, in UTC by this machine's clock."""
+    """When that answer arrived, in UTC by this machine's clock."""

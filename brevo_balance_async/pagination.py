@@ -1,24 +1,24 @@
-"""Page and Paginator: walk a listing of any length through a fetch coroutine, losing nothing.
+"""``Paginator`` and ``Page``: walk a listing of any length, page by page, through a fetch coroutine.
 
-What a walk promises: every row that exists throughout the walk, exactly once, or a ``PaginationError``. Rows may
-be inserted and deleted meanwhile. How firm the promise is depends on the listing:
+A walk promises to give every row that exists throughout the walk exactly once, or to raise ``PaginationError``. Rows
+may be inserted and deleted meanwhile. The promise depends on the sort key of the listing:
 
-- ordered by a key that never changes (``createdAt``: history, active balances): proved, and memory does not grow;
-- ordered by a key that changes (``updatedAt``, ``value``), or by none that the rows show: each id once, and the
-  number of rows is compared with the total at the end, where one is stated. About 15 bytes a row are kept.
-  Where none is stated and rows with equal keys come in another order each time, a row can be lost unseen.
+- A key that never changes (``createdAt``: history, active balances): the promise holds, and memory does not grow.
+- A key that changes (``updatedAt``, ``value``), or one that the rows do not show: each id is given once. At the end
+  the number of rows is compared with the total if the server states one. Memory grows by about 15 bytes a row.
+  Without a stated total such a listing is not promised to be whole while it changes.
   ``collect_checked`` promises more.
 
-A row without an id, and a page longer than asked for, raise ``PaginationError``.
+A row without an id, and a page that is longer than asked for, raise ``PaginationError``.
 
-What no walk can tell from the end of a listing: a server that sends fewer rows than asked at once and states their
-number as the total; and, where no total is stated, a first answer that is empty, or answers that are cut short at
-the same row twice. A server that caps pages silently at fewer than about 20 rows can leave no page that overlaps;
-that raises.
+Some servers look as if the listing ended, and no walk can notice: one that sends fewer rows than asked for and states
+that number as the total; and, if no total is stated, one whose first answer is empty, or whose answers end at the
+same row twice. If a server silently shortens pages to fewer than about 20 rows, two pages may not overlap, which
+raises ``PaginationError``.
 
-The reasoning is in ``core.paging``; here is the part that waits for answers. Brevo counts
-requests by the hour, so a walk asks for the largest page there is unless told otherwise, and fetches ahead only
-when asked to, and only pages that are known to exist.
+How a walk decides is in ``core.paging``; this module makes the requests. Brevo counts requests by the hour
+(https://developers.brevo.com/docs/api-limits), so the default page is the largest that is allowed, and pages are
+fetched ahead only on demand, and only if they are known to exist.
 """
 
 from __future__ import annotations
@@ -54,24 +54,24 @@ __all__ = [
 
 T = TypeVar("T")
 Fetch: TypeAlias = Callable[[int, int], Awaitable[Batch[T]]]
-"""``await fetch(limit, offset)`` makes one request."""
+"""``await fetch(limit, offset)`` requests one page."""
 
 
 @define
 class _Cursor:
-    """The position of one walk; kept apart from its iterator, which must die when the consumer drops it."""
+    """The position of one walk. The paginator keeps it and not the iterator, which ends when the caller drops it."""
 
     position: int
 
 
 @define(eq=False)
 class Page(Generic[T]):
-    """One page of a walk: the rows that are new, in the order of the listing.
+    """One page of a walk: ``items`` are the rows that are new, in the order of the listing.
 
-    ``count`` is the total that the server states (None: it states none), ``offset`` the position of the first
-    row counted in records, whatever the server's own ``offset`` counts, and ``limit`` the page size asked for.
-    A page can hold fewer rows than ``limit``. ``has_more`` is false when the walk is complete; where the server
-    leaves it open it is true, and the next page may turn out empty.
+    ``count`` is the total that the server states (None: it states none). ``offset`` is the position of the first row,
+    counted in records even if the server's own ``offset`` counts pages. ``limit`` is the page size asked for; a page
+    may have fewer rows. ``has_more`` is false when the walk is complete. While that is unknown it is true, and the
+    next page may be empty.
     """
 
     items: Sequence[T]
@@ -81,7 +81,8 @@ class Page(Generic[T]):
     has_more: bool
     _fetch: Fetch[T] = field(repr=False)
     _walk: Walk[T] = field(repr=False)
-    _reader: weakref.ref[ReadAhead[T]] = field(repr=False)  # weak: a page that is kept keeps nothing running
+    # Weak, because a page that somebody keeps must not keep requests in flight.
+    _reader: weakref.ref[ReadAhead[T]] = field(repr=False)
     _given: int = field(repr=False)
     _left: int | None = field(repr=False)
     _following: Page[T] | None = field(default=None, init=False, repr=False)
@@ -90,12 +91,16 @@ class Page(Generic[T]):
     async def next(self) -> Page[T]:
         """The page after this one; after the last page, an empty one.
 
-        Raises ``PaginationError`` if the walk cannot be whole, or has gone on past this page by other means.
+        Raises ``PaginationError`` for an incomplete walk, and if an iterator has already read past this page. Raises
+        what the listing's call raises.
         """
         async with self._asking:
             if self._following is None:
                 if self._walk.given != self._given:
-                    raise PaginationError("the walk has gone on past this page", seen=self._given)
+                    raise PaginationError(
+                        "the walk has already gone on past this page; use the pages in order",
+                        seen=self._given,
+                    )
                 reader = self._reader()
                 if reader is None or reader.closed:
                     reader = ReadAhead(self._fetch, self._walk, 0, self._left)
@@ -104,12 +109,12 @@ class Page(Generic[T]):
 
 
 class _WalkIterator(Generic[T]):
-    """What both iterators share: one walk, and its end.
+    """What both iterators share: one walk, and how it ends.
 
-    Requests under way are cancelled when the walk ends, fails or is closed (``aclose``, ``async with``), and when
-    the iterator is dropped, which is what ``break`` does. After an error of a request the walk can be continued
-    with the next ``anext``: the failed request is made again. An iterator serves one task at a time: a second one
-    that waits for the next row gets ``ClientStateError``.
+    Requests in flight are cancelled when the walk ends, fails or is closed (``aclose``, ``async with``), and when the
+    iterator is garbage collected, as after ``break``. After an error of a request, the next ``anext`` repeats the
+    request and the walk goes on. An iterator serves one task at a time: if a second task calls ``anext`` meanwhile,
+    it raises ``ClientStateError``.
     """
 
     def __init__(self, reader: ReadAhead[T], cursor: _Cursor) -> None:
@@ -117,7 +122,7 @@ class _WalkIterator(Generic[T]):
         self._cursor = cursor
 
     async def aclose(self) -> None:
-        """End the walk: cancel what is under way, and wait until it is gone."""
+        """End the walk: cancel requests in flight and wait until they have ended."""
         await self._reader.aclose()
 
     async def __aenter__(self) -> Self:
@@ -130,7 +135,7 @@ class _WalkIterator(Generic[T]):
 
 
 class PageIterator(_WalkIterator[T]):
-    """The pages of one walk."""
+    """Iterates over the pages of one walk."""
 
     def __aiter__(self) -> Self:
         return self
@@ -166,17 +171,17 @@ class PageIterator(_WalkIterator[T]):
 
 
 class RowIterator(_WalkIterator[T]):
-    """The rows of one walk."""
+    """Iterates over the rows of one walk."""
 
     _left: Iterator[tuple[T, int]] = iter(())
-    """What is left of the last step."""
+    """Rows and positions of the last page that were not given yet."""
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T:
         while True:
-            for row, position in self._left:  # the next one, if there is one
+            for row, position in self._left:  # returns at the first row; ends at once if there is none
                 self._cursor.position = position
                 return row
             step = await self._reader.step()
@@ -185,18 +190,20 @@ class RowIterator(_WalkIterator[T]):
             self._left = zip(step.rows, step.positions, strict=True)
 
     async def aclose(self) -> None:
-        """End the walk: cancel what is under way, and wait until it is gone."""
+        """End the walk: cancel requests in flight and wait until they have ended."""
         self._left = iter(())
         await super().aclose()
 
 
 class Paginator(Generic[T]):
-    """A listing that can be walked; making one asks nothing of the server.
+    """A listing that can be walked. Making one sends no request.
 
-    ``async for row in p`` walks all rows, ``async for page in p.pages()`` all pages, ``await p`` gives the first
-    page, ``await p.collect()`` a list. Each of them is a walk of its own, from ``offset``; walks may run side by
-    side. ``limit`` is the page size; None asks for the largest page the contract allows. If the server refuses
-    that with 422, the documented default is used, and remembered in ``memory``.
+    ``async for row in p`` gives all rows, ``async for page in p.pages()`` all pages, ``await p`` the first ``Page``,
+    ``await p.collect()`` a list. Each of them is a new walk from ``offset``; walks may run concurrently. ``limit`` is
+    the page size; None asks for the largest page that Brevo allows (500). If the server refuses that with 422, the
+    listing's default page size is used and remembered in ``memory``.
+
+    Walking raises ``PaginationError`` for an incomplete walk, and what the listing's call raises.
     """
 
     def __init__(
@@ -221,15 +228,15 @@ class Paginator(Generic[T]):
 
     @property
     def position(self) -> int:
-        """Where the walk begun last stands, counted in records: behind the last row that it gave.
+        """The position after the last row of the walk that was started last, counted in records.
 
-        Hand it back as ``offset`` to go on later. Rows that were inserted or deleted before it in the meantime
-        move it: whoever resumes starts a new walk, whose promise begins at its first row.
+        Pass it as ``offset`` to continue later. That is a new walk, which promises nothing about earlier rows: if
+        rows before the position are inserted or deleted meanwhile, it begins too early or too late.
         """
         return self._cursor.position
 
     def pages(self) -> PageIterator[T]:
-        """A walk, page by page."""
+        """A new walk that gives pages."""
         return PageIterator(self._reader(), self._cursor)
 
     def __aiter__(self) -> RowIterator[T]:
@@ -252,21 +259,24 @@ class Paginator(Generic[T]):
         return page
 
     async def collect(self, max_items: int | None = None) -> list[T]:
-        """All rows in a list; ``collect(n)`` gives the same as ``take(n).collect()``."""
+        """All rows in a list; ``collect(n)`` is the same as ``take(n).collect()``.
+
+        Raises ``InvalidRequestError`` if ``max_items`` is negative, and what walking raises.
+        """
         if max_items is not None and max_items < 0:
             raise InvalidRequestError("max_items", "must not be negative")
         async with RowIterator(self._reader(max_items), self._cursor) as walk:
             return [row async for row in walk]
 
     async def collect_checked(self, max_walks: int = 5) -> list[T]:
-        """All rows, walked until two walks in a row found the same rows: at least twice the quota.
+        """All rows, walked until two walks in a row find the same rows. It takes at least twice the requests.
 
-        For listings whose sort key changes (``updatedAt``, ``value``), where a single walk can be misled if
-        several rows move between two requests. Gives the rows of the later walk; raises ``PaginationError`` if
-        no two of ``max_walks`` walks agree. A walk that raised it agrees with none. Raises
-        ``InvalidRequestError`` if ``max_walks`` is less than 2.
+        It is for listings whose sort key changes (``updatedAt``, ``value``): a single walk may miss a row if several
+        rows move between two requests. Returns the rows of the later walk. Raises ``PaginationError`` if no two
+        successive walks of ``max_walks`` (5) agree; a walk that raised ``PaginationError`` agrees with none. Raises
+        ``InvalidRequestError`` if ``max_walks`` is less than 2, and what walking raises.
         """
-        if max_walks < 2:  # one walk has none to agree with
+        if max_walks < 2:
             raise InvalidRequestError("max_walks", "must be at least 2")
         earlier: list[T] | None = None
         failure: PaginationError | None = None
@@ -290,23 +300,23 @@ class Paginator(Generic[T]):
         return earlier == later if None in ids or None in others else set(ids) == set(others)
 
     def prefetch(self, pages: int) -> Paginator[T]:
-        """The same listing, walked with up to ``pages`` requests under way before their rows are wanted.
+        """The same listing with up to ``pages`` pages fetched ahead; 0 turns it off.
 
-        The order is kept and the walk is as whole as without. Only pages known to exist are fetched ahead, so
-        a listing that states no total is not. At most ``pages`` pages are held. When the consumer stops, by
-        ``break`` or otherwise, the requests under way are cancelled. 0 turns it off; it is off by default,
-        because pages that are never used cost quota all the same.
+        Order and promise stay the same. Only pages that are known to exist are fetched ahead, so it does nothing for
+        a listing without a total. At most ``pages`` pages are held in memory. When the caller stops, for instance by
+        ``break``, the requests in flight are cancelled. It is off by default, because pages that are never read cost
+        quota too. Raises ``InvalidRequestError`` if ``pages`` is negative.
         """
         if pages < 0:
             raise InvalidRequestError("pages", "must not be negative")
         return self._copy(ahead=pages, most=self._most)
 
     def take(self, rows: int) -> Paginator[T]:
-        """The first ``rows`` rows of the same listing, for no more requests than they need.
+        """The first ``rows`` rows of the same listing, with no more requests than they need.
 
-        "The latest five" of a history is ``history.list(...).take(5)`` and makes one request. A page then is not
-        larger than ``rows``. Iterating, ``pages()``, ``collect()``, ``await`` and ``prefetch`` work as before.
-        ``PaginationError`` is raised only for what went wrong on the way to these rows.
+        The latest five transactions are ``history.list(...).take(5)``, in one request. A page then has at most
+        ``rows`` rows. Iterating, ``pages()``, ``collect()``, ``await`` and ``prefetch`` work as before.
+        ``PaginationError`` is raised only for these rows. Raises ``InvalidRequestError`` if ``rows`` is negative.
         """
         if rows < 0:
             raise InvalidRequestError("rows", "must not be negative")

@@ -9,7 +9,7 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Run the command line; the entry point of the script ``brevo-balance``."""
     try:
-        from .app import run  # noqa: PLC0415  (the extra may be missing, which deserves a sentence)
+        from .app import run  # noqa: PLC0415  (if the extra is missing, the message says how to install it)
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
         if library not in {"cyclopts", "rich"}:

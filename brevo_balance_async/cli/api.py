@@ -1,4 +1,4 @@
-"""What all commands that talk to the API share: where to go, with which key, and what is told on the way."""
+"""What all commands that call the API share: the program, the base URL, the key, and messages while they wait."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from brevo_balance_async.hooks import Event
 
 _WORTH_TELLING = 1.0
-"""Seconds of waiting that somebody in front of a terminal should hear about."""
+"""Seconds: a shorter wait is not reported."""
 
 
 @Parameter(name="*")
 @frozen(kw_only=True)
 class Api:
-    """Where to go."""
+    """The options ``--program`` and ``--base-url``."""
 
     program: Annotated[str, Parameter(help="UUID of the loyalty program.")]
     base_url: Annotated[
@@ -57,7 +57,7 @@ async def connect(api: Api) -> AsyncIterator[BalanceClient]:
 
 @asynccontextmanager
 async def connected(api: Api) -> AsyncIterator[Program]:
-    """The program to work on."""
+    """A client as from ``connect``, and the program that was asked for."""
     async with connect(api) as client:
         yield client.program(api.program)
 

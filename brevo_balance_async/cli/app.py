@@ -14,7 +14,8 @@ from cyclopts import App, CycloptsError
 
 from brevo_balance_async import BalanceError, InputFileError, __version__
 
-from . import balances, definitions, demo, doctor, history, limits, sandbox, transactions
+from . import balances, definitions, doctor, history, limits, sandbox, transactions
+from .demo.command import demo
 from .terminal import CommandError, UsageError, console, say
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ app = App(
 )
 for command in (
     sandbox.app,
-    demo.demo,
+    demo,
     definitions.app,
     limits.app,
     transactions.app,
@@ -59,7 +60,7 @@ def run(arguments: Sequence[str]) -> int:
         return 2 if isinstance(error, InputFileError | UsageError) else 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read our output has gone, "head" say
+    except BrokenPipeError:  # the reader of our output has ended, for instance "head"
         _drop_output()
         return 1
     except OSError as error:
@@ -73,5 +74,5 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _drop_output() -> None:
-    """Let what is still to be flushed go nowhere, or the interpreter complains at its end."""
+    """Redirect stdout to nowhere, or the interpreter prints an error when it flushes stdout at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

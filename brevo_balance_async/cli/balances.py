@@ -20,7 +20,7 @@ async def list_balances(
     """List every contact's balance of one definition.
 
     :param definition: UUID of the balance definition.
-    :param include_internal: also what is hidden from members.
+    :param include_internal: also balances that are hidden from members.
     :param output: table shows the main fields, the others show all.
     """
     async with connected(api) as program:
@@ -36,7 +36,7 @@ async def active(
     """List the lots of points that one contact still holds, each with its expiry.
 
     :param definition: UUID of the balance definition.
-    :param include_internal: also what is hidden from members.
+    :param include_internal: also balances that are hidden from members.
     """
     async with connected(api) as program:
         walk = program.balances.list_active(
@@ -49,10 +49,10 @@ async def active(
 async def get(
     contact: Whole, /, *, api: Api, include_internal: bool = False, output: Format = "table"
 ) -> None:
-    """Show everything that one contact holds.
+    """Show one contact's balance of each definition.
 
     :param contact: Brevo's id of the contact.
-    :param include_internal: also what is hidden from members.
+    :param include_internal: also balances that are hidden from members.
     """
     async with connected(api) as program:
         show(await program.balances.get(contact, include_internal=include_internal or None), output)

@@ -50,8 +50,8 @@ async def create(
     """Create a definition, as a draft until the program is published.
 
     :param unit: POINTS or a currency.
-    :param min_amount: floor of a balance.
-    :param max_amount: cap of a balance.
+    :param min_amount: minimum of a balance.
+    :param max_amount: maximum of a balance.
     """
     async with connected(api) as program:
         created = await program.definitions.create(

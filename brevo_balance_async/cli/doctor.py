@@ -9,16 +9,16 @@ from .terminal import CommandError, console, printable
 
 
 async def doctor(*, api: Api) -> None:
-    """Check the key, the base URL, whether the server answers, and what is left of the quota.
+    """Check the key and the base URL, and show how much of the quota is left.
 
-    One request is made: the first definition of the program is read.
+    It makes one request, which reads the first definition of the program.
     """
     out = console()
     async with connect(api) as client:
         out.out(f"ok  BREVO_API_KEY is set, {client!r:.200}")
         started = perf_counter()
         page = await client.program(api.program).definitions.list(limit=1)
-        out.out(f"ok  the server answered in {perf_counter() - started:.3f} s, the key was let in")
+        out.out(f"ok  the server answered in {perf_counter() - started:.3f} s, the key was accepted")
         for definition in page.items:
             out.out(f"ok  a definition: {printable(definition.name or '-')} ({definition.id})")
         if (quota := client.quota) is None:

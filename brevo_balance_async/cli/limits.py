@@ -10,7 +10,7 @@ from .output import Format, show
 
 app = App(
     name="limits",
-    help="Create, get or delete a limit of a balance definition. Brevo lists none: keep the id.",
+    help="Create, get or delete a limit of a balance definition. Brevo cannot list limits: keep the id.",
 )
 
 
@@ -27,7 +27,7 @@ async def create(
     sliding: bool = False,
     output: Format = "table",
 ) -> None:
-    """Limit the credits or debits of each contact within a window of time.
+    """Limit the credits or debits of each contact within a time window.
 
     :param definition: UUID of the definition.
     :param constraint: transaction counts operations, amount sums their points.
@@ -35,7 +35,7 @@ async def create(
     :param value: operations or points allowed in the window.
     :param every: length of the window, in units.
     :param unit: day, week, month or year.
-    :param sliding: a rolling window instead of the calendar's.
+    :param sliding: a rolling window instead of a fixed one.
     """
     async with connected(api) as program:
         created = await program.limits.create(

@@ -1,7 +1,7 @@
-"""Whole numbers on the command line: digits and nothing else.
+"""Integers on the command line: decimal digits and nothing else.
 
-The library that parses the arguments rounds ``42.9``, reads ``0x2a`` and ``1_2``, and loses the last digit of
-``9007199254740993.0``: each would credit another contact than the one that was meant.
+cyclopts, which parses the arguments, rounds ``42.9``, accepts ``0x2a`` and ``1_2``, and loses the last digit of
+``9007199254740993.0``. Each of these could credit the wrong contact.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DIGITS: Final = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 
 def whole(text: str) -> int:
-    """The number that ``text`` is, in its only spelling; ``ValueError`` for anything else."""
+    """The integer that ``text`` is, without leading zeros or a plus sign; ``ValueError`` for anything else."""
     if not _DIGITS.fullmatch(text):
         raise ValueError(f"expected a whole number in digits, of 19 at most, not {text!r:.80}")
     return int(text)

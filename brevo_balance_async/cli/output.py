@@ -1,7 +1,7 @@
-"""Records as table, json, jsonl or csv: exact, and one page at a time, so that a walk of any length fits.
+"""Write records as table, json, jsonl or csv, page by page, so that memory does not grow with the listing.
 
-Numbers with a fraction are written by their decimal digits, in JSON as a string (``"12.50"``): no reader can turn
-them into a binary float by accident.
+Amounts are written with their exact decimal digits, in JSON as a string (``"12.50"``), so that no reader turns them
+into a binary float by accident.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ Format: TypeAlias = Literal["table", "json", "jsonl", "csv"]
 
 
 async def export(walk: Paginator[T], kind: type[T], columns: Sequence[str], output: Format) -> None:
-    """Write a whole listing to stdout, page by page; a table shows ``columns``, the others every field.
+    """Write a whole listing to stdout, page by page. A table shows ``columns``, the other formats every field.
 
-    A walk that fails leaves JSON without its closing bracket, so that a part is never taken for the whole.
+    If the walk fails, JSON lacks its closing bracket, so that nobody takes a part for the whole listing.
     """
     lines = writer(output, kind, columns)
     written = 0
     try:
-        # Rows that scroll by on the same terminal are progress enough.
+        # No bar if stdout is the terminal: the rows themselves show the progress.
         with progress(enabled=not sys.stdout.isatty()) as display:
             bar = display.add_task("reading", total=None)
             async for page in walk.pages():
@@ -59,7 +59,7 @@ class Writer(Protocol):
         """Write some more records."""
 
     def end(self) -> None:
-        """Write what stands after the last record."""
+        """Write the end of the format, after the last record."""
 
 
 def writer(output: Format, kind: type[Any], columns: Sequence[str]) -> Writer:
@@ -130,7 +130,7 @@ class _Csv:
 
 
 class _Table:
-    """Columns as wide as the first page needs; a wider cell of a later page moves its own row only."""
+    """Columns are as wide as the first page needs. A wider cell of a later page only shifts its own row."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
@@ -175,7 +175,7 @@ def _present(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can carry; a model without the ``extra`` that it does not have."""
+    """The value as JSON types. ``extra`` of a model is left out if it is empty."""
     if attrs.has(type(value)):
         return {name: _plain(each) for name, each in _fields(value).items() if name != "extra" or each}
     if isinstance(value, dict):
@@ -190,21 +190,21 @@ def _dumps(value: Any, indent: int | None = None) -> str:
 
 
 def _text(value: Any) -> str:
-    """The text of a cell; nothing for None and for an empty map."""
+    """The text of a cell; empty for None and for an empty map."""
     if isinstance(value, Decimal):
-        # An exponent may be absurd: written out, 1e50000000 takes 50 MB.
+        # A server may send any exponent: 1e50000000 written out has 50 MB.
         return format(value, "f") if abs(value.adjusted()) < 100 else str(value)
     if isinstance(value, datetime):
-        return _moment(value)
+        return _timestamp(value)
     if isinstance(value, (dict, list, tuple)):
         return _dumps(_plain(value)) if value else ""
     return "" if value is None else str(value)
 
 
-def _moment(value: datetime) -> str:
+def _timestamp(value: datetime) -> str:
     try:
         return wire_time(value)
-    except OverflowError:  # in the last year of its own zone, and in no year of UTC
+    except OverflowError:  # in UTC it is before year 1 or after year 9999
         return value.isoformat()
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def progress(*, enabled: bool = True) -> Progress:
-    """A progress display that leaves nothing behind; silent unless stderr is a terminal."""
+    """A progress bar that disappears at its end. It prints nothing unless stderr is a terminal."""
     out = console(stderr=True)
     return Progress(
         TextColumn("  {task.description}"),
@@ -23,13 +23,13 @@ def progress(*, enabled: bool = True) -> Progress:
         TimeRemainingColumn(compact=True),
         console=out,
         transient=True,
-        redirect_stdout=False,  # or what is written to stdout meanwhile would go to stderr
+        redirect_stdout=False,  # or text for stdout would go to stderr while the bar is shown
         disable=not (enabled and out.is_terminal),
     )
 
 
 class _Count(ProgressColumn):
-    """Done and total, with a rate a second."""
+    """Done, total and the rate per second."""
 
     def render(self, task: Task) -> Text:
         total = "" if task.total is None else f" of {task.total:,.0f}"

@@ -1,4 +1,4 @@
-"""Where output goes: stdout for results, stderr for everything said about them."""
+"""The two outputs: stdout for results, stderr for messages and progress."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.console import Console
 
 
 class CommandError(Exception):
-    """A command cannot go on; its text is shown as one line and the exit code is 1."""
+    """A command failed. Its text is printed as one line, and the exit code is 1."""
 
 
 class UsageError(CommandError):
@@ -16,17 +16,17 @@ class UsageError(CommandError):
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that writes no control characters unless it writes to a terminal, whatever the environment says."""
+    """A console that writes control characters to a terminal only, even if the environment asks for colours."""
     stream = sys.stderr if stderr else sys.stdout
     return Console(stderr=stderr, force_terminal=stream.isatty(), highlight=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
-    """One line on stderr."""
+    """Write one line to stderr."""
     sys.stderr.write(f"brevo-balance: {printable(' '.join(text.split()))}\n")
     sys.stderr.flush()
 
 
 def printable(text: str) -> str:
-    """``text`` with what would move the cursor, ring or recolour made visible as a question mark."""
+    """``text`` with control characters replaced by question marks, so that it cannot change the terminal."""
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

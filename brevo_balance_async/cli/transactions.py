@@ -35,10 +35,10 @@ async def begin(
 
     :param definition: UUID of the balance definition.
     :param amount: positive credits, negative debits (--amount=-5).
-    :param type: credit or debit, as the sign says too.
+    :param type: credit or debit; must agree with the sign.
     :param auto_complete: complete it at once.
-    :param ttl: seconds that the draft lives, at least 10.
-    :param meta: a JSON object that comes back in history.
+    :param ttl: seconds until the draft expires, at least 10.
+    :param meta: a JSON object that is stored with it and shown in history.
     """
     async with connected(api) as program:
         begun = await program.transactions.begin(
@@ -50,7 +50,7 @@ async def begin(
             ttl=UNSET if ttl is None else ttl,
             meta=UNSET if meta is None else _object(meta),
         )
-    _show_end(begun, output)
+    _show_result(begun, output)
 
 
 @app.command
@@ -60,7 +60,7 @@ async def complete(transaction: str, /, *, api: Api, output: Format = "table") -
     :param transaction: UUID of the transaction.
     """
     async with connected(api) as program:
-        _show_end(await program.transactions.complete(transaction), output)
+        _show_result(await program.transactions.complete(transaction), output)
 
 
 @app.command
@@ -70,10 +70,10 @@ async def cancel(transaction: str, /, *, api: Api, output: Format = "table") -> 
     :param transaction: UUID of the transaction.
     """
     async with connected(api) as program:
-        _show_end(await program.transactions.cancel(transaction), output)
+        _show_result(await program.transactions.cancel(transaction), output)
 
 
-def _show_end(transaction: Transaction, output: Format) -> None:
+def _show_result(transaction: Transaction, output: Format) -> None:
     show(transaction, output)
     if transaction.status == TransactionStatus.REJECTED:
         raise CommandError(f"the server rejected it: {transaction.reject_reason or 'no reason given'}")
@@ -83,7 +83,7 @@ def _object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text, parse_float=Decimal)
     except ValueError as error:
-        raise CommandError(f"--meta is no JSON: {error}") from error
+        raise CommandError(f"--meta is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise CommandError("--meta must be a JSON object")
     return value

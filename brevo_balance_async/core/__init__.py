@@ -1,1 +1,1 @@
-"""The engine room: what happens to a request between a resource call and the wire."""
+"""What happens to a request between a call of a resource and the network."""

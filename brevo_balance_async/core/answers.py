@@ -1,4 +1,4 @@
-"""Answers without I/O: what came back, as a value or an error."""
+"""Turn an answer into a value or an error. No I/O happens here."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ENDS: Final = frozenset({"completed", "rejected", "cancelled", "expired"})
-"""What becomes of a transaction; none of them is left again."""
+"""The final values of a transaction's status: it does not change any more."""
 
 
 def read(endpoint: Endpoint[T], response: Response) -> T:
-    """The value of a successful answer; ``ResponseError`` or ``DecodeError`` otherwise.
+    """The value of a successful answer; None for a write that was acknowledged without a value.
 
-    None where a write was acknowledged and no more was said.
+    Raises ``ResponseError`` for another status, and ``DecodeError`` if the body cannot be read.
     """
     if not 200 <= response.status < 300:
         raise refusal(response)
     if not response.body:
-        # A read whose body was lost must not be taken for one that found nothing.
+        # For a read, a body that was lost must not look like an empty result.
         if endpoint.answer is codec.Json and (response.empty or endpoint.replay is not Replay.READ):
             return None  # type: ignore[return-value]  # T is None here, or may be
         if endpoint.lists and response.empty:
@@ -48,7 +48,9 @@ def read(endpoint: Endpoint[T], response: Response) -> T:
             return codec.decode(response.body, endpoint.answer)
         if _acknowledges(response.body) or isinstance(codec.parse(response.body), dict):
             return None
-        raise DecodeError("the answer to a deletion is no acknowledgement", body=response.body, garbled=True)
+        raise DecodeError(
+            "the answer to a deletion does not acknowledge it", body=response.body, garbled=True
+        )
     except DecodeError as error:
         if endpoint.replay is Replay.REPLAYABLE and _acknowledges(response.body):
             return None  # type: ignore[return-value]  # T is None here, or may be
@@ -62,12 +64,12 @@ _ACKNOWLEDGED: Final = frozenset(
 
 
 def _acknowledges(body: bytes) -> bool:
-    """Whether a success says no more than that: nothing, ``OK``, ``true``, PHP's empty map."""
+    """True if the body has no value in it: it is empty, ``OK``, ``true``, ``[]`` (PHP's empty map) or the like."""
     return len(body) <= 80 and body.strip(b'" .!\t\r\n').lower() in _ACKNOWLEDGED
 
 
 def refusing_end(endpoint: Endpoint[Any], value: Any, response: Response) -> UnprocessableError | None:
-    """The refusal that a successful answer is, if it shows the transaction at another end than was asked for."""
+    """The error for a 200 answer in which the transaction has another final status than the one asked for."""
     if value.status not in endpoint.refuses_as:
         return None
     error = ended(value.status, value.reject_reason, "the answer")
@@ -76,7 +78,7 @@ def refusing_end(endpoint: Endpoint[Any], value: Any, response: Response) -> Unp
 
 
 def ended(status: str, reason: str | None, shown_by: str) -> UnprocessableError:
-    """The error for a transaction at an end that was not asked for; ``code`` is that end."""
+    """The error for a transaction with another final status than asked for; ``code`` is that status."""
     because = f" ({reason})" if reason else ""
     return UnprocessableError(
         f"the transaction is {status}, as {shown_by} shows{because}",
@@ -90,22 +92,28 @@ _REQUEST_IDS: Final = ("x-request-id", "request-id", "x-correlation-id", "cf-ray
 
 
 def request_id(response: Response) -> str | None:
-    """What a support ticket should name, if the server gave anything of the kind."""
+    """The id of the answer for a support ticket; None if the server sent none."""
     given = next((value for name in _REQUEST_IDS if (value := response.headers.get(name))), None)
     return None if given is None else as_utf8(cleaned(given, response.secrets))
 
 
 def refusal(response: Response) -> ResponseError:
-    """The error for an answer that is no success."""
+    """The error for an answer without a success status.
+
+    Brevo's error body is ``{"code", "message"}`` (https://developers.brevo.com/docs/how-it-works), that of a token
+    endpoint ``{"error", "error_description"}`` (RFC 6749, 5.2).
+    """
     text = response.body[: 4 * BODY_START].decode("utf-8", "replace")[:BODY_START]
-    told = _told(response.body)
-    code, message = _word(told, "code"), _word(told, "message")
+    body = _error_body(response.body)
+    code, message = _text(body, "code"), _text(body, "message")
     status = response.status
     explained = (code, message) != (None, None)
-    if oauth := told.get("error") if isinstance(told.get("error"), str) else None:  # RFC 6749
-        code, message = code or oauth, message or _word(told, "error_description") or oauth
+    if oauth := body.get("error") if isinstance(body.get("error"), str) else None:
+        code, message = code or oauth, message or _text(body, "error_description") or oauth
     if status == 401 and (oauth or response.headers.get("www-authenticate")):
-        explained = True  # what asks for other credentials has let nothing pass to business code
+        explained = (
+            True  # a server that asks for other credentials has not passed the request to business code
+        )
     fields: dict[str, Any] = {
         "status": status,
         "code": code,
@@ -116,7 +124,8 @@ def refusal(response: Response) -> ResponseError:
     }
     if 300 <= status < 400:
         return ResponseError(
-            "the server redirects; redirects are not followed, they would take the key along", **fields
+            "the server redirects; redirects are not followed, because they would send the key to another address",
+            **fields,
         )
     message = message or (f"the server answered {text[:200]!r}" if text else "the server gave no reason")
     if status == 429:
@@ -125,14 +134,14 @@ def refusal(response: Response) -> ResponseError:
     return kind(message, **fields)
 
 
-def _told(body: bytes) -> dict[str, Any]:
-    """The members of an error body, where it has any."""
+def _error_body(body: bytes) -> dict[str, Any]:
+    """The parsed body; empty if it is not a JSON object."""
     try:
-        told = json.loads(body)
+        parsed = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
-def _word(told: Mapping[str, Any], name: str) -> str | None:
-    return str(told[name]) if told.get(name) else None
+def _text(body: Mapping[str, Any], name: str) -> str | None:
+    return str(body[name]) if body.get(name) else None

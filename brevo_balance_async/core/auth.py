@@ -1,4 +1,4 @@
-"""Where the auth headers of an attempt come from: a key that never changes, an OAuth token, the user's own object."""
+"""The source of the auth headers of an attempt: a key that never changes, an OAuth token, or the user's own object."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ _FRAMING: Final = frozenset({"host", "content-length", "transfer-encoding", "con
 
 
 class AuthProvider(Protocol):
-    """Gives the auth headers, fit to be sent and masked wherever they are printed."""
+    """Gives the auth headers. They are validated, and their values are masked when they are printed."""
 
     renews: bool
-    """A refusal (401) may be cured by asking for fresh ones."""
+    """True if it can fetch new headers after a 401."""
 
     @property
     def ready(self) -> Mapping[str, str] | None:
-        """The headers, if they are to be had without waiting."""
+        """The headers, or None if getting them needs a wait."""
         ...
 
     async def headers(self) -> Mapping[str, str]:
-        """The headers, however long it takes."""
+        """The headers; may wait for a request."""
         ...
 
     def refused(self, headers: Mapping[str, str]) -> None:
-        """Give these no more, a 401 has refused them: whoever asks next has fresh ones fetched for all."""
+        """A 401 refused these headers: fetch new ones before the next attempt."""
 
 
 def provider(
     credentials: Credentials | ClientCredentials, transport: Transport, clock: Clock, origin: str
 ) -> AuthProvider:
-    """The provider for what the user handed in."""
+    """The provider for the credentials of a client."""
     if isinstance(credentials, ClientCredentials):
         return TokenProvider(credentials, transport, clock, origin)
-    if type(credentials) in {ApiKey, PartnerKey}:  # a subclass may give other headers every time
+    if type(credentials) in {ApiKey, PartnerKey}:  # not a subclass: its headers may change
         return FixedProvider(cast("ApiKey | PartnerKey", credentials).fixed())
     return CustomProvider(credentials)
 
@@ -64,11 +64,11 @@ class FixedProvider:
         return self.ready
 
     def refused(self, headers: Mapping[str, str]) -> None:
-        """There are no others."""
+        """Does nothing: there are no other headers."""
 
 
 class CustomProvider:
-    """The user's own object: asked before every attempt, since keys may rotate, and not trusted."""
+    """The user's own object. It is asked before every attempt, because keys may rotate, and its headers are checked."""
 
     ready = None
 
@@ -80,19 +80,19 @@ class CustomProvider:
         self._refused: Mapping[str, str] | None = None
 
     async def headers(self) -> Mapping[str, str]:
-        """What the object gives, if a request can carry it; renewed first if it gives what was refused."""
+        """The object's headers; ``renew()`` is awaited first if they are still the ones that a 401 refused."""
         if self._refused is None or self._renew is None:
             return await self._given()
         async with self._lock:
             headers = await self._given()
-            if headers == self._refused:  # else they have changed since, by another call perhaps
+            if headers == self._refused:  # otherwise another call may have renewed them already
                 await self._renew()
                 headers = await self._given()
             self._refused = None
         return headers
 
     def refused(self, headers: Mapping[str, str]) -> None:
-        """Have the object renew them, should it still give these."""
+        """Remember the headers that a 401 refused."""
         self._refused = headers
 
     async def _given(self) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""One call on its way, without I/O: what was tried so far, what may still be spent, and what a failure means."""
+"""The state of one call, without I/O: the attempts so far, the time and attempts left, and what a failure means."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ T = TypeVar("T")
 class Call(Generic[T]):
     """One call. Times are seconds of the client's clock.
 
-    - ``attempt`` counts the requests made, ``tries`` also the attempts that got no further than the credentials.
-    - ``progress`` tells how far this attempt got.
-    - ``headers`` are the auth headers of this attempt (None: they did not come yet); ``renewed``: a 401 has had
-      them renewed, which one call does once.
+    - ``attempt`` counts the requests made, ``tries`` also the attempts that failed while getting credentials.
+    - ``progress`` is how far the current attempt got.
+    - ``headers`` are the auth headers of the current attempt (None: not there yet). ``renewed``: they were renewed
+      after a 401, which happens once in a call.
     - ``doubt`` is the failure of the first attempt that may have been applied, ``refused`` the last 429.
-    - ``waited`` are the seconds spent waiting for quota.
-    - ``ended``: the answer was the transaction, at another end than was asked for, so nothing is in doubt any more.
+    - ``waited`` is the time spent waiting for quota.
+    - ``ended``: the answer showed the transaction with another final status than asked for, so nothing is in doubt.
     """
 
     __slots__ = (
@@ -77,7 +77,7 @@ class Call(Generic[T]):
     # Time ------------------------------------------------------------------------------------------------------
 
     def left(self, now: float) -> float | None:
-        """Seconds left (None: no limit); an error if there are none."""
+        """Seconds left (None: no limit). Raises ``RequestTimeoutError`` if there are none."""
         if self.deadline is None:
             return None
         if now >= self.deadline:
@@ -87,7 +87,7 @@ class Call(Generic[T]):
         return self.deadline - now
 
     def quota_wait(self, now: float) -> float | None:
-        """The longest wait for quota that is still allowed; None: as long as it takes."""
+        """The longest wait for quota that is still allowed; None: no limit."""
         allowed = self.options.max_wait
         if allowed is None:
             return None
@@ -95,21 +95,21 @@ class Call(Generic[T]):
         return allowed if self.deadline is None else min(allowed, max(0.0, self.deadline - now))
 
     def waited_for_quota(self, seconds: float) -> None:
-        """Whoever waits for quota as long as it takes does not spend the call's own time doing so."""
+        """Count a wait for quota. With ``max_wait=None`` it does not count against ``timeout``."""
         self.waited += seconds
         if self.options.max_wait is None and self.deadline is not None:
             self.deadline += seconds
 
     def next_delay(self, error: BalanceError, verdict: Verdict, delay: float, now: float) -> float | None:
-        """Seconds to wait before the next attempt, ``delay`` at least; None if there shall be none.
+        """Seconds to wait before the next attempt, at least ``delay``; None if there is no next attempt.
 
-        A wait that the server asks for is obeyed or refused, never shortened.
+        A wait that the server asks for is waited completely, or the call fails. It is never shortened.
         """
         options = self.options
         if not may_try_again(self.endpoint.replay, verdict) or self._is_ended(error):
             return None
         limited = isinstance(error, RateLimitedError)
-        # An hour may end in several refusals; who waits as long as it takes is not counted out by them.
+        # With max_wait=None a 429 does not use up the attempts: several may follow each other until quota is free.
         patient = limited and options.max_wait is None and options.max_attempts > 1
         if self.tries >= options.max_attempts and not patient:
             return None
@@ -129,12 +129,15 @@ class Call(Generic[T]):
         return delay
 
     def queues(self, error: BalanceError) -> bool:
-        """Whether the wait is spent at the quota gate: a 429 closes it, and everybody waits there in order."""
+        """True if the call waits at the quota gate: a 429 closes it, and calls wait there in their order."""
         by_the_token_endpoint = self.headers is None
         return isinstance(error, RateLimitedError) and self.endpoint.gated and not by_the_token_endpoint
 
     def _is_ended(self, error: BalanceError) -> bool:
-        """Whether a guarded write, asked for again, cannot be made any more: done before, or never to be done."""
+        """True for a 404 or 422 to a guarded write after an unclear attempt.
+
+        The earlier attempt may have been applied, or the transaction has another final status. No retry tells which.
+        """
         again = self.endpoint.replay is Replay.GUARDED and self.doubt not in {None, error}
         return again and isinstance(error, NotFoundError | UnprocessableError)
 
@@ -142,14 +145,15 @@ class Call(Generic[T]):
 
     @property
     def doubts_a_write(self) -> bool:
-        """Whether something that must not happen twice may have happened."""
+        """True if a write that must not be applied twice may have been applied."""
         return self.doubt is not None and self.endpoint.replay in WRITES_ONCE
 
     def failure(self, error: Exception) -> BalanceError | None:
-        """Our error for what ended an attempt; None: the user's own code failed, and nothing was sent.
+        """Our error for the exception that ended an attempt. None: the user's code raised, and nothing was sent.
 
-        This is the one boundary that everything passes after bytes may have left. A verdict is then an answer that
-        says no, one that cannot be read, or no answer. Whatever else was raised, by whomever, is doubt.
+        Every exception passes here. After bytes may have left, only three kinds are clear: an answer with an error
+        status, an answer that cannot be read, and no answer. Any other exception, from whatever code, leaves it
+        unknown whether the request was applied, and becomes a ``TransportError``.
         """
         if not self.progress.sent:
             return error if isinstance(error, BalanceError) else None
@@ -166,7 +170,7 @@ class Call(Generic[T]):
     def verdict(self, error: BalanceError) -> Verdict:
         """The verdict on this attempt; remembers the first that may have been applied."""
         verdict = judge(self.endpoint, error)
-        if self.headers is None:  # what failed are the credentials, so nothing was sent
+        if self.headers is None:  # getting the credentials failed, so nothing was sent
             return Verdict.REFUSED if verdict in {Verdict.REFUSED, Verdict.BROKEN} else Verdict.NOT_SENT
         if isinstance(error, RateLimitedError):
             self.refused = error
@@ -179,12 +183,12 @@ class Call(Generic[T]):
         return verdict
 
     def deleted_before(self, error: BalanceError) -> bool:
-        """Whether the 404 says that an earlier attempt of this deletion was applied; ask before the verdict."""
+        """True if the 404 shows that an earlier attempt of this deletion was applied. Call it before ``verdict``."""
         again = self.doubt is not None and self.headers is not None
         return again and self.endpoint.method == "DELETE" and isinstance(error, NotFoundError)
 
     def final(self, error: BalanceError, verdict: Verdict) -> BalanceError:
-        """What the caller is told when the call ends with ``error``."""
+        """The error to raise when the call ends with ``error``."""
         if self.ended:
             return error
         guarded = self.endpoint.replay is Replay.GUARDED
@@ -192,24 +196,24 @@ class Call(Generic[T]):
             return self.unknown(error)
         if self.may_be_replayed(error):
             error.applied = None
-        return self._told_of_doubt(error)
+        return self._with_doubt(error)
 
     def may_be_replayed(self, error: BalanceError) -> bool:
-        """Whether a refusal may be the answer to our own request, sent once more by a gateway after it was applied."""
+        """True if the refusal may answer a copy of our request, which a gateway sent after the first was applied."""
         refused = isinstance(error, NotFoundError | UnprocessableError)
         return refused and self.endpoint.replay is Replay.GUARDED and not self.ended
 
     def stopped(self, error: BalanceError) -> BalanceError:
-        """What the caller is told when the call stops between two attempts: an earlier one may have been applied."""
+        """The error to raise when the call stops between two attempts; an earlier one may have been applied."""
         if self.doubt is not None and self.endpoint.replay is Replay.GUARDED:
             return self.unknown(self.doubt)
         if self.refused is not None and isinstance(error, QuotaWaitError):
             self.refused.retry_after = max(error.retry_after or 0.0, self.refused.retry_after or 0.0)
             error = self.refused
-        return self._told_of_doubt(error)
+        return self._with_doubt(error)
 
-    def _told_of_doubt(self, error: BalanceError) -> BalanceError:
-        """The same error, which says nowhere that nothing was sent if an earlier attempt may have been applied."""
+    def _with_doubt(self, error: BalanceError) -> BalanceError:
+        """The same error. If an earlier attempt may have been applied, its text says so, not "nothing was sent"."""
         if self.doubt is None:
             return error
         error.applied = None
@@ -221,9 +225,9 @@ class Call(Generic[T]):
         return error
 
     def cancelled(self, error: asyncio.CancelledError) -> None:
-        """Let a cancellation tell of the doubt that it leaves, by a note and its cause; it passes all the same.
+        """Add the unknown outcome to a cancellation, as a note and as ``__cause__``.
 
-        So does the ``TimeoutError`` that ``asyncio.timeout`` or ``wait_for`` makes of it, by its own ``__cause__``.
+        ``asyncio.timeout`` and ``wait_for`` turn it into a ``TimeoutError``, which has it as its own ``__cause__``.
         """
         if self.doubt is not None:
             unknown = self.unknown(self.doubt)
@@ -231,10 +235,10 @@ class Call(Generic[T]):
             error.__cause__ = error.__cause__ or unknown
 
     def unknown(self, cause: BalanceError) -> OutcomeUnknownError:
-        """The error that says so."""
+        """The ``OutcomeUnknownError`` for ``cause``."""
         again = "; it was not sent again" if self.endpoint.replay is Replay.UNSAFE else ""
         error = OutcomeUnknownError(
-            f"nobody can say whether this was applied ({cause.message}){again}",
+            f"it is unknown whether this was applied ({cause.message}){again}",
             cause=cause,
             look_for=self.endpoint.look_for,
             arguments=protocol.asked(self.endpoint, self.request),
@@ -245,7 +249,7 @@ class Call(Generic[T]):
 
 
 def _asked(error: BalanceError) -> float | None:
-    """Seconds that the server asks to wait; on another status than 429 they say when, not whether."""
+    """Seconds that the server asks to wait. With another status than 429 they do not decide whether to retry."""
     if error.retry_after is None and isinstance(error, ResponseError):
         return headers.retry_after(error.headers)
     return error.retry_after

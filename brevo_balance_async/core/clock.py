@@ -1,4 +1,4 @@
-"""The event loop as a clock, and the one way to wait on a clock."""
+"""The event loop as a clock, and how to wait on a clock."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LoopClock:
 
 
 async def wait_for_timer(clock: Clock, delay: float, waker: asyncio.Future[None]) -> None:
-    """Wait until ``delay`` seconds have passed or somebody resolves ``waker``, whichever is first."""
+    """Wait until ``delay`` seconds have passed or ``waker`` is resolved, whichever is first."""
     timer = clock.call_later(delay, lambda: None if waker.done() else waker.set_result(None))
     try:
         await waker

@@ -1,10 +1,10 @@
-"""JSON text to models, and request bodies to JSON text.
+"""Decode JSON to models, and encode request bodies as JSON.
 
-Wire names are the attributes' names in camel case, or what an attribute's ``wire`` metadata says. Reading is
-tolerant: fields may be null or absent, and what no attribute names goes to ``extra``. Each model is read by a
-function written out for it once, in one pass; only when that fails does cattrs go over the same answer, slowly, to
-say where and why. Both read each value by ``readers``. A timestamp whose text cannot be read becomes ``None`` and its
-text goes to ``extra``: Brevo declares some of them as plain strings, and one must not spoil a page.
+JSON names are the attributes' names in camel case, or the attribute's ``wire`` metadata. Decoding is tolerant: fields
+may be null or absent, and unknown fields go to ``extra``. Each model is decoded by a function that is generated for
+it once. Only if that fails, cattrs decodes the same answer again, slowly, to find the path and the reason. Both use
+the readers of ``readers``. A timestamp that cannot be read becomes ``None`` and its text goes to ``extra``: Brevo
+declares some of them as plain strings, and one bad value must not make a whole page unreadable.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @cache
 def camel(name: str) -> str:
-    """``balance_definition_id`` as the wire spells it."""
+    """The JSON name: ``balanceDefinitionId`` for ``balance_definition_id``."""
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
 
@@ -75,12 +75,12 @@ def _rows_reader(row: Any, *, null: bool) -> Reader:
 
 
 def _reading(how: Reader, at: int, wire_name: str) -> list[str]:
-    """The lines that read value number ``at`` in place."""
-    if how.moment:
+    """The lines of code that convert the variable of attribute number ``at``."""
+    if how.timestamp:
         return [
             f"  if v{at} is not None:",
             "    try:",
-            f"      v{at} = moment(v{at})",
+            f"      v{at} = timestamp(v{at})",
             f"      if v{at}.tzinfo is None: v{at} = v{at}.replace(tzinfo=UTC)",
             "    except (TypeError, ValueError):",
             f"      try: v{at} = read{at}(v{at})",
@@ -89,23 +89,23 @@ def _reading(how: Reader, at: int, wire_name: str) -> list[str]:
     tests = [f"v{at} is not None"] if how.null else []
     tests += [f"type(v{at}) is not type{at}"] if how.as_it_is else []
     guard = f"if {' and '.join(tests)}: " if tests else ""
-    known_word = f"words{at}.get(v{at}) or " if how.words else ""
-    return [f"  {guard}v{at} = {known_word}read{at}(v{at})"]
+    known_member = f"members{at}.get(v{at}) or " if how.members else ""
+    return [f"  {guard}v{at} = {known_member}read{at}(v{at})"]
 
 
 @cache
 def _reader_of(kind: Any) -> Callable[[Any], Any]:
-    """The function that reads one model from parsed JSON.
+    """The function that makes one model from parsed JSON.
 
-    It is written out as text and compiled: a loop over the fields would take twice as long. A frozen class takes
-    its fields one by one through a setter, so they are stored in a twin that is not frozen, which then becomes
-    the model: that takes a third of the time.
+    It is generated as source text and compiled: a loop over the attributes would take twice as long. Setting the
+    attributes of a frozen class is slow. So the function fills an object of ``twin``, a class with the same slots
+    that is not frozen, and then assigns ``__class__``: that takes a third of the time.
     """
     twin = type(kind.__name__, kind.__bases__, {"__slots__": kind.__slots__})
     names: dict[str, Any] = {
         "kind": kind,
         "twin": twin,
-        "moment": datetime.fromisoformat,
+        "timestamp": datetime.fromisoformat,
         "UTC": UTC,
         "Unreadable": UnreadableError,
     }
@@ -131,35 +131,34 @@ def _reader_of(kind: Any) -> Callable[[Any], Any]:
         annotation = annotations[attribute.name]
         row = _row_of(annotation)
         how = reader(annotation) if row is None else _rows_reader(row, null=NoneType in get_args(annotation))
-        names |= {f"read{at}": how.read, f"type{at}": how.as_it_is, f"words{at}": how.words}
+        names |= {f"read{at}": how.read, f"type{at}": how.as_it_is, f"members{at}": how.members}
         lines += _reading(how, at, wire_names[at])
         lines.append(f"  self.{attribute.name} = v{at}")
     lines += ["  self.__class__ = kind", "  return self"]
-    exec(compile("\n".join(lines), f"<reader of {kind.__name__}>", "exec"), names)  # noqa: S102  (names of ours only)
+    exec(compile("\n".join(lines), f"<reader of {kind.__name__}>", "exec"), names)  # noqa: S102  (the text is made of attribute names of this package only)
     read: Callable[[Any], Any] = names["read"]
     return read
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 _decoder: Final = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
 
 
 def parse(body: bytes) -> Any:
-    """JSON with ``Decimal`` for every number that has a fraction; ``DecodeError`` if it is no JSON."""
+    """Parsed JSON, with a ``Decimal`` for every number that has a fraction; ``DecodeError`` if it is not JSON."""
     try:
         text = body.decode("utf-8")
         if text[:1] in {"{", "["}:
             value, end = _decoder.raw_decode(text)
             if end == len(text):
                 return value
-        # There is white space around it, or a byte order mark before it, or something is wrong.
+        # White space around it, a byte order mark before it, or an error.
         return _decoder.decode(text.removeprefix("\ufeff"))
-    except (
-        Exception
-    ) as error:  # nested too deep, an exponent of twenty digits: whatever a hostile answer provokes
+    except Exception as error:
+        # Beside ValueError: RecursionError for deep nesting, InvalidOperation for a huge exponent.
         start = body[:BODY_START].decode("utf-8", "replace")
         raise DecodeError(
             f"the answer is no JSON, it begins {start[:200]!r}" if body else "the answer has no body",
@@ -172,18 +171,19 @@ def parse(body: bytes) -> Any:
 def structure(value: Any, kind: type[T], body: bytes) -> T:
     """``value`` (parsed from ``body``) as a model; ``DecodeError`` with lines of path and reason otherwise."""
     if kind is SubscriptionBalances and type(value) is list:
-        value = {"balance": value}  # the guides show a bare array, the reference an object: read both
+        # The guide https://developers.brevo.com/docs/loyalty-member-data shows a bare array, the reference an object.
+        value = {"balance": value}
     model: Any = kind
     read: Callable[[Any], T] = _reader_of(model)
     try:
         return read(value)
-    except Exception as error:  # noqa: BLE001  (whatever a hostile answer provokes)
+    except Exception as error:  # noqa: BLE001  (a hostile answer may cause any exception)
         start = body[:BODY_START].decode("utf-8", "replace")
         raise DecodeError(
             f"the answer does not have the shape of a {kind.__name__}, it begins {start[:200]!r}",
             problems=_explain(value, kind) or (f"$: {error}",),
             body=body,
-        ) from error.with_traceback(None)  # its frames hold a half-made model, which cannot even be printed
+        ) from error.with_traceback(None)  # its frames hold a half-filled model, whose repr would raise
 
 
 def decode(body: bytes, kind: type[T]) -> T:
@@ -195,19 +195,19 @@ def decode(body: bytes, kind: type[T]) -> T:
 
 
 def _explain(value: Any, kind: type[Any]) -> tuple[str, ...]:
-    """Go over a failed answer once more, slowly, for lines of path and reason."""
-    # Loading cattrs takes a fifth of what importing the whole package does, and answers hardly ever fail.
+    """Decode a failed answer again with cattrs, for lines of path and reason."""
+    # Imported here because it takes a fifth of the package's import time and is hardly ever needed.
     from cattrs import Converter, transform_error  # noqa: PLC0415
 
     try:
         _explaining(Converter(detailed_validation=True)).structure(value, kind)
-    except Exception as error:  # noqa: BLE001  (explained below, never hidden)
+    except Exception as error:  # noqa: BLE001  (it is turned into lines of text)
         return tuple(transform_error(error, format_exception=lambda inner, _: str(inner)))
     return ()
 
 
 def _explaining(converter: Converter) -> Converter:
-    """Teach ``converter`` to read what the fast functions read."""
+    """Make ``converter`` accept exactly what the generated functions accept."""
     from cattrs.gen import make_dict_structure_fn, override  # noqa: PLC0415  (see above)
 
     def model(kind: type[Any]) -> Callable[[Any, Any], Any]:
@@ -245,7 +245,7 @@ def _explaining(converter: Converter) -> Converter:
         return value_or_none
 
     converter.register_structure_hook_factory(_is_plain, plain)
-    converter.register_structure_hook(str, plain(str))  # cattrs asks no factory for it
+    converter.register_structure_hook(str, plain(str))  # cattrs does not use the factory for str
     converter.register_structure_hook_factory(attrs.has, model)
     converter.register_structure_hook_factory(lambda kind: _row_of(kind) is not None, rows)
     return converter
@@ -259,24 +259,24 @@ def _is_plain(annotation: Any) -> bool:
 
 
 class _Names(dict[str, str]):
-    """Wire names of what stands in bodies, by our names."""
+    """JSON names in request bodies, by our names."""
 
     def __missing__(self, name: str) -> str:
         return self.setdefault(name, camel(name))
 
 
 _BODY_NAMES: Final = _Names(loyalty_subscription_id="LoyaltySubscriptionId")
-"""With a capital letter in bodies, and only there."""
+"""A capital L in request bodies, and only there (https://developers.brevo.com/reference/begin-transaction)."""
 
 
 def _json_number(value: Decimal) -> int | float:
-    """Exact: ``validation.number`` lets only amounts through that a double carries."""
+    """The number for JSON; exact, because ``validation.number`` refuses what a double cannot carry."""
     number = float(value)
     return int(number) if number.is_integer() else number
 
 
 def wire_time(value: datetime) -> str:
-    """RFC 3339 in UTC, with ``Z``; milliseconds where there are no finer parts, as Brevo writes it."""
+    """RFC 3339 in UTC with ``Z``, and milliseconds as in Brevo's examples; microseconds only if they are needed."""
     precision = "microseconds" if value.microsecond % 1000 else "milliseconds"
     return value.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
@@ -285,8 +285,8 @@ _MOST_DIGITS: Final = 400
 
 
 def _plain(value: Any) -> Any:
-    """What ``json`` asks for when it meets a value of another kind, in a caller's ``meta`` say."""
-    # The bound on digits: to write out 1e999999999 would take for ever.
+    """The JSON value for a type that ``json`` does not know, for instance in a caller's ``meta``."""
+    # The limit on digits, because writing out 1e999999999 would never end.
     if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < _MOST_DIGITS:
         number = _json_number(value)
         if Decimal(repr(number)) == value:
@@ -302,15 +302,15 @@ _encoder: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separato
 
 
 def encode(value: Any, argument: str = "json") -> bytes:
-    """JSON text; a value JSON cannot carry is an ``InvalidRequestError`` that names the argument it came by."""
+    """JSON text. Raises ``InvalidRequestError`` that names ``argument`` for a value that JSON cannot carry."""
     try:
         return _encoder.encode(value).encode()
-    except Exception as error:  # what it holds may raise anything
+    except Exception as error:  # methods of the caller's objects may raise anything
         raise InvalidRequestError(argument, reason(error)) from error
 
 
 def reason(error: Exception) -> str:
-    """The text of an error that may not even be printed, since a caller's own object raised it."""
+    """The text of an error of a caller's object; ``str(error)`` itself may raise."""
     try:
         return str(error) or type(error).__name__
     except Exception:  # noqa: BLE001  (see above)
@@ -318,11 +318,11 @@ def reason(error: Exception) -> str:
 
 
 def encode_body(fields: Mapping[str, Any]) -> bytes:
-    """A request body by our names: what is ``UNSET`` is left out, ``None`` goes out as ``null``."""
+    """A request body from arguments by our names: ``UNSET`` is left out, ``None`` is sent as ``null``."""
     names = _BODY_NAMES
     body = {
         names[name]: _json_number(value) if type(value) is Decimal else value
         for name, value in fields.items()
         if value is not UNSET
     }
-    return encode(body, "meta")  # everything else in a body was checked
+    return encode(body, "meta")  # all other values of a body have been validated

@@ -1,7 +1,7 @@
-"""Whether an answer is the answer to our request: what it repeats, against what was sent.
+"""The echo check: whether an answer belongs to our request, by comparing what it repeats with what was sent.
 
-A pooled connection or a proxy can hand one request the answer to another. What the server left out is no mismatch,
-nor is a word that nobody knows yet.
+A pooled connection or a proxy can deliver the answer to another request. A field that the server leaves out is no
+mismatch, and neither is an enum value that this version does not know.
 """
 
 from __future__ import annotations
@@ -18,31 +18,33 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Echo: TypeAlias = "tuple[tuple[str, Any], ...]"
-"""What an answer must repeat to be ours, as pairs of attribute and wanted value; ``None`` wants nothing."""
+"""What an answer must repeat, as pairs of attribute and expected value; ``None`` is not compared."""
 
 PRESENT: Final = object()
-"""Wanted value: anything, as long as it is there."""
+"""Expected: any value, but not a missing one."""
 SENT: Final = object()
-"""Wanted value: what the body that was sent has under this name."""
+"""Expected: the value of this field in the body that was sent."""
 
 _EXACT: Final = Context(prec=60)
-_MOST_SECONDS_APART: Final = 1.0
-
-
-_FLAT: Final = frozenset({str, int, float, bool, Decimal, type(None)})
+_MOST_SECONDS_APART: Final = 1.0  # a server may round a timestamp to whole seconds
+_IMMUTABLE: Final = frozenset({str, int, float, bool, Decimal, type(None)})
 
 
 def of_meta(meta: dict[str, Any] | None) -> Any:
-    """The wanted value for ``meta``, a copy of the caller's: itself, unless what it holds may change in flight."""
+    """The expected value for ``meta``, a copy of the caller's dict.
+
+    It is the copy itself if all its values are immutable. Otherwise the caller may change one while the request is
+    in flight, so the answer is compared with the body that was sent.
+    """
     if not meta:
         return None
-    return meta if _FLAT.issuperset(map(type, meta.values())) else SENT
+    return meta if _IMMUTABLE.issuperset(map(type, meta.values())) else SENT
 
 
 def mismatch(answer: object, echo: Echo, body: bytes | None) -> str | None:
     """Why ``answer`` cannot belong to the request that was sent with ``body``, or None.
 
-    What cannot be compared, for its depth say, is a mismatch too.
+    Values that cannot be compared, for instance because of their depth, are a mismatch too.
     """
     try:
         for name, wanted in echo:
@@ -52,7 +54,7 @@ def mismatch(answer: object, echo: Echo, body: bytes | None) -> str | None:
             reason = _difference(name, got, wanted, body)
             if reason is not None:
                 return reason
-    except Exception as error:  # noqa: BLE001  (once sent, whatever is no verdict is doubt)
+    except Exception as error:  # noqa: BLE001  (it was sent, so the caller must get a verdict and no other exception)
         return f"it cannot be compared ({type(error).__name__})"
     return None
 
@@ -61,7 +63,7 @@ def _difference(name: str, got: Any, wanted: Any, body: bytes | None) -> str | N
     missing = got is None or got == ""
     if wanted is PRESENT:
         return f"{name} is missing" if missing else None
-    if isinstance(wanted, frozenset):  # one of these words
+    if isinstance(wanted, frozenset):  # one of these values
         return None if got in wanted else f"{name} is missing" if missing else f"{name} is {got!r}"
     if missing:
         return None
@@ -79,10 +81,11 @@ def _difference(name: str, got: Any, wanted: Any, body: bytes | None) -> str | N
 
 
 def _may_be_rounded(got: Decimal, asked: Decimal) -> bool:
-    """Whether this can be the amount that was asked for.
+    """True if ``got`` can be the server's value for the amount that was ``asked`` for.
 
-    Rounded or credited in part it may be less, and more by less than one unit, or by what single precision loses:
-    Brevo declares its amounts as float. The sign of a debit in answers is not documented.
+    It may be less: rounded down, or a partial credit. It may be more by less than one unit (rounded up) or by the
+    error of single precision, because Brevo declares amounts as float
+    (https://developers.brevo.com/reference/complete-transaction). The sign of a debit in answers is not documented.
     """
     size = asked.copy_abs()
     slack = max(Decimal(1), _EXACT.scaleb(size, -6))
@@ -90,7 +93,7 @@ def _may_be_rounded(got: Decimal, asked: Decimal) -> bool:
 
 
 def meta_difference(got: Mapping[str, Any], sent: Mapping[str, Any]) -> str | None:
-    """What is not in ``got`` as it was sent, or None; what the server added is fine."""
+    """The first entry of ``sent`` that ``got`` lacks or has with another value, or None. More entries are fine."""
     for name, value in sent.items():
         if name not in got:
             if value is not None:
@@ -101,7 +104,10 @@ def meta_difference(got: Mapping[str, Any], sent: Mapping[str, Any]) -> str | No
 
 
 def same(got: object, sent: object) -> bool:
-    """Whether it came back, at any depth: a number may come back as text and text as a number, None not at all."""
+    """True if ``got`` repeats ``sent`` at any depth.
+
+    A number may come back as text, or text as a number. A None may be missing.
+    """
     pairs = [(got, sent)]
     while pairs:
         got, sent = pairs.pop()

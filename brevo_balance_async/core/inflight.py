@@ -1,4 +1,4 @@
-"""The calls in flight: closing a client lets them finish, for a while, and lets no others begin."""
+"""The calls in flight. Closing a client refuses new ones and waits for these, up to a grace period."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _Task: TypeAlias = "asyncio.Task[Any] | None"
 
 
 class InFlight:
-    """Counts calls by the task that makes them.
+    """Counts the calls in flight of each task.
 
-    What a task begins while it has a call in flight belongs to that call: the history that settles it, the complete
-    of a hold. So it is let in even when no new call is.
+    A call that a task begins while it has another one in flight belongs to that one: reading the history to
+    reconcile it, or the complete of a hold. So it may begin even while the client closes.
     """
 
     def __init__(self) -> None:
@@ -27,16 +27,16 @@ class InFlight:
         self._wakers: set[asyncio.Future[None]] = set()
 
     def begin(self, name: str, *, admitted: bool = False) -> _Task:
-        """A call of this task begins; the result is for ``end``. ``ClientStateError`` when none may begin.
+        """Count a call of this task; the result is for ``end``. Raises ``ClientStateError`` while closing.
 
-        ``admitted``: it belongs to a call in flight, whatever its task (a hold may be cleaned up in another one).
+        ``admitted``: it belongs to a call in flight of another task (a hold may be cleaned up in a task of its own).
         """
         task = asyncio.current_task()
         calls = self._calls.get(task, 0)
         if self.closing and not calls and not admitted:
             refused = ClientStateError(
                 "the client is closed or about to be, nothing was sent; calls in flight may finish, make a new "
-                "client for others"
+                "client for new calls"
             )
             refused.endpoint = name
             raise refused
@@ -44,7 +44,7 @@ class InFlight:
         return task
 
     def end(self, task: _Task) -> None:
-        """It has ended, however it did."""
+        """The call has ended, with or without success."""
         calls = self._calls.pop(task) - 1
         if calls:
             self._calls[task] = calls
@@ -53,7 +53,7 @@ class InFlight:
                 waker.set_result(None)
 
     async def finish(self, clock: Clock, grace: float) -> None:
-        """Let no new call begin, and wait up to ``grace`` seconds until those in flight have ended."""
+        """Refuse new calls, and wait up to ``grace`` seconds until those in flight have ended."""
         self.closing = True
         until = clock.time() + grace
         while self._others() and (left := until - clock.time()) > 0:
@@ -65,5 +65,5 @@ class InFlight:
                 self._wakers.discard(waker)
 
     def _others(self) -> bool:
-        """Whether another task has calls in flight; for its own, a task that closes would wait in vain."""
+        """True if another task has calls in flight. The task that closes must not wait for its own: they cannot end."""
         return len(self._calls) > (asyncio.current_task() in self._calls)

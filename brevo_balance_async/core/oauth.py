@@ -1,8 +1,10 @@
-"""The token of OAuth client credentials: fetched once for all calls, kept, and asked for in good manners.
+"""The token of OAuth client credentials: fetched once for all calls, cached, and renewed before it expires.
 
-The token endpoint is somebody's server too. There is one fetch at a time, which all calls wait for and none takes
-along when it gives up. After a failure nobody asks again before the wait that the endpoint asked for, or a pause that
-grows with every failure, is over. Who comes earlier gets the failure again, with the seconds that are left.
+There is one token request at a time. All calls wait for it, and cancelling a call does not cancel it. After a failure
+no new request is made for the time that the endpoint asked for, or for a backoff that grows with every failure. A call
+in that time raises the failure again, with the seconds that are left.
+
+Source: https://developers.brevo.com/changelog/2026/10/6
 """
 
 from __future__ import annotations
@@ -36,23 +38,24 @@ if TYPE_CHECKING:
     from brevo_balance_async.core.transport import Transport
 
 EARLY: Final = 120.0
-"""Seconds before its end (or half its life, if that is less) at which a token is renewed."""
+"""Seconds before its expiry at which a token is renewed (or half its lifetime, if that is less)."""
 USUAL_LIFE: Final = 3600.0
-"""Seconds that Brevo's tokens live; assumed where ``expires_in`` says nothing that can be true."""
+"""Lifetime of Brevo's tokens in seconds; assumed if ``expires_in`` is missing or makes no sense."""
 LONGEST_LIFE: Final = 86_400.0
+"""Longest lifetime in seconds that is believed."""
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
-"""Seconds between two requests for a token while they fail, if the endpoint asks for no longer wait."""
+"""Bounds of the backoff between failed token requests, in seconds, unless the endpoint asks for a longer wait."""
 LONGEST_WAIT: Final = 3600.0
-"""Seconds after which the endpoint is asked again whatever it said: a garbled wait must not last for ever."""
+"""Longest wait in seconds that the endpoint may ask for; a garbled header must not stop the client for ever."""
 TIMEOUT: Final = 10.0
-"""Seconds for one fetch, however long or short its callers wait."""
+"""Seconds for one token request; the timeouts of the calls that wait for it do not change it."""
 ENDPOINT: Final = "oauth.token"
 _FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
 
 
 class TokenProvider:
-    """The ``AuthProvider`` of ``ClientCredentials``; the token comes over the client's own connections."""
+    """The ``AuthProvider`` of ``ClientCredentials``. It uses the client's own connections."""
 
     renews = True
 
@@ -77,17 +80,17 @@ class TokenProvider:
 
     @property
     def ready(self) -> Mapping[str, str] | None:
-        """The header with a token that is good for a while."""
+        """The header with the cached token, or None if there is none or it is time to renew it."""
         return self._headers if self._headers is not None and self._clock.time() < self._renew_at else None
 
     async def headers(self) -> Mapping[str, str]:
-        """The same, fetched if need be."""
+        """The header with a token; fetches one if necessary."""
         if (headers := self.ready) is not None:
             return headers
         try:
             return await self._fetched()
         except BalanceError:
-            # It was to be renewed early; what is left of its life is good.
+            # Renewal is early: the old token is still valid, so a failed renewal is no error yet.
             if self._headers is not None and self._clock.time() < self._ends_at:
                 return self._headers
             raise
@@ -98,7 +101,7 @@ class TokenProvider:
             self._headers = None
 
     async def _fetched(self) -> Mapping[str, str]:
-        """What the fetch under way brings; a new one, unless a failure forbids it."""
+        """The result of the request in flight, or of a new one unless it is too early after a failure."""
         if self._fetching is None:
             left = self._not_before - self._clock.time()
             if self._failure is not None and left > 0:
@@ -106,21 +109,23 @@ class TokenProvider:
             self._fetching = asyncio.create_task(self._fetch())
             self._fetching.add_done_callback(self._ended)
         fetching = self._fetching
-        await asyncio.wait([fetching])  # a caller who is cancelled here cancels nobody else
+        await asyncio.wait([fetching])  # unlike awaiting the task: cancelling this call must not cancel it
         failure = fetching.exception()
         if isinstance(failure, BalanceError):
-            raise copy(failure) from failure.__cause__  # each caller has its own
+            raise copy(
+                failure
+            ) from failure.__cause__  # a copy for each call, which adds its own endpoint and notes
         return fetching.result()
 
     def _ended(self, fetching: asyncio.Task[Mapping[str, str]]) -> None:
         self._fetching = None
         if not fetching.cancelled():
-            fetching.exception()  # perhaps nobody is left to ask for it
+            fetching.exception()  # or asyncio logs an exception that was never retrieved, if no call is left
 
     async def _fetch(self) -> Mapping[str, str]:
         try:
             headers, life = await self._ask()
-        except ClientStateError:  # says nothing about the endpoint
+        except ClientStateError:  # no failure of the endpoint, so no backoff
             raise
         except BalanceError as error:
             self._pause(error)
@@ -132,7 +137,7 @@ class TokenProvider:
         return headers
 
     def _pause(self, error: BalanceError) -> None:
-        """Let nobody ask for a while; the failure says how long."""
+        """Start the backoff after a failure; ``error.retry_after`` becomes its length."""
         grown = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._failures, 16))
         asked = error.retry_after
         if asked is None and isinstance(error, ResponseError):
@@ -143,7 +148,7 @@ class TokenProvider:
         self._not_before = self._clock.time() + error.retry_after
 
     async def _ask(self) -> tuple[Mapping[str, str], float]:
-        """One request for a token: the header with it, and the seconds it is good for."""
+        """Request a token; returns the header with it, and its lifetime in seconds."""
         given = self._credentials
         secret = HeaderSecret(given.client_secret.reveal())
         form = {"grant_type": "client_credentials", "client_id": given.client_id, "client_secret": secret}
@@ -157,7 +162,7 @@ class TokenProvider:
                 raise _refusal(response)
             found = _token(response)
             if found is None:
-                raise DecodeError("the token endpoint's answer holds no access_token that can be used")
+                raise DecodeError("the token endpoint's answer has no usable access_token")
         except TransportError as error:
             failure = ConnectFailedError(f"no token, so nothing else was sent: {error.message}")
             failure.endpoint = ENDPOINT
@@ -169,13 +174,13 @@ class TokenProvider:
 
 
 def _again(failure: BalanceError, left: float) -> BalanceError:
-    """The failure of before, for somebody who comes before the endpoint may be asked again."""
-    told = copy(failure)
-    told.retry_after = left
-    told.args = (
+    """The last failure, for a call during the backoff, with the seconds that are left of it."""
+    repeated = copy(failure)
+    repeated.retry_after = left
+    repeated.args = (
         f"{failure.message}; the token endpoint may be asked again in {left:.1f} s, nothing was sent",
     )
-    return told
+    return repeated
 
 
 def _refusal(response: Response) -> BalanceError:
@@ -188,9 +193,12 @@ def _refusal(response: Response) -> BalanceError:
 
 
 def _token(response: Response) -> tuple[Mapping[str, str], float] | None:
-    """The header and the seconds it is good for. It raises nothing: what is here to read may be a token."""
+    """The header and the token's lifetime in seconds; None if there is no usable token.
+
+    It raises nothing, because an exception could show the answer, and with it a token.
+    """
     try:
-        # Numbers as floats, or one of 5,000 digits would spoil the whole answer.
+        # Integers as floats, because json refuses to parse an integer of 5,000 digits.
         answer = json.loads(response.body, parse_int=float)
         token, life = answer["access_token"], answer.get("expires_in")
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
@@ -200,10 +208,10 @@ def _token(response: Response) -> tuple[Mapping[str, str], float] | None:
     return {"authorization": HeaderSecret(f"Bearer {token}")}, _life(life)
 
 
-def _life(told: object) -> float:
-    """Seconds that a token lives, as a number or its text."""
+def _life(expires_in: object) -> float:
+    """The lifetime in seconds; ``expires_in`` may be a number or its text."""
     try:
-        life = float(told) if isinstance(told, float | str) else 0.0
+        life = float(expires_in) if isinstance(expires_in, float | str) else 0.0
     except ValueError:
         life = 0.0
-    return min(life, LONGEST_LIFE) if life >= 1.0 else USUAL_LIFE  # not-a-number is at least nothing
+    return min(life, LONGEST_LIFE) if life >= 1.0 else USUAL_LIFE  # NaN compares false

@@ -1,4 +1,4 @@
-"""Requests and answers without I/O: build the one, turn the other into a value or an error."""
+"""The records of an operation, a request and an answer, and how a request is built. No I/O happens here."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ T = TypeVar("T")
 
 
 class Replay(Enum):
-    """What sending the same request twice would do."""
+    """The effect of sending the same request twice, which decides whether it may be retried."""
 
     READ = "read"
-    """Nothing."""
+    """GET: it changes nothing."""
     REPLAYABLE = "replayable"
-    """The same as sending it once."""
+    """PUT and DELETE: idempotent."""
     GUARDED = "guarded"
-    """The server lets it happen at most once by itself: complete and cancel."""
+    """Complete and cancel: the server applies them at most once
+    (https://developers.brevo.com/docs/loyalty-best-practices: a second complete is a 422)."""
     UNSAFE = "unsafe"
-    """It would happen twice."""
+    """Not idempotent: it would be applied twice. Brevo offers no idempotency key for these."""
 
 
 @frozen(eq=False, repr=False)
@@ -42,26 +43,27 @@ class Endpoint(Generic[T]):
     """One operation: a constant at the head of its resource module."""
 
     name: str
-    """For error texts, hooks and logs: ``"transactions.begin"``."""
+    """The name in errors, hooks and logs, for instance ``"transactions.begin"``."""
     method: str
     path: str
-    """Below the base URL, with ``{our_name}`` for each id."""
+    """Path below the base URL, with a placeholder such as ``{program_id}`` for each id."""
     replay: Replay
     answer: type[T]
-    """Model of the answer; ``NoneType`` where there is none."""
+    """Model of the answer; ``NoneType`` if it has no body."""
     refuses: frozenset[int] = frozenset()
-    """Further statuses that Brevo documents as a refusal of this operation."""
+    """Statuses that Brevo documents as a refusal of this operation, beside those of all operations."""
     lists: str = ""
-    """The answer's member with the rows, if it is a listing: an answer without a body is a page without rows."""
+    """For a listing: the JSON field with the rows. An answer that states an empty body is read as an empty page."""
     look_for: str = "read the state of what it changes"
-    """What tells whether an unclear write was applied."""
+    """How to find out whether a write with an unknown outcome was applied."""
     refuses_as: frozenset[str] = frozenset()
-    """The words of ``status`` with which a successful answer refuses this operation."""
+    """Values of ``status`` in a 200 answer that mean a refusal."""
 
     gated: bool = field(
         init=False, default=Factory(lambda self: self.path.startswith("/loyalty/"), takes_self=True)
     )
-    """Whether the quota of the loyalty routes counts it; Brevo counts its other routes apart."""
+    """True if the quota of the loyalty routes counts it. Brevo counts its other routes separately
+    (https://developers.brevo.com/docs/api-limits)."""
 
 
 @define(eq=False, repr=False)
@@ -71,13 +73,13 @@ class Request:
     endpoint: str
     method: str
     url: str
-    """Absolute and already quoted."""
+    """Absolute and percent-encoded."""
     body: bytes | None = None
     ids: tuple[str | int, ...] = ()
     fields: Mapping[str, Any] = field(factory=dict)
-    """What the body was made of, by our names; a caller's ``meta`` may have changed since."""
+    """The arguments that the body was made of, by our names. The caller may have changed ``meta`` since."""
     secrets: tuple[str, ...] = ()
-    """What no answer to it may repeat, beside the auth headers."""
+    """Secrets in the body. They are removed from the answer, as the auth headers are."""
 
 
 def _nothing() -> None:
@@ -86,34 +88,36 @@ def _nothing() -> None:
 
 @define(eq=False, repr=False)
 class Progress:
-    """How far an attempt got; it tells even when the attempt is cancelled."""
+    """How far an attempt got. It is a record of its own, so that it can be read after a cancellation."""
 
     connecting: bool = False
-    """It waits for no connection of the pool any more."""
+    """The wait for a place in the connection pool is over."""
     sent: bool = False
+    """Bytes of the request may have left."""
 
 
 @define(eq=False, repr=False)
 class Response:
-    """An answer that arrived whole."""
+    """An answer that arrived completely."""
 
     status: int
     headers: Mapping[str, str]
-    """Looked up without regard to case."""
+    """A mapping that ignores case."""
     body: bytes = field(repr=False)
-    """Not shown in tracebacks: it may be somebody's points, or a token."""
+    """Not in the ``repr``, because a traceback may show it and it may be a token or a member's data."""
     discard: Callable[[], None] = field(default=_nothing, eq=False)
-    """Closes the connection it came on, because the next answer on it may be somebody else's too."""
+    """Closes the connection that the answer came on. Called after a doubtful answer: the next one on the same
+    connection may belong to another request too."""
     empty: bool = False
-    """The server said that there is no body, by a 204 or a length of 0. Otherwise one that is missing may be lost."""
+    """The server stated that there is no body (a 204 or a length of 0). Otherwise an empty body may have been lost."""
     secrets: tuple[str, ...] = field(default=(), eq=False, repr=False)
-    """What must not be shown of it; see ``redaction``."""
+    """What must not be shown of the answer; see ``redaction``."""
 
     _quota: Reading | None = field(default=None, init=False, eq=False)
 
     @property
     def quota(self) -> Reading:
-        """What it says about the account's quota and about waiting; read once, for the gate and for the error."""
+        """The quota headers and the wait that the answer asks for; parsed once."""
         if self._quota is None:
             self._quota = headers.read(self.status, self.headers)
         return self._quota
@@ -126,7 +130,10 @@ def build(
     query: Mapping[str, Any] | None,
     body: Mapping[str, Any] | None,
 ) -> Request:
-    """The request for one call; ids are quoted, names of query and body spelled as the wire wants them."""
+    """The request for one call. Ids are percent-encoded, names of query and body are converted to JSON names.
+
+    Raises ``InvalidRequestError`` for a value that cannot be encoded.
+    """
     url = _url(base_url, endpoint.path, ids)
     if query and (pairs := _pairs(query)):
         try:
@@ -150,14 +157,14 @@ def _names(path: str) -> list[str]:
 
 
 def asked(endpoint: Endpoint[Any], request: Request) -> dict[str, Any]:
-    """What a request asks for, by our names, as it was sent."""
+    """The arguments of a request by our names, with the values that were sent."""
     arguments: dict[str, Any] = {name: value for name, value in request.fields.items() if value is not UNSET}
     if request.ids:
         arguments |= zip(_names(endpoint.path), request.ids, strict=True)
     if request.body is not None:
         try:
             sent = codec.parse(request.body)
-        except DecodeError:  # nested so deep that it can be written and not be read
+        except DecodeError:  # nested so deeply that it can be written but not parsed
             sent = {}
         if endpoint.answer is codec.Json:
             arguments["json"] = sent
@@ -172,7 +179,7 @@ def _pairs(query: Mapping[str, Any]) -> list[tuple[str, str]]:
         if value is None:
             continue
         wire_name = codec.camel(name)
-        if isinstance(value, dict):  # "deep object", as OpenAPI calls it
+        if isinstance(value, dict):  # OpenAPI's style "deepObject": name[key]=value
             texts = [
                 each if isinstance(each, str) else codec.encode(each).decode() for each in value.values()
             ]
@@ -187,7 +194,10 @@ def _pairs(query: Mapping[str, Any]) -> list[tuple[str, str]]:
 def build_free(
     base_url: str, method: str, path: str, params: Mapping[str, Any] | None, json_body: object
 ) -> Request:
-    """The request for a route this package has no call for; the path stays below the base URL."""
+    """The request of ``BalanceClient.request``: any route below the base URL.
+
+    Raises ``InvalidRequestError`` for a method, path, query or body that cannot be sent.
+    """
     method = validation.text("method", method).upper()
     if method not in {"GET", "POST", "PUT", "PATCH", "DELETE"}:
         raise InvalidRequestError("method", f"must be GET, POST, PUT, PATCH or DELETE, not {method!r:.80}")
@@ -215,7 +225,7 @@ def build_free(
     except InvalidRequestError:
         raise
     except Exception as error:
-        # Half a surrogate pair, an int of more digits than Python writes out, a method that raised.
+        # A lone surrogate, an int of too many digits, or a method of the caller's object that raised.
         raise InvalidRequestError("params", codec.reason(error)) from error
     body = None if json_body is None else codec.encode(json_body)
     asked_for = {"method": method, "path": path, "params": given}

@@ -1,8 +1,9 @@
-"""How one JSON value becomes one attribute, by the attribute's annotation.
+"""Read one JSON value into one attribute, by the attribute's annotation.
 
-Tolerant, since drift is a fact of this API: numbers may come as text, words may be new or in capitals, timestamps may
-lack an offset, empty text is null. A value of the wrong kind raises ``ValueError`` (or ``TypeError``), which the codec
-explains; a timestamp that cannot be read raises ``UnreadableError``, which spoils nothing else.
+Reading is tolerant, because the API changes (https://developers.brevo.com/changelog/2026/9/3): numbers may be text,
+enum values may be new or in capitals, timestamps may lack an offset, empty text is null. A value of the wrong type
+raises ``ValueError`` or ``TypeError``, and the answer cannot be decoded. A timestamp that cannot be read raises
+``UnreadableError``, and only this value is lost.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from brevo_balance_async.models import TransactionStatus
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Words of before 3 September 2026, still found in Brevo's guides and in the enums of older SDKs.
-_OLD_WORDS: Final = {"pending": TransactionStatus.DRAFT, "complete": TransactionStatus.COMPLETED}
+# Renamed on 3 September 2026 (https://developers.brevo.com/changelog/2026/9/3). The guides still use the old values.
+_OLD_STATUSES: Final = {"pending": TransactionStatus.DRAFT, "complete": TransactionStatus.COMPLETED}
 
 
 _NUMBER: Final = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
@@ -28,30 +29,30 @@ _INT64_DIGITS: Final = 19
 
 
 class UnreadableError(ValueError):
-    """Text where a timestamp should be: the value becomes None, and the text goes to ``extra``."""
+    """The text of a timestamp cannot be read: the attribute becomes None, and the text goes to ``extra``."""
 
 
 class Reader(NamedTuple):
-    """Reads the values of one annotation."""
+    """Reads the values of one annotation. The other fields say when the codec need not call ``read``."""
 
     read: Callable[[Any], Any]
     as_it_is: type | None = None
-    """Values of exactly this type need no reading."""
+    """Values of exactly this type are used as they are."""
     null: bool = True
-    """``null`` stays ``None``; otherwise ``read`` decides what it becomes."""
-    words: Mapping[Any, Any] = {}
-    """What these values become; ``read`` is for all others."""
-    moment: bool = False
-    """Most values are texts that ``datetime.fromisoformat`` reads; ``read`` is for all others, and may raise
+    """True: ``null`` becomes ``None``. False: ``read`` decides."""
+    members: Mapping[Any, Any] = {}
+    """The known values of an enum and their members; ``read`` is for all others."""
+    timestamp: bool = False
+    """Most values are texts that ``datetime.fromisoformat`` reads. ``read`` is for all others, and may raise
     ``UnreadableError``."""
 
 
 def decimal_text(text: str) -> Decimal:
-    """A finite number in ASCII digits: ``Decimal`` itself takes ``1_000``, ``NaN`` and the digits of any script."""
+    """A finite number in ASCII digits. ``Decimal`` alone would accept ``1_000``, ``NaN`` and other scripts' digits."""
     if _NUMBER.fullmatch(text):
         try:
             return Decimal(text.strip())
-        except InvalidOperation:  # an exponent of twenty digits
+        except InvalidOperation:  # the exponent is too large
             pass
     raise ValueError(f"expected a number, got {text!r:.80}")
 
@@ -70,16 +71,16 @@ def _decimal(value: Any) -> Decimal | None:
 
 def _timestamp(value: Any) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(value)
+        timestamp = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         if value is None or value == "":
             return None
-        moment = _unusual_timestamp(value)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        timestamp = _unusual_timestamp(value)
+    return timestamp if timestamp.tzinfo is not None else timestamp.replace(tzinfo=UTC)
 
 
 def _unusual_timestamp(value: Any) -> datetime:
-    """What RFC 3339 and ISO 8601 allow, and Python does not read: a small ``t`` or ``z``, the 24th hour."""
+    """What RFC 3339 and ISO 8601 allow and Python does not read: lower-case ``t`` and ``z``, the hour 24."""
     if type(value) is not str:
         raise ValueError(f"expected a timestamp, got {value!r:.80}")
     text, midnights = _MIDNIGHT.subn("00:00:00", value.upper())
@@ -114,7 +115,7 @@ def _integer(value: Any) -> int | None:
     if type(value) is int:
         return value
     number = decimal_text(value) if type(value) is str else value
-    # The bound on digits: to write out 1e999999999 would take for ever.
+    # The limit on digits, because writing out 1e999999999 would never end.
     if type(number) is Decimal and number.adjusted() < _INT64_DIGITS and number == number.to_integral_value():
         return int(number)
     raise ValueError(f"expected a whole number, got {value!r:.80}")
@@ -144,29 +145,30 @@ _READERS: Final[dict[Any, Reader]] = {
     int | None: Reader(_integer, int),
     bool | None: Reader(_boolean, bool),
     Decimal | None: Reader(_decimal, Decimal),
-    datetime | None: Reader(_timestamp, moment=True),
-    datetime | str | None: Reader(_timestamp_or_text, moment=True),
+    datetime | None: Reader(_timestamp, timestamp=True),
+    datetime | str | None: Reader(_timestamp_or_text, timestamp=True),
     dict[str, Any] | None: Reader(_mapping, dict),
 }
 
 
 def reader(annotation: Any) -> Reader:
-    """What reads values of ``annotation``: one of the plain kinds, or an open enum (``Kind | str | None``)."""
+    """The reader for ``annotation``: one of those above, or an open enum (``Kind | str | None``)."""
     known = _READERS.get(annotation)
     return known or _open_enum(next(kind for kind in get_args(annotation) if issubclass(kind, StrEnum)))
 
 
 def _open_enum(kind: type[StrEnum]) -> Reader:
-    words: dict[Any, StrEnum] = {member.value: member for member in kind}
+    members: dict[Any, StrEnum] = {member.value: member for member in kind}
     if kind is TransactionStatus:
-        words.update(_OLD_WORDS)
-    in_small = {word.lower(): member for word, member in words.items()}
+        members.update(_OLD_STATUSES)
+    lower_case = {value.lower(): member for value, member in members.items()}
 
     def unusual(value: Any) -> StrEnum | str | None:
         text = _text(value)
-        return in_small.get(text.lower(), text) if text else None  # the guides write PENDING
+        # In capitals, as in https://developers.brevo.com/docs/loyalty-transactions, or not known yet.
+        return lower_case.get(text.lower(), text) if text else None
 
-    def word(value: Any) -> StrEnum | str | None:
-        return words.get(value) or unusual(value)
+    def enum(value: Any) -> StrEnum | str | None:
+        return members.get(value) or unusual(value)
 
-    return Reader(word, words=words)
+    return Reader(enum, members=members)

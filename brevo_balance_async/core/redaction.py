@@ -1,8 +1,8 @@
-"""Our own keys blotted out of what a server or a gateway repeats, however it spells them.
+"""Remove our own keys from answers in which a server or gateway repeats them, in any encoding.
 
-A character of the key may come as a JSON escape, percent-encoded, as an HTML entity, with NULs between (UTF-16), and
-with all that escaped once more. Reading an answer undoes some of these, so the key is looked for in the plainest
-spelling and taken out of the bytes before anything reads them.
+A character of the key may be a JSON escape, percent-encoded, an HTML entity or UTF-16 (with NUL bytes between), and
+these may be nested. Parsing an answer decodes some of them. So the key is searched for in the decoded text and
+removed from the bytes before they are parsed.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from brevo_balance_async.core.protocol import Response
 
 _SHORTEST: Final = 12
-"""Characters: what is shorter is no key, and may stand in an answer by chance."""
-_BLOT: Final = b"[key]"
+"""Characters: shorter text is no key, and may be in an answer by chance."""
+_REPLACEMENT: Final = b"[key]"
 _MOST_LAYERS: Final = 4
-"""Escapes of escapes of escapes that are undone."""
-# Each pattern begins with one certain byte, so that the others are passed over at the speed of memchr.
+"""How many levels of nested escapes are decoded."""
+# Each pattern begins with a fixed byte, so that the regex engine skips other text quickly.
 _JSON: Final = re.compile(rb"\\(?:u00|x)([2-7][0-9a-fA-F])")
 _PERCENT: Final = re.compile(rb"%(?:25)*([2-7][0-9a-fA-F])")
 _HTML: Final = re.compile(rb"&(?:amp;)*#(?:[xX]0*([2-7][0-9a-fA-F])|0*([0-9]{2,3}));")
 
 
 def without_secrets(response: Response) -> Response:
-    """The answer without its ``secrets``, in its body and, where it is no success, in its headers.
+    """The answer without its ``secrets``: in its body and, unless it is a success, in its headers.
 
-    Of a success nobody gets to see more of the headers than the request id, and ``cleaned`` is for that.
+    Of the headers of a success only the request id is ever shown, and ``answers.request_id`` cleans that.
     """
     keys = _keys(response.secrets)
-    body = _blotted(response.body, keys)
+    body = _removed(response.body, keys)
     if response.status < 300:
         return response if body is response.body else evolve(response, body=body)
     shown = {name.lower(): _cleaned(value, keys) for name, value in response.headers.items()}
@@ -46,10 +46,10 @@ def cleaned(text: str, secrets: tuple[str, ...]) -> str:
 
 
 def forget_secrets(error: BaseException, handled: BaseException | None, secrets: tuple[str, ...]) -> None:
-    """Take ``secrets`` out of a foreign error, and its frames off it.
+    """Remove ``secrets`` and tracebacks from an exception of aiohttp, and from its causes and contexts.
 
-    aiohttp quotes the line that it could not read, and its writer has the request in its frames. ``handled`` is what
-    the caller was handling already; it stays as it is.
+    aiohttp quotes lines that it cannot parse, and the frames of its writer hold the request. ``handled`` is an
+    exception that the caller was already handling; it is not changed.
     """
     keys = _keys(secrets)
     seen = {id(handled)}
@@ -67,23 +67,23 @@ def forget_secrets(error: BaseException, handled: BaseException | None, secrets:
 
 
 def _cleaned(value: Any, keys: tuple[tuple[bytes, bytes], ...]) -> Any:
-    """Text or bytes without the keys, the same object if they are not in it; anything else as it is."""
+    """Text or bytes without the keys, or the same object if they have none; other values as they are."""
     if isinstance(value, str):
         raw = value.encode("utf-8", "surrogatepass")
-        clean = _blotted(raw, keys)
+        clean = _removed(raw, keys)
         return value if clean is raw else clean.decode("utf-8", "surrogatepass")
-    return _blotted(value, keys) if isinstance(value, bytes) else value
+    return _removed(value, keys) if isinstance(value, bytes) else value
 
 
 @lru_cache(maxsize=64)
 def _keys(secrets: tuple[str, ...]) -> tuple[tuple[bytes, bytes], ...]:
-    """Each key as it is and in its plainest spelling; the scheme before it (``Bearer``) is none."""
+    """Each key as it is and decoded. A scheme before it (``Bearer``) is too short to count as one."""
     pieces = [piece.encode() for secret in secrets for piece in secret.split() if len(piece) >= _SHORTEST]
     return tuple((key, _plain(key)) for key in pieces)
 
 
-def _blotted(data: bytes, keys: tuple[tuple[bytes, bytes], ...]) -> bytes:
-    """``data`` without the keys; the same object if they are not in it."""
+def _removed(data: bytes, keys: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """``data`` without the keys, or the same object if it has none."""
     plain = _plain(data)
     for _, key in keys:  # a loop in place: this is done for every answer
         if key in plain:
@@ -93,14 +93,14 @@ def _blotted(data: bytes, keys: tuple[tuple[bytes, bytes], ...]) -> bytes:
     found = [key for key in keys if key[1] in plain]
     data = data.replace(b"\0", b"")
     for key, _ in found:
-        data = _spellings(key).sub(_BLOT, data)
+        data = _encodings(key).sub(_REPLACEMENT, data)
     plain = _plain(data)
-    # Spelled in a way that nobody thought of: then nothing of it may be seen.
-    return _BLOT if any(key[1] in plain for key in found) else data
+    # If an encoding that the pattern does not know is left, all the data is replaced.
+    return _REPLACEMENT if any(key[1] in plain for key in found) else data
 
 
 def _plain(data: bytes) -> bytes:
-    """``data`` with every printable character as itself, and without backslashes and NULs."""
+    """``data`` with its escapes decoded, and without backslashes and NUL bytes."""
     if not (b"\\" in data or b"%" in data or b"&" in data or b"\0" in data):
         return data
     for _ in range(_MOST_LAYERS):
@@ -124,12 +124,12 @@ def _character(match: re.Match[bytes]) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _spellings(key: bytes) -> re.Pattern[bytes]:
-    """Finds ``key`` with each of its characters in any spelling."""
-    return re.compile(b"".join(map(_spelling, key)))
+def _encodings(key: bytes) -> re.Pattern[bytes]:
+    """A pattern that finds ``key`` with each of its characters in any encoding."""
+    return re.compile(b"".join(map(_encoding, key)))
 
 
-def _spelling(code: int) -> bytes:
+def _encoding(code: int) -> bytes:
     both_cases = b"(?i:%02x)" % code
     return b"(?:%s)" % b"|".join(
         [

@@ -1,6 +1,6 @@
-"""The attempt loop: gate, attempt, verdict, wait; once more or out.
+"""The loop of attempts of a call: quota gate, attempt, verdict, wait, next attempt.
 
-What decides is elsewhere and pure (``call``, ``retry``, ``quota``, ``protocol``); this is the order of events.
+The decisions are made in modules without I/O (``call``, ``retry``, ``quota``, ``protocol``).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ T = TypeVar("T")
 
 
 class Caller(Protocol):
-    """What a resource needs: one coroutine that makes a call."""
+    """What a resource needs from the client: to make a call."""
 
     def call(
         self,
@@ -75,35 +75,35 @@ class Caller(Protocol):
         timeout: float | Unset | None = UNSET,
         settle: Callable[[BalanceError], Awaitable[T]] | None = None,
     ) -> Awaitable[T]:
-        """Send one request with all the care its endpoint asks for, and return the model of its answer.
+        """Make a call with the retries that its endpoint allows, and return the model of the answer.
 
-        ``settle`` is awaited when the outcome stays unknown, and when the refusal of a guarded write may be the
-        answer to a request that was applied, within what is left of ``timeout``: it returns what it found out, or
-        raises the error it was given.
+        ``echo`` is what the answer must repeat. ``settle`` is awaited if the outcome stays unknown, or if a guarded
+        write was refused although it may have been applied. It returns the result that it found, or raises the error
+        that it was given; it has the time that is left of ``timeout``.
         """
         ...
 
     def for_hold(self) -> HoldCaller:
-        """The same for one hold that begins now; see ``HoldCaller``."""
+        """A caller for the calls of one hold, which begins now."""
         ...
 
 
 class HoldCaller(Caller, Protocol):
-    """Makes the calls of one hold, which count as one call in flight: closing the client waits for its end.
+    """Makes the calls of one hold. They count as one call in flight, so closing the client waits for the hold's end.
 
-    A hold never begins what the quota would not let it end. Its begin waits until the quota has two requests for it,
-    or is unknown. The second counts as used for everybody else until its complete or cancel takes it, which then does
-    not wait, or until ``release``.
+    A hold must be able to end: its begin waits until the quota has two requests for it, or is unknown. The second one
+    counts as used for all other calls, until the hold's complete or cancel uses it without a wait, or until
+    ``release``.
     """
 
     def release(self) -> None:
-        """The hold has ended, however it did; to be called once."""
+        """The hold has ended, with or without success; to be called once."""
         ...
 
 
 @define(eq=False, repr=False)
 class Shared:
-    """What all views of one client have in common."""
+    """What all views of one client share."""
 
     transport: Transport
     credentials: AuthProvider
@@ -118,11 +118,11 @@ class Shared:
 
     @property
     def is_open(self) -> bool:
-        """Whether a call may begin."""
+        """True if a call may begin."""
         return self.transport.is_open and not self.in_flight.closing
 
     async def close(self, grace: float) -> None:
-        """Refuse new calls and end the waits for quota; after ``grace`` seconds, everything."""
+        """Refuse new calls and end the waits for quota; after ``grace`` seconds end all calls."""
         self.transport.check_loop()
         self.gate.close()
         try:
@@ -134,7 +134,7 @@ class Shared:
             await self.transport.close()
 
     def emit(self, event: Event) -> None:
-        """Tell the hooks; one that raises is logged and harms nobody."""
+        """Call the hooks. An exception of a hook is logged."""
         log_event(event)
         for hook in self.hooks:
             try:
@@ -146,7 +146,7 @@ class Shared:
 
     @property
     def watched(self) -> bool:
-        """Whether anybody would see an ordinary event."""
+        """True if there is a hook, or debug logging, for ordinary events."""
         return bool(self.hooks) or log.isEnabledFor(logging.DEBUG)
 
 
@@ -199,7 +199,7 @@ class Requester:
         timeout: float | Unset | None,
         settle: Callable[[BalanceError], Awaitable[T]] | None = None,
     ) -> T:
-        """Attempt ``request`` until there is an answer, a refusal, or nothing more to be spent."""
+        """Attempt ``request`` until there is an answer, a refusal, or no attempt, time or quota left."""
         shared = self.shared
         options = self.options if timeout is UNSET else evolve(self.options, timeout=timeout)
         call = Call(endpoint, request, options, shared.clock.time())
@@ -213,13 +213,13 @@ class Requester:
         except BalanceError:
             raise
         except asyncio.CancelledError as error:
-            # Nobody may be left to be told by an exception, so the hooks are.
+            # The exception may never reach the caller, so the hooks get an event too.
             if call.doubts_a_write:
                 call.cancelled(error)
-                self._tell(call, call.doubt, cancelled=True)
+                self._emit_unknown(call, call.doubt, cancelled=True)
             raise
         except Exception as error:
-            # The user's own code, between two attempts. It must not hide what may have happened.
+            # The user's own code raised between two attempts. Its exception must not hide the unknown outcome.
             if call.doubt is None or not call.doubts_a_write:
                 raise
             doubt = call.unknown(call.doubt)
@@ -229,7 +229,7 @@ class Requester:
             shared.in_flight.end(task)
 
     async def _answered(self, call: Call[T], echo: Echo) -> T:
-        """Attempt until there is an answer; raises what is to be told otherwise."""
+        """Attempt until there is an answer; raises the call's final error otherwise."""
         while True:
             try:
                 self.shared.transport.check_usable()
@@ -249,7 +249,7 @@ class Requester:
         error: BalanceError,
         settle: Callable[[BalanceError], Awaitable[T]] | None,
     ) -> T:
-        """What ``settle`` finds out within the call's time; else the unknown outcome is told, to the hooks too."""
+        """The result of ``settle`` within the call's time. Otherwise raises ``error``; hooks get an event too."""
         shared = self.shared
         cause = error.cause if isinstance(error, OutcomeUnknownError) else error
         try:
@@ -261,21 +261,21 @@ class Requester:
         except OutcomeUnknownError:
             pass
         except ResponseError:
-            raise  # what it found out
+            raise  # the final status that settle found
         except asyncio.CancelledError as cancelled:
             call.cancelled(cancelled)
-            self._tell(call, cause, cancelled=True)
+            self._emit_unknown(call, cause, cancelled=True)
             raise
-        except Exception as failure:  # noqa: BLE001  (whoever raised it, the outcome is what has to be told)
+        except Exception as failure:  # noqa: BLE001  (the caller must get the unknown outcome, whatever failed here)
             error.add_note(
                 f"it could not be settled by reading the history: {type(failure).__name__}: {failure}"
             )
             error.__context__ = failure
         if isinstance(error, OutcomeUnknownError):
-            self._tell(call, cause, cancelled=False)
+            self._emit_unknown(call, cause, cancelled=False)
         raise error
 
-    def _tell(self, call: Call[Any], cause: BalanceError | None, *, cancelled: bool) -> None:
+    def _emit_unknown(self, call: Call[Any], cause: BalanceError | None, *, cancelled: bool) -> None:
         self.shared.emit(OutcomeUnknown(call.endpoint.name, call.attempt, cancelled=cancelled, error=cause))
 
     # One attempt ---------------------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ class Requester:
             call.attempt += 1
             if watched:
                 shared.emit(AttemptStarted(name, call.request.method, call.request.url, call.attempt))
-                left = call.left(shared.clock.time())  # a hook may have taken its time
+                left = call.left(shared.clock.time())  # a hook may have taken long
             response = await shared.transport.send(call.request, headers, left, progress)
         except BalanceError as error:
             if watched:
@@ -323,12 +323,12 @@ class Requester:
                 shared.gate.cancel(permit)
         if watched:
             spent = shared.clock.time() - started
-            told = answers.request_id(response)
-            shared.emit(AttemptFinished(name, call.attempt, response.status, spent, told))
+            request_id = answers.request_id(response)
+            shared.emit(AttemptFinished(name, call.attempt, response.status, spent, request_id))
         return response
 
     async def _authorize(self, call: Call[Any]) -> Mapping[str, str]:
-        """The auth headers, within the call's time. Whatever fails here, nothing of this attempt was sent."""
+        """The auth headers, within the call's time. If this fails, nothing of this attempt was sent."""
         shared = self.shared
         try:
             with shared.transport.timeouts.within(call.left(shared.clock.time())):
@@ -375,7 +375,7 @@ class Requester:
                 raise refusal
         except BalanceError as error:
             if judge(call.endpoint, error) in {Verdict.UNCLEAR, Verdict.BROKEN}:
-                response.discard()  # what comes next on this connection may be anybody's too
+                response.discard()  # the next answer on this connection may belong to another request too
             raise
         self.shared.budget.succeeded()
         return value
@@ -383,7 +383,7 @@ class Requester:
     # After a failure -----------------------------------------------------------------------------------------
 
     async def _applied_before(self, call: Call[Any], error: BalanceError) -> bool:
-        """Raise what the failure means, or wait for the next attempt. True: an earlier attempt had done it."""
+        """Raise the final error, or wait until the next attempt. True: an earlier attempt was applied (DELETE)."""
         shared = self.shared
         if isinstance(error, QuotaWaitError | ClientStateError):
             stopped = call.stopped(error)
@@ -403,18 +403,18 @@ class Requester:
         return False
 
     def _renews(self, call: Call[Any], verdict: Verdict) -> bool:
-        """After a 401: have the auth headers renewed by whoever asks next. True: this call does, at once."""
+        """After a 401: mark the auth headers as refused. True if this call retries at once with new ones."""
         credentials = self.shared.credentials
         if call.headers is None or not credentials.renews:
             return False
         credentials.refused(call.headers)
-        # A 401 that explains nothing may come from anywhere, after business code has run too.
+        # A 401 without an explanation may come from a proxy, after the business code has run: no retry for a write.
         again = verdict is Verdict.REFUSED or call.endpoint.replay is not Replay.UNSAFE
         again, call.renewed = again and not call.renewed, True
         return again
 
     def _affords(self, error: BalanceError) -> bool:
-        """Pay for one more attempt; the wait that follows a 429 is price enough."""
+        """Take a retry out of the budget. After a 429 none is taken: the quota gate already limits the retry."""
         return isinstance(error, RateLimitedError) or self.shared.budget.take(self.shared.gate.limit)
 
     async def _pause(self, delay: float) -> None:

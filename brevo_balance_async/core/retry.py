@@ -1,7 +1,7 @@
-"""What follows from a failed attempt: the verdict, the backoff, and the budget that keeps retries rare.
+"""What follows from a failed attempt: the verdict, the backoff, and the budget that limits retries.
 
-The verdict rests on facts, not on names of exceptions: whether bytes of the request may have left, and whether
-Brevo's business code (rather than something in between) has refused it.
+The verdict depends on two facts: whether bytes of the request may have left, and whether Brevo's business code (and
+not a proxy or gateway before it) has refused the request.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
 
     from brevo_balance_async.core.protocol import Endpoint
 
-# Statuses with which business code says no before it has done anything.
+# Statuses with which business code refuses a request before it has changed anything.
 _REFUSALS: Final = frozenset({400, 401, 403, 404, 405, 406, 413, 415, 422})
 WRITES_ONCE: Final = frozenset({Replay.UNSAFE, Replay.GUARDED})
-"""What must not happen twice, so that an unclear outcome has to be told."""
-# Said by the rate limiter in front (429), or defined as "not processed" (425, RFC 8470).
+"""Writes that must not be applied twice: an unclear attempt ends in ``OutcomeUnknownError``."""
+# 429 comes from the rate limiter before the business code; 425 means "not processed" (RFC 8470).
 _NOT_PROCESSED: Final = frozenset({425, 429})
 
 
 class Verdict(Enum):
-    """What became of an attempt, as far as anybody can know."""
+    """What a failed attempt says about the request."""
 
     NOT_SENT = "not sent"
-    """Certainly not applied, and may be sent again whatever it is."""
+    """Certainly not applied: any request may be retried."""
     REFUSED = "refused"
-    """Certainly not applied, and sending it again would not help."""
+    """Certainly not applied, and a retry would be refused too."""
     UNCLEAR = "unclear"
-    """May have been applied."""
+    """It may have been applied; a retry may succeed."""
     BROKEN = "broken"
-    """Answered, but in a way that asking again would not mend."""
+    """It may have been applied, and a retry would get the same unusable answer."""
 
 
 def judge(endpoint: Endpoint[Any], error: BalanceError) -> Verdict:
@@ -70,16 +70,16 @@ def judge(endpoint: Endpoint[Any], error: BalanceError) -> Verdict:
 
 
 def may_try_again(replay: Replay, verdict: Verdict) -> bool:
-    """Whether a request of this class may be sent again after such an attempt."""
+    """True if a request of this replay class may be retried after this verdict."""
     if verdict is Verdict.NOT_SENT:
         return True
-    # A guarded write may be asked for again even after an answer nobody understands: the server guards it.
+    # The server applies a guarded write at most once, so a retry is safe, and it may show the transaction's status.
     guarded = replay is Replay.GUARDED and verdict is Verdict.BROKEN
     return guarded or (verdict is Verdict.UNCLEAR and replay is not Replay.UNSAFE)
 
 
 def leaves_doubt(replay: Replay, verdict: Verdict) -> bool:
-    """Whether a write that ended so may have been applied."""
+    """True if a write that must not be applied twice may have been applied."""
     return replay in WRITES_ONCE and verdict in {Verdict.UNCLEAR, Verdict.BROKEN}
 
 
@@ -88,33 +88,34 @@ class Backoff:
     """Exponential backoff with full jitter: a random wait up to a bound that doubles."""
 
     first: float = 0.5
-    """Seconds: the bound of the first wait."""
+    """Seconds: the upper bound of the first wait."""
     longest: float = 8.0
+    """Seconds: the upper bound of every wait."""
     random: Callable[[], float] = field(default=random.random)
 
     def delay(self, attempt: int) -> float:
         """Seconds to wait after attempt number ``attempt`` (from 1)."""
-        # The exponent is capped before it is used, so that a long import cannot overflow it.
+        # The exponent is capped, because a call that waits as long as needed may make very many attempts.
         return self.random() * min(self.longest, self.first * 2.0 ** min(attempt - 1, 16))
 
 
 class Budget:
-    """Keeps an outage from eating the hour's quota: a retry takes 1, a success gives back 0.1.
+    """Keeps retries from spending the hour's quota in an outage: a retry costs 1, a success gives back 0.1.
 
-    The capacity is 10, or 2 % of the account's limit where that is known and more.
+    The capacity is 10, or 2 % of the account's limit if that is known and larger.
     """
 
     def __init__(self) -> None:
-        self._spent = 0  # tenths, so that ten successes are worth a retry exactly
+        self._spent = 0  # in tenths of a retry: exact integers
 
     def take(self, limit: int | None) -> bool:
-        """Pay for one retry; False if the budget is used up."""
+        """Take one retry out of the budget; False if it is used up."""
         if self._spent + 10 > max(100.0, 0.2 * (limit or 0)):
             return False
         self._spent += 10
         return True
 
     def succeeded(self) -> None:
-        """An attempt succeeded."""
+        """Give back a tenth of a retry."""
         if self._spent:
             self._spent -= 1

@@ -1,4 +1,4 @@
-"""What a connection has said and the event loop has not read yet: the kernel knows, and answers in a microsecond."""
+"""Whether a connection has bytes that the event loop has not read yet. The kernel answers in about a microsecond."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, Final
 
 
 def unread(transport: Any) -> bool:
-    """Whether bytes wait on the connection of ``transport``, or its end, or an error.
+    """True if unread bytes, the end of the stream or an error wait on the connection of ``transport``.
 
-    False where there is no socket to ask about (a Windows pipe): then the loop's own view has to do.
+    False if there is no socket to ask (a Windows pipe).
     """
     sock = transport.get_extra_info("socket")
     if sock is None:
@@ -27,7 +27,7 @@ def _by_poll(number: int) -> bool:
 def _by_select(number: int) -> bool:
     try:
         return bool(select.select([number], [], [], 0)[0])
-    except ValueError:  # a number too high for ``select`` where the system has no ``poll``
+    except ValueError:  # the file descriptor is too large for ``select``, and there is no ``poll``
         return False
 
 

@@ -1,8 +1,8 @@
-"""The ends of all calls in flight, by one timer.
+"""The timeouts of all calls in flight, with one timer.
 
-A timer for each call costs a seventh of what a whole call through plain aiohttp does: asyncio keeps timers in a heap
-and compares them in Python, and those of calls that ended long ago stay in it. Here a call costs two entries in a
-dict. The one timer rings when the earliest of the calls in flight has to end, which is rarely.
+One timer for each call would cost a seventh of a whole call through plain aiohttp: asyncio keeps timers in a heap,
+compares them in Python, and keeps those of calls that have ended. Here a call costs one insertion and one deletion in
+a dict. The one timer fires when the earliest call in flight is due, which is rare.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 LAST_TURNS: Final = 10
-"""Turns of the loop that a call still gets when its time is over.
+"""Iterations of the event loop that a call still gets when its time is over.
 
-After a stopped process or a blocked loop the whole answer often lies in the socket, and the timer rings in the very
-turn that reads it. Handing it on takes about three turns. A call without an answer loses no time worth naming.
+After a stopped process or a blocked loop the whole answer is often in the socket already, and the timer fires in the
+same iteration that reads it. Passing the answer on takes about three iterations.
 """
 
 LONGEST_CLEAN_UP: Final = 30.0
-"""Seconds that a clean-up may still take once its caller is cancelled again and again."""
+"""Seconds that a clean-up may still take once its caller is cancelled repeatedly."""
 
 
 class Timeouts:
-    """Ends what takes too long."""
+    """The time limits in use, and the one timer for them."""
 
     def __init__(self) -> None:
         self._ends: dict[TimeLimit, float] = {}
@@ -38,7 +38,7 @@ class Timeouts:
         return len(self._ends)
 
     def within(self, seconds: float | None) -> TimeLimit:
-        """A block (``with``) that raises ``TimeoutError`` after ``seconds`` (None: only when all are ended)."""
+        """A ``with`` block that raises ``TimeoutError`` after ``seconds`` (None: only on ``end_all``)."""
         return TimeLimit(self, seconds)
 
     def end_all(self) -> None:
@@ -50,7 +50,7 @@ class Timeouts:
         self._timer, self._rings_at = None, math.inf
 
     def add(self, limit: TimeLimit, seconds: float | None) -> float:
-        """End ``limit`` after ``seconds``; gives the time of the loop's clock at which that will be."""
+        """End ``limit`` after ``seconds``; returns that time by the loop's clock."""
         if seconds is None:
             self._ends[limit] = math.inf
             return math.inf
@@ -70,7 +70,7 @@ class Timeouts:
         self._timer, self._rings_at = loop.call_at(end, self._ring, loop), end
 
     def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = self._rings_at  # the loop may ring a little early, by the resolution of its clock
+        now = self._rings_at  # not loop.time(): the loop may fire early by the resolution of its clock
         due: list[TimeLimit] = []
         earliest = math.inf
         for limit, end in self._ends.items():
@@ -93,7 +93,7 @@ class Timeouts:
 
 
 class TimeLimit:
-    """The time limit of one block: ``asyncio.timeout`` with its timer elsewhere, and no coroutines of its own."""
+    """The time limit of one block, like ``asyncio.timeout`` but without a timer of its own."""
 
     __slots__ = ("_cancelling", "_end", "_ended", "_seconds", "_task", "_timeouts")
 
@@ -105,7 +105,7 @@ class TimeLimit:
 
     @property
     def over(self) -> bool:
-        """Whether the time is over, though the loop may have had no turn yet to say so."""
+        """True if the time is over, even if the timer has not fired yet."""
         return self._end < math.inf and self._end <= asyncio.get_running_loop().time()
 
     def __enter__(self) -> Self:
@@ -127,28 +127,28 @@ class TimeLimit:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._timeouts.remove(self)
-        # If others want the task cancelled as well, that is what goes through.
+        # If the task was also cancelled for another reason, CancelledError is raised and not TimeoutError.
         if self._ended and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
 
 async def despite_repetition(work: Coroutine[Any, Any, None], handled: BaseException) -> None:
-    """Await ``work``, the clean-up after ``handled``, to its end although its cancellation is repeated meanwhile.
+    """Await ``work``, the clean-up after the exception ``handled``, even if the same cancellation is repeated.
 
-    anyio cancels a task again at each of its awaits, in the same words. So the work gets a task of its own, for
-    ``LONGEST_CLEAN_UP`` seconds at most from then on. A cancellation in other words, or in none as asyncio gives it,
-    is another one: it ends the work. Either goes through afterwards.
+    anyio cancels a task again at each of its awaits, with the same message. So the work runs in a task of its own, and
+    from the first repetition on for at most ``LONGEST_CLEAN_UP`` seconds. A cancellation with another message, or
+    without one as asyncio's, is a new cancellation and ends the work. In both cases it is raised afterwards.
     """
     task = asyncio.ensure_future(work)
-    words = handled.args if isinstance(handled, asyncio.CancelledError) else ()
+    message = handled.args if isinstance(handled, asyncio.CancelledError) else ()
     timer: asyncio.TimerHandle | None = None
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError as error:
-            cancelled, words = error, words or error.args
-            if not error.args or error.args != words:
+            cancelled, message = error, message or error.args
+            if not error.args or error.args != message:
                 task.cancel()
             elif timer is None:
                 timer = asyncio.get_running_loop().call_later(LONGEST_CLEAN_UP, task.cancel)

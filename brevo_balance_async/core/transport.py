@@ -1,10 +1,10 @@
-"""One attempt through aiohttp: owns or borrows the ``ClientSession``, and lets no foreign error out once it is sent.
+"""One attempt through aiohttp. Owns or borrows the ``ClientSession``, and translates aiohttp's exceptions.
 
-Whether a request *may have left* is noted on the attempt itself, when aiohttp hands it a connection and before the
-first byte. No exception's type tells: timeouts and disconnects look alike on both sides of that line, and the user's
-own traces may raise anything. The note fails safe: it is believed only of a session that was seen, when it was
-opened, to ask before it writes. Of any other (a borrowed one, an aiohttp that works in another way) everything but
-a failure to connect counts as sent.
+Whether bytes of a request may have left is recorded on the attempt, when aiohttp assigns a connection and before the
+first byte is written. The type of an exception does not tell: timeouts and disconnects look alike before and after,
+and the user's trace callbacks may raise anything. The record is trusted only for a session for which it was tested, on
+opening, that aiohttp calls our code before it writes. For any other (a borrowed session, an aiohttp with other
+internals) every failure but a failure to connect counts as sent.
 """
 
 from __future__ import annotations
@@ -52,13 +52,14 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds for one TCP and TLS handshake, within the call's own timeout."""
 IDLE_TIMEOUT: Final = 15.0
-"""Seconds an idle connection is kept: the longer it idles, the likelier a stray answer waits on it."""
+"""Seconds that an idle connection is kept. The longer it is idle, the likelier a stray answer waits on it."""
 MOST_STALE: Final = 10
-"""New connections that one attempt finds unfit before it fails as not sent; those of the pool come to an end."""
+"""New connections that one attempt may find unusable before it fails as not sent. Those of the pool are not counted:
+their number is finite."""
 
 _JSON: Final = "application/json"
 _NO_GUESSES: Final = ("content-type",)
-"""aiohttp calls a POST without a body an octet stream; Brevo's has no type at all."""
+"""aiohttp would send ``application/octet-stream`` with a POST without a body; Brevo documents no type for it."""
 
 _NO_CONTENT: Final = (b"HTTP/1.1 204 ", b"HTTP/1.0 204 ")
 _MAY_HAVE_NO_CONTENT: Final = frozenset({"PUT", "PATCH", "DELETE"})
@@ -66,13 +67,13 @@ _LAST_CHUNK: Final = b"\r\n\r\n0\r\n\r\n"
 
 
 class _StaleConnectionError(aiohttp.ClientConnectionError):
-    """The connection was not fit to be used; nothing was sent on it."""
+    """The connection cannot be used: unread bytes wait on it, or it is closed. Nothing was sent on it."""
 
 
 class _Protocol(ResponseHandler):
-    """Bears the end of a chunked body behind an answer that has no body, as some servers write it.
+    """Tolerates the last chunk of a chunked body after a 204, which has no body; some servers send it.
 
-    aiohttp takes it for the beginning of another answer, which is broken, and throws away the one that was whole.
+    aiohttp parses it as the beginning of another answer, fails, and drops the complete answer too.
     """
 
     __slots__ = ()
@@ -84,15 +85,15 @@ class _Protocol(ResponseHandler):
         super().data_received(data)
 
 
-def _bear_last_chunk(protocol: ResponseHandler | None) -> None:
-    """Make it a ``_Protocol``. A connection that is only read from and posted to is not made slower by that."""
+def _tolerate_last_chunk(protocol: ResponseHandler | None) -> None:
+    """Make it a ``_Protocol``. Connections with GET and POST only keep aiohttp's class, which is faster."""
     if type(protocol) is ResponseHandler and protocol.transport is not None:
         protocol.__class__ = _Protocol
-        protocol.transport.set_protocol(protocol)  # uvloop remembers the method, not the object
+        protocol.transport.set_protocol(protocol)  # uvloop has cached the method of the old class
 
 
 class _HungUpError(aiohttp.ClientConnectionError):
-    """A disconnect, in a form that aiohttp does not answer by sending the request once more."""
+    """A disconnect, as a type for which aiohttp does not send the request again by itself."""
 
 
 class _TooLargeError(aiohttp.ClientError):
@@ -100,17 +101,18 @@ class _TooLargeError(aiohttp.ClientError):
 
 
 _CONNECTING = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
-"""What aiohttp raises while it connects. Only where it comes out of the sending itself does it prove anything."""
+"""What aiohttp raises while it connects. A trace callback may raise it too, so the type alone proves nothing."""
 
 _used: WeakSet[ResponseHandler] = WeakSet()
-"""The protocols of connections that a request was sent on."""
+"""The protocols of connections on which a request was sent before."""
 
 
 class _Attempt:
-    """One request on its way through aiohttp. What marks it as sent is its own, whatever else its task may do.
+    """One request on its way through aiohttp. It records whether the request may have left.
 
-    Its body carries it along; a request without one gets it as a client middleware. ``asked``: there was a
-    connection, so it may have left. ``stopped``: why it did not leave in spite of that.
+    The record belongs to the request and not to the task, which may make other requests too. A request with a body
+    has the attempt in its body; one without gets it as a client middleware. ``asked``: the request got a connection,
+    so it may have left. ``stopped``: the reason why it was stopped before that.
     """
 
     __slots__ = ("_connection", "_limit", "_progress", "asked", "fresh", "stopped")
@@ -127,7 +129,7 @@ class _Attempt:
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        if type(request) is aiohttp.ClientRequest:  # a borrowed session makes its own kinds
+        if type(request) is aiohttp.ClientRequest:  # a borrowed session does not use our classes
             request.__class__, request.response_class = _Request, _Response
         if isinstance(request, _Request):
             request.attempt = self
@@ -141,25 +143,25 @@ class _Attempt:
             raise _HungUpError(str(error) or type(error).__name__) from error
 
     def leaves_on(self, connection: Connection, *, looks: bool) -> None:
-        """Take note of its connection: from here on it may have left, unless a look says otherwise."""
+        """Record the connection. From now on the request counts as sent, unless ``look`` stops it."""
         self.asked = self._progress.sent = True
         self._connection = connection
         protocol = connection.protocol
         self.fresh = protocol is not None and protocol not in _used
         if protocol is not None and self.fresh:
             _used.add(protocol)
-        self.look(last=not looks)  # before aiohttp reads what has come as the answer
+        self.look(last=not looks)  # before aiohttp reads bytes that wait there as the answer
         if self.fresh:
-            self._connection = None  # nothing of an earlier request can come on it
+            self._connection = None  # a new connection has no stray answers
 
     def look(self, *, last: bool = True) -> None:
-        """Raise if the request must not leave: its time is over, or somebody else's answer waits.
+        """Raise if the request must not be sent: its time is over, or bytes wait on its connection.
 
-        aiohttp hands out a pooled connection without another look at it. What the server said on it since would be
-        taken for our answer: a 429 meant for another request would have this one sent twice. So this comes last,
-        after all of the user's own code, and asks the kernel for what the loop has not read. What the server says
-        later still cannot be told from our answer by any client of HTTP/1.1, but for the echo. The kernel is not
-        asked about a fresh connection: it may rightly have TLS tickets to read.
+        aiohttp takes a connection from the pool without checking it. Bytes that the server has sent on it would be
+        taken for our answer: because of a 429 to another request, this one would be sent twice. So this check runs
+        last, after all of the user's code, and asks the kernel for bytes that the loop has not read. A stray answer
+        that arrives later can only be found by the echo check. The kernel is not asked about a new connection, because
+        TLS session tickets may wait on it.
         """
         connection = self._connection
         if last and self._limit.over:
@@ -179,25 +181,25 @@ class _Attempt:
 
 
 class _Request(aiohttp.ClientRequest):
-    """Tells its attempt of the connection that it is about to be sent on."""
+    """Tells its attempt the connection before it is sent."""
 
     attempt: _Attempt | None = None
 
     def send(self, conn: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
         body: Any = self.body
-        looks = type(body) is _Body  # when it is written
+        looks = type(body) is _Body  # it makes the last check itself, when it is written
         attempt = body.attempt if looks else self.attempt
         if attempt is not None:
             attempt.leaves_on(conn, looks=looks)
         if self.method in _MAY_HAVE_NO_CONTENT:
-            _bear_last_chunk(conn.protocol)
+            _tolerate_last_chunk(conn.protocol)
         return super().send(conn)
 
 
 class _Body(aiohttp.BytesPayload):
-    """The body of an attempt, which looks for the last time when it is written: head and body leave together.
+    """The body of an attempt. Writing it makes the last check, because headers and body are sent together.
 
-    On Python 3.11 aiohttp writes it one turn of the loop after it has handed out the connection.
+    On Python 3.11 aiohttp writes it one iteration of the event loop after it has assigned the connection.
     """
 
     def __init__(self, data: bytes, attempt: _Attempt) -> None:
@@ -212,7 +214,7 @@ class _Body(aiohttp.BytesPayload):
 
 
 def _last_trace() -> aiohttp.TraceConfig:
-    """Looks once more after the user's own traces, which run between the connection and the first byte."""
+    """Checks once more after the user's trace callbacks, which run after the connection is assigned."""
 
     async def look(_: object, context: Any, __: object) -> None:
         context.trace_request_ctx.look()
@@ -228,7 +230,7 @@ _LAST_TRACE: Final = _last_trace()
 
 
 class _Response(aiohttp.ClientResponse):
-    """Remembers its connection, which aiohttp lets go of as soon as the body has ended."""
+    """Remembers its connection, which aiohttp releases when the body has been read."""
 
     def start(self, connection: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
         self.wire = connection.transport
@@ -236,24 +238,24 @@ class _Response(aiohttp.ClientResponse):
 
 
 class _Nowhere(aiohttp.BaseConnector):
-    """Connects at once, to nothing at all."""
+    """A connector whose connections lead nowhere."""
 
     async def _create_connection(self, *_: Any) -> ResponseHandler:
         return ResponseHandler(asyncio.get_running_loop())
 
 
 async def _asks_first() -> bool:
-    """Whether this aiohttp asks an attempt before it writes: tried on a connection that leads nowhere.
+    """True if this aiohttp calls the attempt before it writes. It is tested on a connection that leads nowhere.
 
-    The methods that make it ask are not all public. Were one renamed, a lost request would be taken for one that
-    never left, and be sent again.
+    Not all methods that are overridden here are public. If aiohttp renames one, a lost request would count as not
+    sent, and be sent again.
     """
     session = aiohttp.ClientSession(
         connector=_Nowhere(), request_class=_Request, cookie_jar=aiohttp.DummyCookieJar()
     )
     asks = True
     async with session:
-        session.trace_configs.clear()  # an instrumentor may have added its own, which need not hear of this
+        session.trace_configs.clear()  # a telemetry library may have added its own; this is no real request
         for has_body in (True, False):
             attempt = _Attempt(Progress(), Timeouts().within(None), trusted=True)
             body, middlewares = (_Body(b"{}", attempt), ()) if has_body else (None, (attempt,))
@@ -265,7 +267,7 @@ async def _asks_first() -> bool:
 
 
 class _NoNetrc:
-    """Puts our own authorization, if any, in the place of the one that a borrowed session took from netrc."""
+    """Replaces the authorization header that a borrowed session takes from netrc by ours, or removes it."""
 
     def __init__(self, headers: dict[str, str]) -> None:
         self._own = [headers.pop(name) for name in [*headers] if name.lower() == "authorization"]
@@ -280,7 +282,7 @@ class _NoNetrc:
 
 
 _Proxy: TypeAlias = "tuple[URL | None, dict[str, str] | None]"
-"""A proxy's address and headers. Its password is none of the address, which aiohttp shows in its errors."""
+"""A proxy's address and headers. The password is not in the address, because aiohttp's errors show it."""
 
 
 def _proxy(proxy: str) -> _Proxy:
@@ -297,20 +299,20 @@ def _proxy(proxy: str) -> _Proxy:
 
 
 class _Proxies:
-    """The proxy for each address: the one that was named, or those of the environment.
+    """The proxy for each address: the one that was given, or those of the environment.
 
-    The environment is read here and not by aiohttp, which would read netrc as well and send what it finds there
-    to the token endpoint, and to Brevo in place of our own header or beside it.
+    The environment is read here and not by aiohttp, because aiohttp would also read netrc. It would send the password
+    from there to the token endpoint, and to Brevo in place of our header or beside it.
     """
 
     def __init__(self, proxy: str | None, *, trust_env: bool) -> None:
         self._named: _Proxy = (None, None) if proxy is None else _proxy(proxy)
         self._by_origin: dict[tuple[str, str | None], _Proxy] = {}
         self._by_scheme: dict[str, _Proxy] = {}
-        told = getproxies() if trust_env and proxy is None else {}
-        for scheme in told.keys() & {"http", "https"}:
+        found = getproxies() if trust_env and proxy is None else {}
+        for scheme in found.keys() & {"http", "https"}:
             try:
-                self._by_scheme[scheme] = _proxy(told[scheme])
+                self._by_scheme[scheme] = _proxy(found[scheme])
             except InvalidRequestError as error:
                 variable = f"{scheme.upper()}_PROXY of the environment"
                 raise InvalidRequestError("trust_env", f"{variable} {error.reason}") from None
@@ -334,7 +336,7 @@ def _must_be(argument: str, value: object, kind: type) -> None:
 
 
 class Transport:
-    """Sends one request at a time, any number of them concurrently."""
+    """Makes attempts; any number of them may run concurrently."""
 
     def __init__(
         self,
@@ -368,7 +370,7 @@ class Transport:
         self._headers = {"accept": _JSON, "user-agent": agent}
         self._auth: Mapping[str, str] | None = None
         self._kept: tuple[dict[str, str], dict[str, str]] = ({}, {})
-        # Of aiohttp's only the one it alone can keep; all other time is kept by one timer here.
+        # Only the timeout of connecting is aiohttp's; ``timeouts`` has all others.
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pool: asyncio.Semaphore | None = None
@@ -379,7 +381,7 @@ class Transport:
 
     @property
     def is_open(self) -> bool:
-        """Whether a request may be sent; a borrowed session may be closed by its owner."""
+        """True if a request may be sent. A borrowed session may have been closed by its owner."""
         return not (self.closed or self._loop is None or self._session is None or self._session.closed)
 
     async def open(self) -> None:
@@ -402,18 +404,18 @@ class Transport:
                 response_class=_Response,
                 trace_configs=list(self._trace_configs),
             )
-        with warnings.catch_warnings(action="ignore"):  # aiohttp would rather not be asked
+        with warnings.catch_warnings(action="ignore"):  # reading ``session.loop`` emits a DeprecationWarning
             elsewhere = self._session is not None and self._session.loop is not self._loop
-        if elsewhere:  # a session takes the loop of its connector, whatever loop is running
+        if elsewhere:  # a session uses the loop of its connector, even if another loop is running
             what = "session" if self._borrowed is not None else "connector"
             if self._borrowed is None and self._session is not None:
                 self._session.detach()
             raise ClientStateError(f"the {what} handed in belongs to another event loop")
-        # Whoever waits for a connection waits here and not in aiohttp, which takes longer over it and does not tell.
+        # Calls wait for a connection here and not in aiohttp, which is slower and does not show that a call waits.
         limits = [] if connector is None else [connector.limit, connector.limit_per_host]
         if any(limits):
             self._pool = asyncio.Semaphore(min(limit for limit in limits if limit))
-        if self._borrowed is None:  # last, because it awaits, and until it is known nothing is trusted
+        if self._borrowed is None:  # last, because it awaits: until it has returned, ``_trusted`` is false
             self._trusted = await _asks_first()
             if not self._trusted:
                 logging.getLogger("brevo_balance_async").warning(
@@ -422,12 +424,12 @@ class Transport:
                 )
 
     async def close(self) -> None:
-        """End the calls in flight and close what was opened here; harmless a second time."""
+        """End the calls in flight and close the session that was made here. Closing twice is harmless."""
         self.closed = True
-        # aiohttp leaves alone who is connecting, and a borrowed session stays open.
+        # Closing the session would not end calls that are connecting, and a borrowed session stays open.
         self.timeouts.end_all()
         if self._session is not None and self._borrowed is None:
-            async with self._closing:  # whoever closes too returns when it is done
+            async with self._closing:  # another task that closes returns only when it is done
                 await self._session.close()
 
     def check_loop(self) -> None:
@@ -448,9 +450,9 @@ class Transport:
     async def send(
         self, request: Request, headers: Mapping[str, str], timeout: float | None, progress: Progress
     ) -> Response:
-        """One attempt: the whole answer, whatever its status, or one of our errors.
+        """Make one attempt: returns the complete answer, whatever its status, or raises one of our errors.
 
-        ``progress`` is told how far it got, which is the only news if the caller is cancelled.
+        ``progress`` is updated meanwhile, so that it can be read after a cancellation.
         """
         session = self._session
         if session is None or session.closed or self.closed:
@@ -468,7 +470,7 @@ class Transport:
                         attempt = _Attempt(progress, limit, trusted=self._trusted)
                         try:
                             return await self._exchange(session, request, headers, attempt)
-                        except Exception:  # it was closed; the next one may be fit
+                        except Exception:  # an unusable connection was closed; another one may be usable
                             stale += attempt.fresh
                             if stale > MOST_STALE or not isinstance(attempt.stopped, _StaleConnectionError):
                                 raise
@@ -478,7 +480,7 @@ class Transport:
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if session.closed and (task is None or not task.cancelling()):
-                # aiohttp cancels whoever waits for a connection when the session is closed.
+                # aiohttp cancels calls that wait for a connection when the session is closed.
                 raise self._ended(progress) from None
             raise
         except Exception as error:
@@ -501,7 +503,7 @@ class Transport:
         if traces and traces[-1] is not _LAST_TRACE and self._borrowed is None:
             traces.append(_LAST_TRACE)
         data = None if request.body is None else _Body(request.body, attempt)
-        posts = request.method == "POST"  # which aiohttp sends once by itself
+        posts = request.method == "POST"  # aiohttp sends other methods again by itself after a disconnect
         fields = self._headers_for(headers, body=data is not None)
         middlewares: tuple[aiohttp.ClientMiddlewareType, ...] = ()
         if not posts or data is None or not self._trusted:
@@ -527,36 +529,36 @@ class Transport:
             trace_request_ctx=attempt if self._borrowed is None else None,
         )
         try:
-            if attempt.stopped is not None:  # what came is the answer to nothing that was sent
+            if attempt.stopped is not None:  # the request was not sent, so this is the answer to another one
                 raise attempt.stopped
-            told = answer.content_length
-            if told is not None and told <= self._max_body and "content-encoding" not in answer.headers:
-                # What has come whole needs no waiting, if nobody's traces want to be told of it.
+            length = answer.content_length
+            if length is not None and length <= self._max_body and "content-encoding" not in answer.headers:
+                # A complete body is taken without a wait, unless trace callbacks expect an event for it.
                 whole = answer.connection is None and answer.content.is_eof() and not traces
                 body = answer.content.read_nowait() if whole else await answer.read()
             else:
-                body = await self._read(answer, told)
+                body = await self._read(answer, length)
         except BaseException:
             answer.close()
             raise
         # The whole body was read, so the connection is back in the pool.
         wire = getattr(answer, "wire", None)
         discard = wire.abort if wire else answer.close
-        empty = told == 0 or answer.status == 204
+        empty = length == 0 or answer.status == 204
         secrets = (*headers.values(), *request.secrets)
         response = Response(answer.status, answer.headers, body, discard, empty, secrets)
         return without_secrets(response)
 
     def _headers_for(self, auth: Mapping[str, str], *, body: bool) -> dict[str, str]:
-        """All headers of a request; those of the last auth headers are kept, since these seldom change."""
+        """All headers of a request. They are cached for the last auth headers, which seldom change."""
         if auth is not self._auth:
             plain = {**self._headers, **auth}
             self._auth, self._kept = auth, (plain, {"content-type": _JSON, **plain})
         return self._kept[body]
 
-    async def _read(self, answer: aiohttp.ClientResponse, told: int | None) -> bytes:
-        """A body whose length is not known beforehand, or is known to be too much."""
-        if told is not None and told > self._max_body:
+    async def _read(self, answer: aiohttp.ClientResponse, length: int | None) -> bytes:
+        """Read a body of unknown length, or of a length that is not allowed."""
+        if length is not None and length > self._max_body:
             raise _TooLargeError
         body = bytearray()
         async for chunk in answer.content.iter_any():
@@ -593,7 +595,7 @@ class Transport:
                 )
             case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError() | _StaleConnectionError():
                 return ConnectFailedError(f"no connection, nothing was sent: {what}")
-            case BalanceError():  # of a call that a trace makes: it says nothing of this one
+            case BalanceError():  # a trace callback made a call of its own; its error says nothing about this one
                 return ConnectFailedError(f"a trace failed, nothing was sent: {what}", retryable=False)
             case RuntimeError():
                 return ClientStateError(f"aiohttp cannot work here, nothing was sent: {what}")

@@ -1,4 +1,7 @@
-"""What can be refused before a request leaves: each check names the argument and returns the wire's value."""
+"""Validation of arguments before anything is sent.
+
+Each function returns the value to send, or raises ``InvalidRequestError`` with the name of the argument.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from enum import StrEnum
 
-_HEX = "[0-9a-fA-F]"  # re.IGNORECASE takes twice as long
+_HEX = "[0-9a-fA-F]"  # half the time of re.IGNORECASE
 _UUID = re.compile(f"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}")
 _DAY = re.compile(r"(\d{2})/(\d{2})", re.ASCII)
-# 29 February comes round too, once in four years.
+# 29 February is allowed: Brevo takes dd/mm without a year.
 _DAYS_IN = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _INT64 = 2**63 - 1
 _SHOWN = 80
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")  # controls, line ends, a byte order mark
+# Control characters, line separators and the byte order mark.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 MOST_REFERENCE = 400
-"""Characters of the longest reference: an index row of PostgreSQL has at most 2,704 bytes."""
+"""Characters of the longest reference: it must fit into an index row of PostgreSQL (2,704 bytes)."""
 
 
 Checked = ParamSpec("Checked")
@@ -39,13 +43,13 @@ def shown(value: object) -> str:
     """The start of a value, for an error text."""
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001  (an int of more digits than Python writes out, or whatever its own class raises)
+    except Exception:  # noqa: BLE001  (repr fails for an int of too many digits, or in the caller's own class)
         return "a huge int" if type(value) is int else f"a {type(value).__name__}"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _total(check: Callable[Concatenate[str, Checked], T]) -> Callable[Concatenate[str, Checked], T]:
-    """A check that refuses a value whose own methods raise (pandas' ``NaT``, a time zone that is broken)."""
+    """Wrap a check so that a value whose methods raise is refused (pandas' ``NaT``, a broken time zone)."""
 
     @wraps(check)
     def checked(argument: str, /, *args: Checked.args, **kwargs: Checked.kwargs) -> T:
@@ -62,7 +66,7 @@ def _total(check: Callable[Concatenate[str, Checked], T]) -> Callable[Concatenat
     return checked
 
 
-# What every begin asks for has a short way for plain values; the long way is for all others.
+# Arguments of every begin are checked on a fast path for plain types; _total wraps only the slow path.
 
 
 def uuid(argument: str, value: str | UUID) -> str:
@@ -81,7 +85,7 @@ def _uuid(argument: str, value: str | UUID) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text alone, without what a class of the caller's makes of it."""
+    """The text as a plain ``str``: a subclass may override the methods that are used on it."""
     return text if type(text) is str else str.__str__(text)
 
 
@@ -101,12 +105,12 @@ def _integer(argument: str, value: int, least: int, most: int) -> int:
 
 
 def contact_id(value: int) -> int:
-    """A contact's number."""
+    """A contact id: an integer of at least 1."""
     return integer("contact_id", value, least=1)
 
 
 def number(argument: str, value: Decimal | float | str) -> Decimal:
-    """A finite amount that survives the wire: JSON numbers are read as doubles by most servers."""
+    """A finite number that a double carries exactly, because most servers read JSON numbers as doubles."""
     return (_number if type(value) in _PLAIN_NUMBERS else _odd_number)(argument, value)
 
 
@@ -115,7 +119,7 @@ _PLAIN_NUMBERS = frozenset({str, int, float, Decimal})
 
 def _number(argument: str, value: Decimal | float | str) -> Decimal:
     if type(value) is float and -math.inf < value < math.inf:
-        return Decimal(repr(value))  # the shortest text of a double is what it carries
+        return Decimal(repr(value))  # the shortest text that gives the same double
     if isinstance(value, bool) or not isinstance(value, (Decimal, int, float, str)):
         raise InvalidRequestError(
             argument, f"must be a Decimal, int, float or numeric text, not {shown(value)}"
@@ -144,7 +148,7 @@ _odd_number = _total(_number)
 
 
 def amount(value: Decimal | float | str) -> Decimal:
-    """The amount of an operation: any number but zero."""
+    """The amount of an operation: any number but zero (https://developers.brevo.com/docs/loyalty-transactions)."""
     result = number("amount", value)
     if not result:
         raise InvalidRequestError("amount", "must not be zero: positive credits, negative debits")
@@ -172,48 +176,48 @@ def text(argument: str, value: str, *, most: int | None = None, least: int = 0) 
 
 @_total
 def texts(argument: str, value: Sequence[str]) -> list[str]:
-    """A list of texts, and not one text, which is a sequence of texts too."""
+    """A list of texts. A single text is refused, although it is a sequence of texts."""
     if isinstance(value, str):
         raise InvalidRequestError(argument, "must be a list of texts, not one text")
     return [text(argument, each) for each in value]
 
 
 def reference(value: str) -> str:
-    """A caller's business key, in the one form it is kept and compared in (Unicode's NFC)."""
+    """A caller's business key, normalized to NFC, so that equal references compare equal."""
     if isinstance(value, str) and not value.isascii():
-        value = normalize("NFC", value)  # it may grow by that
+        value = normalize("NFC", value)  # before its length is checked: it may become longer
     text("reference", value, least=1, most=MOST_REFERENCE)
     if value != value.strip():
         raise InvalidRequestError("reference", f"must have no white space around it: {shown(value)}")
-    if _UNSEEN.search(value):
+    if _CONTROLS.search(value):
         raise InvalidRequestError("reference", f"must have no control characters in it: {shown(value)}")
     return value
 
 
 @_total
 def header(argument: str, value: str) -> str:
-    """Text that a request's header can carry."""
+    """Text that a request header can carry."""
     if not isinstance(value, str) or not value.isascii() or not value.isprintable():
         raise InvalidRequestError(argument, f"must be printable ASCII text, not {shown(value)}")
     return _plain(value)
 
 
 @_total
-def word(argument: str, value: str, words: Collection[str]) -> str:
-    """One of the words Brevo takes here. Answers are open to new words, requests are not: a slip costs quota."""
-    if not isinstance(value, str) or _plain(value) not in words:
-        raise InvalidRequestError(argument, f"must be one of {', '.join(words)}, not {shown(value)}")
+def choice(argument: str, value: str, choices: Collection[str]) -> str:
+    """One of the values that Brevo accepts. Requests are strict, because a typing error would cost quota."""
+    if not isinstance(value, str) or _plain(value) not in choices:
+        raise InvalidRequestError(argument, f"must be one of {', '.join(choices)}, not {shown(value)}")
     return _plain(value)
 
 
-def enum(argument: str, value: str, words: type[StrEnum]) -> str:
-    """One of the words of an enum."""
-    return word(argument, value, _words_of(words))
+def enum(argument: str, value: str, kind: type[StrEnum]) -> str:
+    """The value of a member of ``kind``."""
+    return choice(argument, value, _values_of(kind))
 
 
 @cache
-def _words_of(words: type[StrEnum]) -> tuple[str, ...]:
-    return tuple(member.value for member in words)
+def _values_of(kind: type[StrEnum]) -> tuple[str, ...]:
+    return tuple(member.value for member in kind)
 
 
 @_total
@@ -234,7 +238,7 @@ def boolean(argument: str, value: object) -> bool:
 
 @_total
 def timestamp(argument: str, value: datetime) -> datetime:
-    """A moment with an offset, in UTC: a naive one would mean another hour on another machine."""
+    """An aware datetime in UTC. A naive one is refused: its meaning would depend on the machine."""
     if not isinstance(value, datetime):
         raise InvalidRequestError(argument, f"must be a datetime, not {shown(value)}")
     if value.utcoffset() is None:
@@ -242,18 +246,19 @@ def timestamp(argument: str, value: datetime) -> datetime:
             argument, f"must carry a time zone (datetime.UTC, say), not be naive: {shown(value)}"
         )
     try:
-        moment = value.astimezone(UTC)
+        in_utc = value.astimezone(UTC)
     except OverflowError:
         raise InvalidRequestError(
             argument, f"must be in the years 1 to 9999 of UTC, not {shown(value)}"
         ) from None
-    day, time = moment.date(), moment.time()
+    # Made anew: the caller's value may be of a subclass that overrides what is used later.
+    day, time = in_utc.date(), in_utc.time()
     return datetime(day.year, day.month, day.day, time.hour, time.minute, time.second, time.microsecond, UTC)
 
 
 @_total
 def day_of_year(argument: str, value: str) -> str:
-    """``dd/mm``, a day that exists; the empty text clears it."""
+    """``dd/mm``, a day that exists; empty text clears it."""
     if not isinstance(value, str):
         raise InvalidRequestError(argument, f"must be dd/mm, not {shown(value)}")
     day_and_month = _plain(value)
@@ -269,7 +274,7 @@ def day_of_year(argument: str, value: str) -> str:
 
 
 def mapping(argument: str, value: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a free map with text for keys."""
+    """A copy of a dict with text keys."""
     if type(value) is dict and _TEXT.issuperset(map(type, value)):
         return value.copy()
     return _mapping(argument, value)
@@ -286,7 +291,7 @@ def _mapping(argument: str, value: dict[str, Any]) -> dict[str, Any]:
 
 
 def given(value: object) -> bool:
-    """Whether an optional argument has a value to check: neither left out nor null."""
+    """True for a value that needs validation: neither ``UNSET`` nor ``None``."""
     return value is not UNSET and value is not None
 
 

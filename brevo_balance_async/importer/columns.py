@@ -1,4 +1,4 @@
-"""What a row of a file may hold, and how each value is read. Names are exact."""
+"""The known columns (or keys) of a file of entries, and how each value is read. Names must match exactly."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 REQUIRED: Final = ("reference", "contact_id", "amount")
 NAMES: Final = (*REQUIRED, "balance_definition_id", "event_time", "meta", "balance_expiry_in_minutes")
-_SQUEEZED: Final = {name.replace("_", ""): name for name in NAMES}
-_WHOLE: Final = re.compile(r"[1-9][0-9]{0,18}")
+_WITHOUT_UNDERSCORES: Final = {name.replace("_", ""): name for name in NAMES}
+_INTEGER: Final = re.compile(r"[1-9][0-9]{0,18}")
 _MOST_IGNORED: Final = 100
 
 
@@ -29,15 +29,18 @@ class Schema:
     """What is known about a file's columns or keys."""
 
     balance_definition_id: str | None
-    """For rows that name none."""
+    """For rows without one."""
     ignored: dict[str, None] = field(factory=dict)
-    """Names that are not read, in the order in which they were met."""
+    """Names that are ignored, in file order."""
 
     def ignore(self, name: str) -> None:
-        """Note a name that is not read; ``eventTime`` is no such name but a slip, and would lose the value."""
+        """Remember a name that is ignored.
+
+        Raises ``InvalidRequestError`` for a misspelt known name (``eventTime``), whose values would be lost.
+        """
         if name in self.ignored:
             return
-        meant = _SQUEEZED.get("".join(filter(str.isalnum, name)).lower())
+        meant = _WITHOUT_UNDERSCORES.get("".join(filter(str.isalnum, name)).lower())
         if meant:
             raise InvalidRequestError(name, f"is not a known name: write {meant}")
         if len(self.ignored) < _MOST_IGNORED:
@@ -65,27 +68,27 @@ def _text_or_none(text: str) -> str | None:
     return text or None
 
 
-def _whole(text: str) -> int | str:
-    """A number if it is written as one; all else stays text, which the entry refuses by showing it."""
-    return int(text) if _WHOLE.fullmatch(text) else text
+def _integer(text: str) -> int | str:
+    """An integer. Other text is returned as it is, and ``Entry`` refuses it and shows it in the error."""
+    return int(text) if _INTEGER.fullmatch(text) else text
 
 
-def _whole_or_none(text: str) -> int | str | None:
-    return _whole(text) if text else None
+def _integer_or_none(text: str) -> int | str | None:
+    return _integer(text) if text else None
 
 
-def moment(text: str) -> datetime:
-    """A time in ISO 8601; the entry asks for the offset."""
+def timestamp(text: str) -> datetime:
+    """A timestamp in ISO 8601; ``Entry`` checks that it has an offset."""
     try:
         return datetime.fromisoformat(text)
-    except (TypeError, ValueError):  # TypeError: JSON holds no text there
+    except (TypeError, ValueError):  # TypeError: the JSON value is not text
         raise InvalidRequestError(
             "event_time", f"must be ISO 8601 with an offset, as in 2026-01-31T12:00:00Z, not {shown(text)}"
         ) from None
 
 
-def _moment_or_none(text: str) -> datetime | None:
-    return moment(text) if text else None
+def _timestamp_or_none(text: str) -> datetime | None:
+    return timestamp(text) if text else None
 
 
 def _object_or_none(text: str) -> dict[str, Any] | None:
@@ -94,17 +97,17 @@ def _object_or_none(text: str) -> dict[str, Any] | None:
 
 FROM_TEXT: Final[dict[str, Callable[[str], Any]]] = {
     "reference": _text,
-    "contact_id": _whole,
+    "contact_id": _integer,
     "amount": _text,
     "balance_definition_id": _text_or_none,
-    "event_time": _moment_or_none,
+    "event_time": _timestamp_or_none,
     "meta": _object_or_none,
-    "balance_expiry_in_minutes": _whole_or_none,
+    "balance_expiry_in_minutes": _integer_or_none,
 }
 
 
 def repeated(names: Iterable[str]) -> str | None:
-    """The first name that was there before."""
+    """The first name that is in ``names`` a second time, or None."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
@@ -120,17 +123,17 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number in JSON")
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 _decoder: Final = json.JSONDecoder(
-    object_pairs_hook=_once, parse_float=decimal_text, parse_constant=_no_number
+    object_pairs_hook=_once, parse_float=decimal_text, parse_constant=_refuse_constant
 )
 
 
 def json_object(text: str, argument: str = "") -> dict[str, Any]:
-    """The object that a text is; numbers with a fraction are ``Decimal``, a key stands once."""
+    """The JSON object in ``text``. Numbers with a fraction are ``Decimal``; a repeated key is refused."""
     try:
         value = _decoder.decode(text)
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""One credit or debit that somebody wants: what the importer takes, whoever made it."""
+"""``Entry``: one credit or debit to import, from a file or made by a program."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from brevo_balance_async.models import Amount
 
 _EXACT: Final = Context(prec=28)
-"""An amount has at most 17 digits that count; the thread's own context may round to fewer."""
+"""Used instead of the thread's context, which may round. An amount has at most 17 significant digits."""
 
-_decoder: Final = json.JSONDecoder(parse_float=Decimal)  # json.loads would make one at every call
+_decoder: Final = json.JSONDecoder(
+    parse_float=Decimal
+)  # json.loads with arguments makes a new one in every call
 
 
 def _definition(value: str | UUID) -> str:
@@ -27,10 +29,10 @@ def _definition(value: str | UUID) -> str:
 
 
 def _amount(value: Amount) -> Decimal:
-    """Without zeros at the end: ``12.50`` and ``12.5`` are one amount, and one text in the journal."""
+    """Without trailing zeros, so that ``12.50`` and ``12.5`` are the same text in the journal."""
     number = validation.number("amount", value)
     if number == number.to_integral_value():
-        return Decimal(int(number))  # Decimal.normalize would make 1E+2 of 100
+        return Decimal(int(number))  # Decimal.normalize would turn 100 into 1E+2
     return number.normalize(_EXACT)
 
 
@@ -39,7 +41,7 @@ def _event_time(value: datetime | None) -> datetime | None:
 
 
 def _meta(value: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A copy, as Brevo would give it back: what JSON cannot carry is refused here."""
+    """A copy that went through JSON, as Brevo would return it. Refuses values that JSON cannot carry."""
     if value is None:
         return None
     copy: dict[str, Any] = _decoder.decode(codec.encode(validation.mapping("meta", value), "meta").decode())
@@ -54,28 +56,27 @@ def _expiry(value: int | None) -> int | None:
 class Entry:
     """One credit (a positive ``amount``) or debit (a negative one), under the caller's own ``reference``.
 
-    Every value is checked and brought to one form, so that equal entries compare equal: an entry can be compared
-    with what a journal keeps. ``InvalidRequestError`` names the argument that was refused.
+    Every value is validated and normalized, so that equal entries compare equal, also with what a journal has stored.
+    Raises ``InvalidRequestError`` with the name of the argument.
 
-    An amount of zero is a value like any other here. Brevo takes no transaction of zero, so the importer refuses
-    the entry without a request.
+    An amount of zero is allowed here. Brevo accepts no transaction of zero
+    (https://developers.brevo.com/docs/loyalty-transactions), so an import refuses the entry without a request.
     """
 
     reference: str = field(converter=validation.reference)
-    """The business key, ``"order-42"``: 1 to 400 characters, in Unicode's NFC form, no white space around it and
-    no control characters in it. At most one credit or debit is ever applied for it."""
+    """The business key, for instance ``"order-42"``: 1 to 400 characters, normalized to Unicode's NFC, without
+    surrounding white space and without control characters. At most one credit or debit is applied for it."""
     balance_definition_id: str = field(converter=_definition)
-    """A UUID, kept as text in small letters."""
+    """A UUID, stored as text in lower case."""
     amount: Decimal = field(converter=_amount)
-    """Exact, without zeros at the end; an ``int``, a ``Decimal``, a ``float`` or numeric text is taken."""
+    """Exact, without trailing zeros. An ``int``, ``Decimal``, ``float`` or numeric text is accepted."""
     contact_id: int = field(converter=validation.contact_id)
-    """A whole number of 1 or more, and an ``int``: text is for the readers to convert."""
+    """An ``int`` of 1 or more. Only the file readers accept text."""
     event_time: datetime | None = field(default=None, converter=_event_time)
     """When it happened: aware, in UTC."""
     meta: dict[str, Any] | None = field(default=None, converter=_meta, hash=False)
     """A JSON object (a copy; numbers with a fraction are ``Decimal``)."""
     balance_expiry_in_minutes: int | None = field(default=None, converter=_expiry)
-    """How long credited points live, 1 minute or more."""
+    """Minutes until credited points expire, 1 or more."""
     line: int | None = field(default=None, eq=False)
-    """Where it stands in its file, counted from 1. It says nothing about the entry: two that differ in it only
-    are equal."""
+    """Its line in a file, counted from 1. Not compared: entries that differ only in it are equal."""

@@ -1,4 +1,4 @@
-"""Files of entries, as iterables that can be read as often as somebody likes."""
+"""Files of entries, as iterables that can be iterated several times."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     Parser = Callable[[Iterator[tuple[int, str]], Schema], Iterator[Row]]
 
 MOST_PROBLEMS: Final = 20
-"""An error tells so many problems; reading stops there."""
+"""The number of problems after which reading stops."""
 
 
 class EntryFile:
     """The entries of one file, in file order, one in memory at a time. ``read_csv`` and ``read_jsonl`` make it.
 
-    Every iteration opens and reads the file anew, and all of them must find the same file: the first remembers its
-    inode, size and time of modification. To read a mended file make a new ``EntryFile``.
+    Every iteration reads the file again and raises ``InputFileError`` if it has changed since the first one (inode,
+    size or time of modification). To read a corrected file, make a new ``EntryFile``.
 
     After the first bad row no more entries are given, but reading goes on to the end of the file or to the 20th
-    problem. Then one ``InputFileError`` tells them all, so that a file can be mended in one go. Entries that came
-    before the first bad row have been given by then: act on none before the last has come.
+    problem. Then one ``InputFileError`` names them all. Entries before the first bad row were already given, so act on
+    none of them before the iteration has ended.
     """
 
     def __init__(
@@ -52,10 +52,7 @@ class EntryFile:
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Names of columns (or keys) that are not read, each once, as far as the file has been read.
-
-        At most 100 of them are kept.
-        """
+        """Names of columns (or keys) that are ignored, each once, in what was read so far; at most 100."""
         return tuple(self._schema.ignored)
 
     def __iter__(self) -> Iterator[Entry]:
@@ -86,23 +83,26 @@ class EntryFile:
 def read_csv(path: str | os.PathLike[str], *, balance_definition_id: str | UUID | None = None) -> EntryFile:
     """The entries of a CSV: UTF-8, with or without a byte order mark, commas, a header, one record a line.
 
-    Columns: ``reference``, ``contact_id`` and ``amount``; if there, also ``balance_definition_id``, ``event_time``
-    (ISO 8601 with an offset), ``meta`` (a JSON object) and ``balance_expiry_in_minutes``, each of which may be empty.
-    Other columns are ignored, and named in ``.ignored``. ``balance_definition_id`` here is for rows that name none.
+    Required columns: ``reference``, ``contact_id`` and ``amount``. Optional ones, which may be empty:
+    ``balance_definition_id``, ``event_time`` (ISO 8601 with an offset), ``meta`` (a JSON object) and
+    ``balance_expiry_in_minutes``. Other columns are ignored and named in ``.ignored``. The argument
+    ``balance_definition_id`` is for rows without one.
 
-    A quoted field must end on its line: a stray quote looks the same as a field of several lines, and would swallow
-    the rows in between. Lines have at most 65,536 bytes; blank ones are skipped. What cannot be read raises
-    ``InputFileError`` while iterating, with the line; a column twice or missing, a record longer or shorter than
-    its header, a file that changes while it is read, and a pipe are among it.
+    A quoted field must end on its line. Otherwise a stray quote could not be told from a field of several lines, and
+    the rows in between would be lost. Lines have at most 65,536 bytes; blank lines are skipped.
+
+    Raises ``InvalidRequestError`` for a bad ``balance_definition_id``. Iterating raises ``InputFileError`` with the
+    lines of all problems: bad values, a missing or repeated column, a record longer or shorter than the header, a file
+    that changes while it is read, a pipe.
     """
     return EntryFile(path, csv_rows, balance_definition_id)
 
 
 def read_jsonl(path: str | os.PathLike[str], *, balance_definition_id: str | UUID | None = None) -> EntryFile:
-    """The entries of a file with one JSON object a line, with the keys that ``read_csv`` has as columns.
+    """The entries of a file with one JSON object in each line. The keys are the columns of ``read_csv``.
 
-    ``reference`` and ``event_time`` are text, ``contact_id`` is a whole number and no text, ``amount`` a number
-    (read exactly, never through a float) or text, ``meta`` an object; the optional ones may be ``null``. A key twice
-    in an object, ``NaN`` and ``Infinity`` are refused. All else is as with ``read_csv``.
+    ``reference`` and ``event_time`` are text, ``contact_id`` is an integer and not text, ``amount`` a number (read
+    exactly, not as a float) or text, ``meta`` an object; optional keys may be ``null``. A repeated key in an object,
+    ``NaN`` and ``Infinity`` are refused. Limits and errors are those of ``read_csv``.
     """
     return EntryFile(path, jsonl_rows, balance_definition_id)

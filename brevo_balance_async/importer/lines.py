@@ -1,7 +1,7 @@
-"""The lines of a file: numbered, decoded, of a bounded length, and from one unchanged file.
+"""The lines of a file: numbered, decoded, of limited length, and from a file that does not change meanwhile.
 
-Everything that makes a file as a whole unreadable is found here, in one place for all formats. A line is read up to
-``MOST_BYTES`` and no further, so that a file without line ends does not fill the memory.
+Problems that make a whole file unreadable are found here, for all formats. A line is read up to ``MOST_BYTES``, so
+that a file without line ends does not fill the memory.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_BYTES: Final = 65_536
-"""Bytes of the longest line that is read; an entry needs some hundred."""
+"""The longest line in bytes; an entry needs a few hundred."""
 
 _READ: Final = MOST_BYTES + 8
-"""With room for a byte order mark and a line's end: whatever is cut off here is too long without them too."""
+"""Bytes to read for a line: more than the longest line with its end and a byte order mark."""
 _BOM: Final = b"\xef\xbb\xbf"
 _OTHER_STARTS: Final = {
     b"\xff\xfe": "is in UTF-16",
@@ -32,7 +32,7 @@ _OTHER_STARTS: Final = {
 
 
 class BrokenFileError(Exception):
-    """The file as a whole cannot be read, or not beyond this line."""
+    """The whole file cannot be read, or the rest of it from this line."""
 
     def __init__(self, reason: str, line: int | None = None, argument: str | None = None) -> None:
         super().__init__(reason)
@@ -40,7 +40,7 @@ class BrokenFileError(Exception):
 
 
 class Identity(NamedTuple):
-    """What tells one state of a file from another without reading it."""
+    """Identifies one state of a file without reading it."""
 
     device: int
     inode: int
@@ -49,15 +49,15 @@ class Identity(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> Identity:
-        """The identity in an answer of ``os.stat``."""
+        """The identity from a result of ``os.stat``."""
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[IO[bytes], Identity]]:
-    """A regular file and its identity; whatever the system refuses is a ``BrokenFileError``."""
+    """A regular file and its identity. Raises ``BrokenFileError`` if it cannot be opened."""
     try:
-        mode = path.stat().st_mode  # before it is opened: opening a pipe waits for somebody to write to it
+        mode = path.stat().st_mode  # before it is opened, because opening a pipe waits for a writer
         if not stat.S_ISREG(mode):
             kind = "a directory" if stat.S_ISDIR(mode) else "a pipe or a device"
             raise BrokenFileError(f"is {kind}: it takes a file, which can be read more than once")
@@ -69,9 +69,9 @@ def opened(path: Path) -> Iterator[tuple[IO[bytes], Identity]]:
 
 
 def numbered(path: Path, file: IO[bytes], identity: Identity) -> Iterator[tuple[int, str]]:
-    """Each line that is not blank, without its end, and its number from 1.
+    """The number, from 1, and the text of each line that is not blank.
 
-    At the end the file must be what it was at the beginning, and still have its name.
+    Raises ``BrokenFileError`` at the end if the file has changed meanwhile, or another file has its name.
     """
     number = 0
     try:

@@ -1,4 +1,4 @@
-"""Lines to entries: CSV records and JSON objects. A bad row becomes a ``Problem``, and the next row is read."""
+"""Turn lines into entries: CSV records and JSON objects. A bad row becomes a ``Problem``, and reading goes on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from brevo_balance_async.core.validation import shown
 from brevo_balance_async.errors import InvalidRequestError, Problem
-from brevo_balance_async.importer.columns import FROM_TEXT, NAMES, REQUIRED, json_object, moment, repeated
+from brevo_balance_async.importer.columns import FROM_TEXT, NAMES, REQUIRED, json_object, repeated, timestamp
 from brevo_balance_async.importer.lines import BrokenFileError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _DELIMITERS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def csv_rows(lines: Lines, schema: Schema) -> Iterator[Row]:
-    """The rows of a CSV whose first line that is not blank is its header."""
+    """The rows of a CSV. The first line that is not blank is its header."""
     first = next(lines, None)
     if first is None:
         raise BrokenFileError("is empty")
@@ -54,12 +54,12 @@ def _fields(text: str) -> list[str]:
         )
     try:
         return next(csv.reader((text,), strict=True))
-    except csv.Error as error:  # a field beyond csv.field_size_limit
+    except csv.Error as error:  # a field is longer than csv.field_size_limit
         raise InvalidRequestError("", str(error)) from None
 
 
 def _columns(text: str, names: list[str], schema: Schema) -> list[tuple[int, str, Callable[[str], Any]]]:
-    """Where the columns stand that are read, and how each is read."""
+    """Index, name and reader of each known column. Raises ``InvalidRequestError`` for a bad header."""
     missing = [name for name in REQUIRED if name not in names]
     if schema.balance_definition_id is None and "balance_definition_id" not in names:
         missing.append("balance_definition_id")
@@ -81,7 +81,7 @@ def _columns(text: str, names: list[str], schema: Schema) -> list[tuple[int, str
 
 
 def jsonl_rows(lines: Lines, schema: Schema) -> Iterator[Row]:
-    """The rows of a file with one JSON object a line."""
+    """The rows of a file with one JSON object in each line."""
     for number, text in lines:
         try:
             given = json_object(text)
@@ -90,7 +90,7 @@ def jsonl_rows(lines: Lines, schema: Schema) -> Iterator[Row]:
                     schema.ignore(name)
             values: dict[str, Any] = {name: given[name] for name in NAMES if name in given}
             if values.get("event_time") is not None:
-                values["event_time"] = moment(values["event_time"])
+                values["event_time"] = timestamp(values["event_time"])
             yield schema.entry(number, values)
         except InvalidRequestError as error:
             yield Problem(number, error.argument or None, error.reason)

@@ -1,1 +1,1 @@
-"""One coroutine module for each resource; each names its operations in constants at its head."""
+"""One module of coroutines for each resource. Its operations are ``Endpoint`` constants at its head."""

@@ -1,4 +1,4 @@
-"""Checked bodies of the requests that make a transaction."""
+"""The validated request body of a begin (https://developers.brevo.com/reference/begin-transaction)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def begin_body(
     balance_expiry_in_minutes: int | Unset | None = UNSET,
     meta: dict[str, Any] | Unset | None,
 ) -> dict[str, Any]:
-    """The checked body of a begin."""
+    """The body of a begin by our names; ``InvalidRequestError`` for an argument that Brevo would refuse."""
     body: dict[str, Any] = {
         "amount": validation.amount(amount),
         "balance_definition_id": validation.uuid("balance_definition_id", balance_definition_id),
@@ -66,15 +66,15 @@ def begin_body(
 
 
 def positive(amount: Amount) -> Decimal:
-    """An amount whose direction the name of the call tells."""
+    """The amount of a ``credit`` or ``debit`` call, which must be positive."""
     value = validation.amount(amount)
     if value < 0:
-        raise InvalidRequestError("amount", "must be positive: the name of the call says which way it goes")
+        raise InvalidRequestError("amount", "must be positive: credit adds it, debit subtracts it")
     return value
 
 
 def optional(check: Callable[[str, Any], Any], name: str, value: Any) -> Any:
-    """The checked value; what is left out or null needs no check."""
+    """The validated value; ``UNSET`` and ``None`` are passed on as they are."""
     return check(name, value) if validation.given(value) else value
 
 

@@ -1,4 +1,4 @@
-"""A draft for the length of one block."""
+"""``transactions.hold``: a draft that is completed or cancelled at the end of a block."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class HoldCalls(NamedTuple):
-    """The calls of one hold; ``release`` has to follow once it has ended, however it did."""
+    """The calls of one hold. ``release`` must be called when it has ended, with or without success."""
 
     begin: Callable[[], Awaitable[Transaction]]
     complete: Callable[[Transaction], Awaitable[Transaction]]
@@ -27,20 +27,22 @@ class HoldCalls(NamedTuple):
 
 
 class Hold:
-    """A draft for the length of one block: ``async with transactions.hold(...) as draft``.
+    """A draft that is completed or cancelled at the end of a block: ``async with transactions.hold(...) as draft``.
 
-    Entering begins it and gives the ``Transaction``; a rejection raises ``UnprocessableError``. Leaving completes
-    it. Leaving by an exception cancels it, and the exception goes through whatever becomes of the cancelling.
+    Entering begins the draft and gives the ``Transaction``; a rejection raises ``UnprocessableError``. Leaving the
+    block completes it. If the block raises, the draft is cancelled and the exception is raised, even if the cancel
+    fails.
 
-    Before goods go out, call ``complete()`` inside the block, because points move only then. From that call on the
-    end of the block neither cancels nor completes what could not be completed; it waits for one that is under way.
+    Before you hand out goods, call ``complete()`` inside the block, because the points move only then. After that call
+    the end of the block neither completes nor cancels, whether the call succeeded or not. If the call is still in
+    progress, the end of the block waits for it.
 
-    A hold takes two requests of the quota on entering: one for its begin, and one that it keeps for its complete or
-    cancel, which then does not wait. With fewer than two above ``reserve`` entering waits, or raises
-    ``QuotaWaitError`` and has sent nothing. Other processes may still spend what is kept here.
+    Entering takes two requests of the quota: one for the begin, and one that is kept for the complete or cancel, which
+    then does not wait. With fewer than two above ``reserve`` entering waits, or raises ``QuotaWaitError`` with nothing
+    sent. Other processes may still spend the request that is kept here.
 
-    ``result`` is the completed or cancelled ``Transaction``. An error of this package that leaves a draft behind,
-    perhaps, has it as ``draft``, to be completed or cancelled later; any exception carries a note that names it.
+    ``result`` is the completed or cancelled ``Transaction``. If an error of this package may leave a draft on the
+    server, ``error.draft`` is the draft; complete or cancel it later. Any such exception has a note with its id.
     """
 
     def __init__(self, start: Callable[[], HoldCalls]) -> None:
@@ -63,10 +65,10 @@ class Hold:
         return self._draft
 
     async def complete(self) -> Transaction:
-        """Complete the draft now; a second call gives the same ``Transaction``.
+        """Complete the draft now; a second call returns the same ``Transaction``.
 
-        Raises what ``transactions.complete`` raises; the error's ``draft`` can be completed later. Called outside of
-        the block, ``ClientStateError``.
+        Raises what ``transactions.complete`` raises; the error's ``draft`` can be completed later. Raises
+        ``ClientStateError`` outside of the block.
         """
         async with self._completing:
             if self.result is not None and self.result.status == TransactionStatus.COMPLETED:
@@ -79,9 +81,9 @@ class Hold:
                 self.result = await self._calls.complete(draft)
             except (Exception, asyncio.CancelledError) as failure:
                 if isinstance(failure, asyncio.CancelledError) and failure.__cause__ is None:
-                    self._was_completing = False  # it did not leave: as if nobody had asked for it
+                    self._was_completing = False  # the complete was not sent, so the draft can be cancelled
                 else:
-                    _tell(failure, draft, failure, "was to be completed")
+                    _add_note(failure, draft, failure, "was to be completed")
                 raise
             return self.result
 
@@ -102,22 +104,22 @@ class Hold:
             self._calls.release()
 
     async def _give_back(self, error: BaseException) -> None:
-        """Cancel the draft after ``error``, unless it was to be completed."""
+        """Cancel the draft after ``error``, unless ``complete`` was called."""
         if self._draft is not None and not self._was_completing:
             await despite_repetition(self._undo(self._draft, error), error)
 
     async def _undo(self, draft: Transaction, error: BaseException) -> None:
-        """Cancel the draft; the exception of the block goes through, with a note if that fails."""
+        """Cancel the draft. If that fails, ``error``, the exception of the block, gets a note."""
         try:
             self.result = await self._calls.cancel(draft)
         except (Exception, asyncio.CancelledError) as failure:
-            _tell(error, draft, failure, f"could not be cancelled ({failure})")
+            _add_note(error, draft, failure, f"could not be cancelled ({failure})")
             if isinstance(failure, asyncio.CancelledError):
                 raise
 
 
-def _tell(error: BaseException, draft: Transaction, failure: BaseException, what: str) -> None:
-    """Tell by ``error`` what a hold leaves on the server after ``failure``."""
+def _add_note(error: BaseException, draft: Transaction, failure: BaseException, what: str) -> None:
+    """Add a note to ``error`` that says what a hold leaves on the server after ``failure``."""
     if isinstance(failure, BalanceError) and failure.code in ENDS:
         left = "it has come to another end"
     else:

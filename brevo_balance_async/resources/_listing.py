@@ -1,4 +1,4 @@
-"""What the four listings share: the paginator over their requests, and the checked query of page and order."""
+"""What the four listings share: how a paginator fetches a page, and validation of the query arguments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Answer(Protocol[T_co]):
-    """The model of one page: its rows. One that states a total has a ``count`` too."""
+    """The model of one page. It has the rows, and ``count`` where the listing states a total."""
 
     @property
     def items(self) -> Sequence[T_co] | None: ...
@@ -41,7 +41,7 @@ def paginator(
     echo: Echo,
     timeout: float | Unset | None,
 ) -> Paginator[T]:
-    """A paginator whose requests are calls of ``endpoint`` with ``query`` and the page that the walk asks for."""
+    """A paginator that calls ``endpoint`` with ``query`` and the ``limit`` and ``offset`` of each page."""
 
     async def fetch(limit: int, offset: int) -> Batch[T]:
         page: Answer[T] = await caller.call(
@@ -63,23 +63,25 @@ def listing_query(
     sort_fields: Collection[str],
     sort: Sort | str | None,
 ) -> dict[str, Any]:
-    """The order of a listing as a query, and its page checked (limit 1 to 500, offset at least 0)."""
+    """The sort order as query parameters; also validates ``limit`` (1 to 500) and ``offset`` (at least 0)."""
     if limit is not None:
         validation.integer("limit", limit, least=1, most=500)
     validation.integer("offset", offset, least=0)
     return {
-        "sort_field": None if sort_field is None else validation.word("sort_field", sort_field, sort_fields),
+        "sort_field": None
+        if sort_field is None
+        else validation.choice("sort_field", sort_field, sort_fields),
         "sort": None if sort is None else validation.enum("sort", sort, Sort),
     }
 
 
 def version_query(version: Version | str | None) -> dict[str, Any]:
-    """The version of a definition or limit as a query."""
+    """The version of a definition or limit as a query parameter."""
     return {"version": None if version is None else validation.enum("version", version, Version)}
 
 
 def internal_query(include_internal: bool | None) -> dict[str, Any]:
-    """Whether balances that are hidden from members are read too."""
+    """Whether to include balances that are hidden from members, as a query parameter."""
     if include_internal is not None:
         validation.boolean("include_internal", include_internal)
     return {"include_internal": include_internal}

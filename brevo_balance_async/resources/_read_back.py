@@ -1,4 +1,4 @@
-"""Reading what an update was answered without."""
+"""Errors of the read that follows an update which was answered without a body."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def read_back() -> Generator[None]:
-    """Say by whatever fails inside that the update before it was applied."""
+    """Mark errors raised inside: the update before it was applied, only reading the result failed."""
     try:
         yield
     except BalanceError as error:

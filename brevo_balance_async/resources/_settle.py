@@ -1,4 +1,4 @@
-"""What became of a transaction whose end is in doubt, read in its contact's history."""
+"""Reconcile an unclear complete or cancel by reading the contact's history."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ if TYPE_CHECKING:
     from brevo_balance_async.models import Transaction, TransactionStatus
     from brevo_balance_async.resources.history import History
 
-_SLACK: Final = timedelta(minutes=1)  # between two timestamps that the server gave to one transaction
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)  # a time before it is a server's way of writing none
+# How much the createdAt of a history row may be earlier than the one in the answer to begin.
+_SLACK: Final = timedelta(minutes=1)
+# Some servers write a missing timestamp as year 1 or 1970.
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def settle(
     history: History, known: Transaction, wanted: TransactionStatus, doubtful: BalanceError
 ) -> Transaction:
-    """``known`` as it was completed or cancelled, if the history shows that; another end raises ``UnprocessableError``.
+    """Return ``known`` as completed or cancelled if the history shows that status.
 
-    Only an end counts, since it stays. What is missing, or a draft still, may be an old view of the history: then
-    ``doubtful`` is raised.
+    Another final status in the history raises ``UnprocessableError``. A draft, a missing row or a failed read
+    proves nothing, because the history may lag behind: ``doubtful`` is raised.
     """
     created = known.created_at
     since = created - _SLACK if created is not None and created > _EPOCH else None
@@ -34,7 +36,7 @@ async def settle(
             balance_definition_id=known.balance_definition_id or "",
             transaction_id=known.id,
             since=since,
-            timeout=None,  # the call that asks keeps the time
+            timeout=None,  # the timeout of the complete or cancel also covers this read
         )
     except BalanceError as error:
         doubtful.add_note(f"the history could not be read to settle it: {error}")

@@ -1,4 +1,4 @@
-"""Balances of contacts: all of one definition, the live lots of one contact, everything one contact holds."""
+"""Balances of contacts: of all contacts, the active lots of one contact, the totals of one contact."""
 
 from __future__ import annotations
 
@@ -59,7 +59,10 @@ ACTIVE_LISTING: Listing[ActiveBalance] = Listing(
 
 
 class Balances:
-    """The balances of one program's members."""
+    """The balances of one program's members: ``program.balances``.
+
+    Every call also raises the errors listed at ``Program``.
+    """
 
     def __init__(self, caller: Caller, program_id: str, memory: WalkMemory) -> None:
         self._caller = caller
@@ -77,20 +80,24 @@ class Balances:
         include_internal: bool | None = None,
         timeout: float | Unset | None = UNSET,
     ) -> Paginator[ContactBalance]:
-        """Walk every member's balance of one definition.
+        """List every member's balance of one definition; returns a ``Paginator`` and sends nothing yet.
 
-        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``.
-        ``sort_field`` is ``updatedAt`` or ``value``. Both change while members earn and spend, so a walk
-        promises each contact once, compares with the total at its end and raises ``PaginationError`` where
-        it does not fit; ``collect_checked()`` walks until two walks agree.
+        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``. ``offset`` counts
+        records. ``sort_field`` is ``updatedAt`` or ``value``; ``include_internal`` adds what is hidden from members.
+        Both sort keys change while members earn and spend, so a walk promises each contact once and compares the
+        number of rows with the total at its end. ``collect_checked()`` walks until two walks agree.
 
-        Without ``sort`` and ``sort_field`` it asks for ``updatedAt`` ascending: a member whose balance changes
-        moves to the end, where the walk still comes. With ``sort="desc"`` (or ``value``) such a member moves to
-        where the walk has been, so on a busy program a walk of more than one page nearly always ends in
-        ``PaginationError``: take only the first rows of it (``take``), or a quiet hour.
+        Without ``sort`` and ``sort_field`` it sends ``updatedAt`` ascending: a member whose balance changes moves
+        to the end of the list, which the walk has yet to read. With ``sort="desc"`` (or ``value``) the member may
+        move to a page that was already read. On a busy program such a walk of several pages nearly always raises
+        ``PaginationError``: read only the first rows (``take``), or walk at a quiet time.
+
+        Raises ``InvalidRequestError`` at once; iterating raises ``PaginationError`` for an incomplete walk.
+        Source: https://developers.brevo.com/reference/get-contact-balances
         """
         definition = validation.uuid("balance_definition_id", balance_definition_id)
-        if sort is None and sort_field is None:  # Brevo documents no default; the sandbox's is descending
+        if sort is None and sort_field is None:
+            # Brevo documents no default, and with a descending order a busy listing cannot be walked.
             sort_field, sort = "updatedAt", Sort.ASC
         query = {
             "balance_definition_id": definition,
@@ -122,10 +129,15 @@ class Balances:
         include_internal: bool | None = None,
         timeout: float | Unset | None = UNSET,
     ) -> Paginator[ActiveBalance]:
-        """Walk the lots of points that one contact still holds of one definition, each with its expiry.
+        """List the lots of points that one contact still holds of one definition, each with its expiry.
 
-        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``.
-        ``sort_field`` can only be ``createdAt``. Raises ``PaginationError`` where the walk cannot be whole.
+        Returns a ``Paginator`` and sends nothing yet. ``limit`` is the page size, 1 to 500 (None: 500); for the
+        first n rows use ``take(n)``. ``offset`` counts records. ``sort_field`` can only be ``createdAt``;
+        ``include_internal`` adds what is hidden from members.
+
+        Raises ``InvalidRequestError`` at once. Iterating raises ``NotFoundError`` for a contact that is no member,
+        and ``PaginationError`` for an incomplete walk.
+        Source: https://developers.brevo.com/reference/get-active-balances-api
         """
         contact = validation.contact_id(contact_id)
         definition = validation.uuid("balance_definition_id", balance_definition_id)
@@ -155,7 +167,11 @@ class Balances:
         include_internal: bool | None = None,
         timeout: float | Unset | None = UNSET,
     ) -> SubscriptionBalances:
-        """Read everything one contact holds; ``include_internal`` also shows what is hidden from members."""
+        """Read one contact's total for each definition; ``include_internal`` adds what is hidden from members.
+
+        Raises ``NotFoundError`` for an unknown program or contact.
+        Source: https://developers.brevo.com/reference/get-subscription-balances
+        """
         contact = validation.contact_id(contact_id)
         return await self._caller.call(
             GET,
@@ -168,9 +184,10 @@ class Balances:
     async def create(
         self, contact_id: int, *, balance_definition_id: str | UUID, timeout: float | Unset | None = UNSET
     ) -> Balance:
-        """Create a contact's balance of one definition, at zero.
+        """Create a contact's balance of one definition; Brevo returns one ``Balance``, not a list.
 
-        Raises ``OutcomeUnknownError`` if it may exist now.
+        Raises ``InvalidRequestError`` before anything is sent, and ``OutcomeUnknownError`` if the balance may have
+        been created. Source: https://developers.brevo.com/reference/create-subscription-balances
         """
         contact = validation.contact_id(contact_id)
         definition = validation.uuid("balance_definition_id", balance_definition_id)

@@ -1,4 +1,4 @@
-"""Balance definitions: what a program counts, with its bounds, rounding and expiry."""
+"""Balance definitions: what a program counts (points or a currency), with bounds, rounding and expiry."""
 
 from __future__ import annotations
 
@@ -45,14 +45,17 @@ UPDATE: Endpoint[BalanceDefinition | None] = Endpoint(
 )
 DELETE = Endpoint("definitions.delete", "DELETE", _ONE, Replay.REPLAYABLE, NoneType)
 
-# Sorted by a time that changes with every edit, by default: rows cannot be anchored, only told apart.
+# No sort key: the default order, by updated_at, changes with every edit. The walk recognizes rows by id only.
 LISTING: Listing[BalanceDefinition] = Listing(
     LIST.name, identity=lambda definition: definition.id or None, default_limit=200
 )
 
 
 class Definitions:
-    """The balance definitions of one program."""
+    """The balance definitions of one program: ``program.definitions``.
+
+    Every call also raises the errors listed at ``Program``.
+    """
 
     def __init__(self, caller: Caller, program_id: str, memory: WalkMemory) -> None:
         self._caller = caller
@@ -69,13 +72,16 @@ class Definitions:
         version: Version | str | None = None,
         timeout: float | Unset | None = UNSET,
     ) -> Paginator[BalanceDefinition]:
-        """Walk the definitions of the program.
+        """List the definitions of the program; returns a ``Paginator`` and sends nothing yet.
 
-        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``.
-        ``sort_field`` is ``name``, ``created_at`` or ``updated_at`` (Brevo's default), ``sort`` ``asc`` or
-        ``desc`` (default), ``version`` ``draft`` (default) or ``active``. The answer states no total and
-        may be sorted by a key that changes, so a walk promises each id once; ``collect_checked()`` walks
-        until two walks agree.
+        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``. ``offset`` counts
+        records. ``sort_field`` is ``name``, ``created_at`` or ``updated_at`` (Brevo's default), ``sort`` ``asc`` or
+        ``desc`` (default), ``version`` ``draft`` (default) or ``active``.
+
+        The server states no total and its default sort key changes with edits, so a walk promises each id once but
+        not that no row is missed; ``collect_checked()`` walks until two walks agree. Raises ``InvalidRequestError``
+        at once; iterating raises ``PaginationError`` for an incomplete walk.
+        Source: https://developers.brevo.com/reference/get-balance-definition-list
         """
         query = {
             **listing_query(limit, offset, sort_field, ("name", "created_at", "updated_at"), sort),
@@ -115,14 +121,16 @@ class Definitions:
         meta: dict[str, Any] | Unset | None = UNSET,
         timeout: float | Unset | None = UNSET,
     ) -> BalanceDefinition:
-        """Create a definition, as a draft until the program is published.
+        """Create a definition. It is a draft until the program is published.
 
         ``name`` has at most 128 characters, ``description`` 256; ``unit`` is a ``Unit``. ``min_amount`` and
         ``max_amount`` bound the balance, the two ``..._limit`` amounts cap a single operation. Points expire
         either after a duration (value, unit, modifier) or on ``balance_expiration_date`` (``dd/mm``), not both.
-        ``UNSET`` leaves a field out, ``None`` sends ``null``.
+        ``UNSET`` (the default of all but ``name`` and ``unit``) leaves a field out, ``None`` sends ``null``.
 
-        Raises ``InvalidRequestError`` before anything is sent; ``OutcomeUnknownError`` if it may exist now.
+        Raises ``InvalidRequestError`` before anything is sent, and ``OutcomeUnknownError`` if the definition may
+        have been created; it is never sent twice then.
+        Source: https://developers.brevo.com/reference/create-balance-definition
         """
         body = _body(
             name=name,
@@ -152,7 +160,11 @@ class Definitions:
         version: Version | str | None = None,
         timeout: float | Unset | None = UNSET,
     ) -> BalanceDefinition:
-        """Read one definition; ``version`` is ``draft`` (Brevo's default) or ``active``."""
+        """Read one definition; ``version`` is ``draft`` (Brevo's default) or ``active``.
+
+        Raises ``NotFoundError`` for an unknown id.
+        Source: https://developers.brevo.com/reference/get-balance-definition
+        """
         wanted = validation.uuid("definition_id", definition_id)
         return await self._caller.call(
             GET,
@@ -184,11 +196,14 @@ class Definitions:
         meta: dict[str, Any] | Unset | None = UNSET,
         timeout: float | Unset | None = UNSET,
     ) -> BalanceDefinition:
-        """Replace a definition: Brevo has no partial update, so state everything that is to stay.
+        """Replace a definition. Brevo has no partial update: fields that are left out are not kept.
 
-        Arguments are those of ``create``; an empty ``balance_expiration_date`` clears it. Sent again after a
-        failure, since a second replacement changes nothing. A server that answers without the definition (204) is
-        asked for it once, with ``timeout`` of its own.
+        Arguments are those of ``create``; an empty ``balance_expiration_date`` clears it. The update is idempotent,
+        so it is retried after a failure. If the server answers without the definition (204), it is read by a second
+        call, with ``timeout`` again.
+
+        Raises ``InvalidRequestError`` before anything is sent, and ``FailedDependencyError`` (424), which Brevo
+        documents without a cause. Source: https://developers.brevo.com/reference/updatebalancedefinition
         """
         wanted = validation.uuid("definition_id", definition_id)
         body = _body(
@@ -218,13 +233,16 @@ class Definitions:
         return updated
 
     async def delete(self, definition_id: str | UUID, *, timeout: float | Unset | None = UNSET) -> None:
-        """Delete a definition. A 404 to a repeated request counts as done."""
+        """Delete a definition. After an unclear first attempt, a 404 to the retry counts as success.
+
+        Raises ``NotFoundError`` for an unknown id.
+        """
         wanted = validation.uuid("definition_id", definition_id)
         await self._caller.call(DELETE, (self._program_id, wanted), timeout=timeout)
 
 
 def _body(**given: Any) -> dict[str, Any]:
-    """The checked body."""
+    """The validated body of a create or update."""
     given["name"] = validation.text("name", given["name"], most=128, least=1)
     given["unit"] = validation.enum("unit", given["unit"], Unit)
     checked = {

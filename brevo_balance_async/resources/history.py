@@ -1,4 +1,4 @@
-"""The transaction history of a contact: the ledger that settles what became of an unclear write."""
+"""The transaction history of a contact. Reading it reconciles a write whose outcome is unknown."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ LIST = Endpoint(
     lists="transactionHistory",
 )
 
-# Brevo's documents disagree on whether this offset counts records or pages, so the walk finds out.
+# Brevo's reference calls this offset a page number, its older documents a number of records to skip; so the walk
+# finds out what it counts: https://developers.brevo.com/reference/get-transaction-history-api
 LISTING: Listing[TransactionRecord] = Listing(
     LIST.name,
     identity=lambda record: record.id or None,
@@ -52,7 +53,10 @@ _LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class History:
-    """The transactions of one program's members."""
+    """The transactions of one program's members: ``program.history``.
+
+    Every call also raises the errors listed at ``Program``.
+    """
 
     def __init__(self, caller: Caller, program_id: str, memory: WalkMemory) -> None:
         self._caller = caller
@@ -74,19 +78,22 @@ class History:
         filters: Sequence[str] | None = None,
         timeout: float | Unset | None = UNSET,
     ) -> Paginator[TransactionRecord]:
-        """Walk a contact's transactions of one definition, newest first unless ``sort="asc"``.
+        """List a contact's transactions of one definition; returns a ``Paginator`` and sends nothing yet.
 
-        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``.
-        ``sort_field`` can only be ``createdAt``; ``status`` and ``transaction_type`` narrow it down.
-        ``offset`` always counts records here, whatever the server's counts. ``filters`` belongs to the API
-        of before 2026 and is ignored by today's: it is sent, with a ``DeprecationWarning``.
+        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``. ``offset`` counts
+        records, even where the server's own offset counts pages. ``sort_field`` can only be ``createdAt``; without
+        ``sort`` the server decides (documented until 2025: newest first). ``status``, ``transaction_type`` and
+        ``loyalty_subscription_id`` filter. ``filters`` belongs to the old API and is not documented any more: it is
+        sent, with a ``DeprecationWarning``.
 
-        The walk gives every row that exists throughout exactly once, or raises ``PaginationError``.
+        A walk gives every row that exists throughout exactly once, or raises ``PaginationError``. Raises
+        ``InvalidRequestError`` at once; iterating raises ``NotFoundError`` for a contact that is no member.
+        Source: https://developers.brevo.com/reference/get-transaction-history-api
         """
         if filters is not None:
             filters = validation.texts("filters", filters)
             warnings.warn(
-                "filters is ignored by today's API: use status, transaction_type or loyalty_subscription_id",
+                "filters is no longer documented by Brevo: use status, transaction_type or loyalty_subscription_id",
                 DeprecationWarning,
                 stacklevel=2,
             )
@@ -130,16 +137,15 @@ class History:
     ) -> TransactionRecord | None:
         """The newest row with this id, or with every given ``meta`` entry; None if there is none.
 
-        Give ``transaction_id``, ``meta``, or both; entries are compared as text, so ``3`` finds ``"3"``. Rows are
-        read from the newest on and no further back than ``since`` (aware; by the server's ``created_at``), so give
-        it where you can: a history of 100,000 rows takes 200 requests. ``timeout`` is for each of them.
+        Give ``transaction_id``, ``meta``, or both. Entries are compared as text, so ``3`` finds ``"3"``. Rows are
+        read from the newest, and reading ends at ``since`` (aware; compared with ``created_at``). Give ``since``
+        where you can: a history of 100,000 rows takes 200 requests. ``timeout`` is for each request.
 
-        By ``meta`` the server is asked for these rows alone first (``metadata[key]=value``, which Brevo's own
-        libraries know and its reference does not). Its answer counts only if every row in it has these entries; one
-        without rows proves nothing. Otherwise the history is walked, and a server that ignores or refuses the filter
-        is not asked again by this client.
+        With ``meta`` alone the server is first asked to filter (``metadata[key]=value``, which Brevo's Java library
+        has and its reference page lacks). The answer is used only if it has rows and all of them match; otherwise
+        the history is walked. A server that ignores or refuses the filter is not asked to filter again.
 
-        What was written a moment ago may not be in the history yet: None is no proof that nothing was applied.
+        None is no proof that nothing was applied: a row written just now may not be in the history yet.
         Raises ``InvalidRequestError`` if neither is given, and what ``list`` raises.
         """
         if transaction_id is None and meta is None:
@@ -151,7 +157,7 @@ class History:
         definition = validation.uuid("balance_definition_id", balance_definition_id)
 
         def fits(record: TransactionRecord) -> bool:
-            """Whether it is one of those asked for."""
+            """True if the row has the wanted id and ``meta`` entries."""
             return (wanted_id is None or record.id.lower() == wanted_id.lower()) and (
                 wanted is None or meta_difference(record.meta or {}, wanted) is None
             )
@@ -181,7 +187,7 @@ class History:
         fits: Callable[[TransactionRecord], bool],
         timeout: float | Unset | None,
     ) -> TransactionRecord | None:
-        """The newest row by the server's own filter, if it is seen to have one."""
+        """The newest matching row by the server's own filter; None if there is none or the filter does not work."""
         texts = all(isinstance(value, str | int | Decimal) for value in wanted.values())
         if LIST.name in self._memory.unfiltered or not texts:
             return None
@@ -211,8 +217,8 @@ class History:
 
 
 def _entries(meta: dict[str, Any]) -> dict[str, Any]:
-    """The entries to look for, as they stand in JSON."""
+    """The entries to look for, as their values stand in JSON."""
     if not validation.mapping("meta", meta):
-        raise InvalidRequestError("meta", "must not be empty: every row would do")
+        raise InvalidRequestError("meta", "must not be empty: every row would match")
     entries: dict[str, Any] = codec.parse(codec.encode(meta, "meta"))
     return entries

@@ -1,4 +1,4 @@
-"""Limits of a balance definition: how much may be credited or debited within a window. Brevo lists none."""
+"""Limits of a balance definition: how much may be credited or debited within a time window."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ DELETE = Endpoint("limits.delete", "DELETE", _ONE, Replay.REPLAYABLE, NoneType)
 
 
 class Limits:
-    """The limits of one program's balance definitions."""
+    """The limits of one program's balance definitions: ``program.limits``. Brevo has no operation that lists them.
+
+    Every call also raises the errors listed at ``Program``.
+    """
 
     def __init__(self, caller: Caller, program_id: str) -> None:
         self._caller = caller
@@ -63,13 +66,15 @@ class Limits:
         sliding_schedule: bool | Unset | None = UNSET,
         timeout: float | Unset | None = UNSET,
     ) -> BalanceLimit:
-        """Create a limit: at most ``value`` operations or points of one type in ``duration_value`` units.
+        """Create a limit: at most ``value`` operations or points of one type in ``duration_value`` units of time.
 
         ``constraint_type`` is ``transaction`` (count) or ``amount`` (sum), ``transaction_type`` ``credit`` or
         ``debit``, ``duration_unit`` day, week, month or year; both numbers are whole and at least 1.
         ``sliding_schedule=True`` makes it a rolling window. Keep the id: Brevo has no way to list limits.
 
-        Raises ``InvalidRequestError`` before anything is sent; ``OutcomeUnknownError`` if it may exist now.
+        Raises ``InvalidRequestError`` before anything is sent, ``FailedDependencyError`` (424), which Brevo
+        documents without a cause, and ``OutcomeUnknownError`` if the limit may have been created.
+        Source (the fields of an update are the same): https://developers.brevo.com/reference/update-balance-limit
         """
         definition = validation.uuid("definition_id", definition_id)
         body = _body(
@@ -92,7 +97,11 @@ class Limits:
         version: Version | str | None = None,
         timeout: float | Unset | None = UNSET,
     ) -> BalanceLimit:
-        """Read one limit; ``version`` is ``draft`` (Brevo's default) or ``active``."""
+        """Read one limit; ``version`` is ``draft`` (Brevo's default) or ``active``.
+
+        Raises ``NotFoundError`` for an unknown id.
+        Source: https://developers.brevo.com/reference/get-balance-limit
+        """
         ids = self._ids(definition_id, limit_id)
         query = version_query(version)
         return await self._caller.call(GET, ids, query=query, echo=(("id", ids[-1]),), timeout=timeout)
@@ -112,7 +121,9 @@ class Limits:
     ) -> BalanceLimit:
         """Replace a limit; arguments are those of ``create``.
 
-        A server that answers without the limit (204) is asked for it once, with ``timeout`` of its own.
+        The update is idempotent, so it is retried after a failure. If the server answers without the limit (204),
+        it is read by a second call, with ``timeout`` again. Raises ``InvalidRequestError`` before anything is sent.
+        Source: https://developers.brevo.com/reference/update-balance-limit
         """
         ids = self._ids(definition_id, limit_id)
         body = _body(
@@ -128,7 +139,10 @@ class Limits:
     async def delete(
         self, definition_id: str | UUID, limit_id: str | UUID, *, timeout: float | Unset | None = UNSET
     ) -> None:
-        """Delete a limit. A 404 to a repeated request counts as done."""
+        """Delete a limit. After an unclear first attempt, a 404 to the retry counts as success.
+
+        Raises ``NotFoundError`` for an unknown id.
+        """
         await self._caller.call(DELETE, self._ids(definition_id, limit_id), timeout=timeout)
 
     def _ids(self, definition_id: str | UUID, limit_id: str | UUID) -> tuple[str, str, str]:

@@ -1,7 +1,8 @@
-"""Transactions: begin, complete, cancel, hold; and orders for later.
+"""Transactions: begin, complete, cancel, credit, debit, hold; and orders that are executed later.
 
-``begin`` and ``create_order`` happen twice when they are sent twice, so they are sent again only if they certainly
-had not left. ``complete`` and ``cancel`` happen at most once on the server whatever is sent.
+``begin`` and ``create_order`` are not idempotent: they are sent again only if they were certainly not processed.
+``complete`` and ``cancel`` are applied at most once by the server, however often they are sent
+(https://developers.brevo.com/docs/loyalty-best-practices).
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ BEGIN = Endpoint(
     look_for="read the contact's history for a transaction with this amount and meta, created since the call",
 )
 BEGIN_OR_FAIL = evolve(BEGIN, refuses_as=_NOT_COMPLETED)
-"""The same request, for a caller who has no use for a transaction that was rejected."""
+"""The same request for ``credit``, ``debit`` and ``hold``, where a rejection is an error."""
 COMPLETE = Endpoint(
     "transactions.complete",
     "POST",
@@ -86,7 +87,10 @@ CREATE_ORDER = Endpoint(
 
 
 class Transactions:
-    """The transactions of one program."""
+    """The transactions of one program: ``program.transactions``.
+
+    Every call also raises the errors listed at ``Program``.
+    """
 
     def __init__(self, caller: Caller, program_id: str, history: History) -> None:
         self._caller = caller
@@ -108,20 +112,22 @@ class Transactions:
         meta: dict[str, Any] | Unset | None = UNSET,
         timeout: float | Unset | None = UNSET,
     ) -> Transaction:
-        """Begin a credit or debit; a draft moves no points until it is completed.
+        """Begin a credit or debit. A draft moves no points until it is completed.
 
-        ``amount`` is not zero: positive credits, negative debits; ``transaction_type`` may say so too, and is refused
-        where it contradicts the sign. The member is named by ``contact_id`` or ``loyalty_subscription_id``, one of
-        them. ``auto_complete`` completes it at once; only then may ``balance_expiry_in_minutes`` say how long credited
-        points live. ``ttl`` is the draft's life in seconds, at least 10. ``event_time`` is when it happened (aware).
-        ``meta`` is a free map that comes back in history: put your own reference there. A ``status`` of ``rejected``
-        in the answer is the server's refusal by a rule, with ``reject_reason``.
+        - ``amount``: not zero; positive credits, negative debits. ``transaction_type`` may repeat that, and must agree.
+        - ``contact_id`` or ``loyalty_subscription_id``: exactly one of them names the member.
+        - ``auto_complete``: completes the transaction at once. Only then ``balance_expiry_in_minutes`` may be given:
+          after how many minutes credited points expire.
+        - ``ttl``: seconds until the draft expires, at least 10. ``event_time``: when it happened (aware).
+        - ``meta``: a free map that history shows too; put your own reference there.
 
-        Brevo does not say whether a draft debit reserves its points: two drafts of 20 on a balance of 25 may both
-        begin, and the second fails when it is completed. So complete first, and hand out goods second.
+        If a rule of the program refuses it, the server may answer with ``status`` ``rejected`` and ``reject_reason``.
+        Brevo does not document whether a draft debit reserves its points: with a balance of 25, two drafts of 20 may
+        both begin, and the second fails when it is completed. So complete first, then hand out goods.
 
-        Raises ``InvalidRequestError`` before anything is sent, ``UnprocessableError`` and the other answers of
-        the server, and ``OutcomeUnknownError`` if it may have been applied: it is never sent twice.
+        Raises ``InvalidRequestError`` before anything is sent, ``UnprocessableError`` (for instance for a contact that
+        is not enrolled), and ``OutcomeUnknownError`` if it may have been applied; it is not sent again then.
+        Source: https://developers.brevo.com/reference/begin-transaction
         """
         body = begin_body(
             amount=amount,
@@ -149,11 +155,11 @@ class Transactions:
         meta: dict[str, Any] | Unset | None = UNSET,
         timeout: float | Unset | None = UNSET,
     ) -> Transaction:
-        """Credit points at once: the ``Transaction`` is completed when it is returned.
+        """Credit points at once: a begin with ``auto_complete``. The ``Transaction`` that is returned is completed.
 
-        ``amount`` is positive; the other arguments are those of ``begin``, and so are the errors. A rejection raises
-        ``UnprocessableError`` with the server's reason. Put a reference of your own into ``meta``: it is what
-        ``history.find`` looks for should the outcome be unknown.
+        ``amount`` is positive; the other arguments and the errors are those of ``begin``. A rejection raises
+        ``UnprocessableError`` with the server's reason. Put a reference of your own into ``meta``: if the outcome is
+        unknown, ``history.find`` can look for it. Source: https://developers.brevo.com/docs/loyalty-transactions
         """
         body = begin_body(
             amount=positive(amount),
@@ -195,25 +201,27 @@ class Transactions:
     async def complete(
         self, transaction: Transaction | str | UUID, *, timeout: float | Unset | None = UNSET
     ) -> Transaction:
-        """Complete a draft: the points move, and the ``Transaction`` that is returned says ``completed``.
+        """Complete a draft: the points move. The ``status`` of the returned ``Transaction`` is ``completed``.
 
-        Takes a ``Transaction`` or its id; give the ``Transaction``, because with its contact and definition the
-        history can be read. The server lets a transaction be completed once, so an unclear attempt is asked for
-        again. What stays unclear is settled by the history where it can be, else it is ``OutcomeUnknownError``.
+        Takes a ``Transaction`` or its id. Prefer the ``Transaction``: with its contact and definition the history can
+        be read. The server completes a transaction at most once, so an unclear attempt is retried. If the outcome is
+        still unclear, the history is read; if that does not show it, ``OutcomeUnknownError`` is raised.
 
-        ``UnprocessableError`` says that it was rejected, cancelled or has expired: no points have moved by it, and
-        ``code`` is that end. A 404 or 422 may also be the answer to our own request, sent once more by a gateway, so
-        the history is read for it too. With the id alone it is raised as it is, and ``applied`` is None.
+        Raises ``UnprocessableError`` if the transaction was rejected, cancelled or has expired: it has moved no points,
+        and ``code`` is its status. A 404 or 422 may also mean that a gateway sent our request twice and the first one
+        was applied, so the history is read then too. With an id only, the error is raised as it is and ``applied`` is
+        None. Source: https://developers.brevo.com/reference/complete-transaction
         """
         return await self._finish(COMPLETE, transaction, TransactionStatus.COMPLETED, timeout)
 
     async def cancel(
         self, transaction: Transaction | str | UUID, *, timeout: float | Unset | None = UNSET
     ) -> Transaction:
-        """Cancel a draft: no points move. What is completed cannot be cancelled; begin the opposite instead.
+        """Cancel a draft: no points move. The ``status`` of the returned ``Transaction`` is ``cancelled``.
 
-        The ``Transaction`` that is returned says ``cancelled``. Everything else is as for ``complete``: any other end
-        raises ``UnprocessableError``, and what is unclear is settled by the history.
+        A completed transaction cannot be cancelled: begin and complete one with the opposite amount
+        (https://developers.brevo.com/docs/loyalty-transactions). Arguments and errors are those of ``complete``:
+        another final status raises ``UnprocessableError``, and the history is read if the outcome is unclear.
         """
         return await self._finish(CANCEL, transaction, TransactionStatus.CANCELLED, timeout)
 
@@ -229,10 +237,12 @@ class Transactions:
         meta: dict[str, Any] | Unset | None = UNSET,
         timeout: float | Unset | None = UNSET,
     ) -> BalanceOrder:
-        """Schedule a grant tied to a purchase; ``transaction_id`` of the answer is completed or cancelled later.
+        """Schedule a transaction for later. Its id, ``transaction_id`` of the answer, can be completed or cancelled.
 
-        ``due_at`` and ``expires_at`` are aware and should lie in the future, ``source`` is ``engine`` or
-        ``user``. Orders cannot be read back, so an ``OutcomeUnknownError`` is hard to settle.
+        ``amount`` is not zero. ``due_at`` and ``expires_at`` are aware and should be in the future, ``source`` is
+        ``engine`` or ``user``, ``meta`` is a free map. Brevo cannot read orders back, so an ``OutcomeUnknownError`` is
+        hard to reconcile. Raises ``InvalidRequestError`` before anything is sent.
+        Source: https://developers.brevo.com/reference/create-balance-order
         """
         body = {
             "balance_definition_id": validation.uuid("balance_definition_id", balance_definition_id),
@@ -272,9 +282,9 @@ class Transactions:
     ) -> Hold:
         """Begin on entering, complete on success, cancel on an exception: ``async with ... as draft``.
 
-        Arguments are those of ``begin`` without the ones that complete at once. Unless ``meta`` is None, an entry
-        ``hold`` of 16 hex digits is added to it (one of your own under that name stays), which tells the answer from
-        that to another hold. See ``Hold``: ``await hold.complete()`` inside the block completes before goods go out.
+        Arguments are those of ``begin`` without ``auto_complete`` and ``balance_expiry_in_minutes``. Unless ``meta`` is
+        None, an entry ``hold`` of 16 hex digits is added (your own entry with that name is kept), so that the answer
+        cannot be confused with the answer to another hold. See ``Hold`` for the errors, and for ``hold.complete()``.
         """
         if meta is not None:
             given = {} if isinstance(meta, Unset) else validation.mapping("meta", meta)
@@ -316,7 +326,8 @@ class Transactions:
             ("meta", of_meta(body.get("meta"))),
         )
         if endpoint is BEGIN_OR_FAIL and "auto_complete" in body:
-            echo = (*echo, ("status", ENDS))  # whoever wants points to move must not be given a draft for it
+            # A credit or debit must not return a draft, which has moved no points.
+            echo = (*echo, ("status", ENDS))
         return self._caller.call(endpoint, (self._program_id,), body=body, echo=echo, timeout=timeout)
 
     async def _finish(

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from brevo_balance_async.cli import shop, story
+from brevo_balance_async.cli.demo import shop, story
+from brevo_balance_async.cli.demo.purchases import generated_purchases
 from brevo_balance_async.cli.progress import progress
-from brevo_balance_async.cli.purchases import made_up_purchases
 
 from .conftest import COMMAND, assert_clean, environment, spawn
 
@@ -122,8 +122,8 @@ def test_options_that_contradict_each_other(cli, arguments):
 
 
 def test_purchases_made_up_are_the_same_every_time():
-    purchases = made_up_purchases(50, 10)
-    assert purchases == made_up_purchases(50, 10)
+    purchases = generated_purchases(50, 10)
+    assert purchases == generated_purchases(50, 10)
     assert {purchase.contact_id for purchase in purchases} == set(range(1, 11))
     assert all(purchase.amount == purchase.amount.quantize(Decimal("0.01")) > 0 for purchase in purchases)
 

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from brevo_balance_async import InputFileError
 from brevo_balance_async.cli import numbers
 from brevo_balance_async.cli.app import app
-from brevo_balance_async.cli.purchases import read_purchases
+from brevo_balance_async.cli.demo.purchases import read_purchases
 
 from .conftest import POINTS, PROGRAM
 

@@ -254,7 +254,7 @@ def gate_at_rest(client):
     """Nobody is in flight or in a queue, and no timer waits for anybody."""
     gate = client._requester.shared.gate
     assert (gate.in_flight, gate._window.bulk_in_flight) == (0, 0)
-    assert (gate._lanes, gate._waiting, gate._window.held, gate._timer) == ({}, 0, 0, None)
+    assert (gate._queues, gate._waiting, gate._window.held, gate._timer) == ({}, 0, 0, None)
 
 
 async def test_a_thousand_random_cancellations_leave_nothing_behind(verdict):

@@ -214,7 +214,7 @@ async def test_many_at_once_everywhere():
     async with Hostile(otherwise=stall(), headers={}) as server:
         client = BalanceClient(KEY, base_url=server.base_url, max_connections=10)
         async with client:
-            client._requester.shared.gate._window.silent = True
+            client._requester.shared.gate._window.no_headers = True
             tasks = [asyncio.ensure_future(CALLS[kind](client.program(PROGRAM))) for kind in list(CALLS) * 20]
             await server.until_arrived(10)
         results = await asyncio.gather(*tasks, return_exceptions=True)

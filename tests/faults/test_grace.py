@@ -403,7 +403,7 @@ async def test_a_hundred_calls_in_flight_all_finish(server, clock):
     server.otherwise = slow
     client = BalanceClient(KEY, base_url=server.base_url, clock=clock)
     await client.open()
-    client._requester.shared.gate._window.silent = True
+    client._requester.shared.gate._window.no_headers = True
     program = client.program(PROGRAM)
     calls = [start(begin(program, f"r{number}")) for number in range(100)]
     await server.until_arrived(100)

@@ -239,7 +239,7 @@ async def test_an_answer_without_a_token_is_an_error_of_ours_that_shows_nothing(
 
     server.token_script = [effect]
     async with connect(server) as client:
-        with pytest.raises(DecodeError, match="no access_token") as caught:
+        with pytest.raises(DecodeError, match="no usable access_token") as caught:
             await begin(client.program(PROGRAM))
         assert caught.value.endpoint == "oauth.token"
         assert "canary" not in repr(caught.value) + str(caught.value.__dict__)

@@ -168,7 +168,7 @@ async def test_the_error_says_that_nothing_is_known_yet(server):
         clock.advance(1)
         with pytest.raises(QuotaWaitError) as caught:
             await fifth
-        assert "no answer has yet told how much of the account's quota is left" in str(caught.value)
+        assert "it is not known yet how much of the account's quota is left" in str(caught.value)
         assert "asks for a wait" not in str(caught.value)
         assert "nothing was sent" in str(caught.value)
         assert (caught.value.retry_after, caught.value.max_wait) == (1, 1)

@@ -115,7 +115,7 @@ async def test_fifty_calls_with_one_stale_token_make_one_renewal(server, how):
         await refusal(exchange)
 
     async with connect_oauth(server) as client:
-        client._requester.shared.gate._window.silent = True  # or the fifth would wait for an answer
+        client._requester.shared.gate._window.no_headers = True  # or the fifth would wait for an answer
         program = client.program(PROGRAM)
         await CALLS["read"](program)
         server.otherwise = route
@@ -158,7 +158,7 @@ async def test_fifty_calls_make_one_renewal_of_a_users_own_credentials_too(how):
 
     async with Hostile(otherwise=route) as server:
         async with BalanceClient(credentials=mine, base_url=server.base_url) as client:
-            client._requester.shared.gate._window.silent = True
+            client._requester.shared.gate._window.no_headers = True
             await asyncio.gather(*[CALLS["read"](client.program(PROGRAM)) for _ in range(50)])
     assert mine.renewals == 1
     assert len(server.arrived) == 100

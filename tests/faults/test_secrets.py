@@ -289,7 +289,7 @@ async def test_closing_with_calls_in_flight_does_not_show_it(evidence, own, answ
             max_connections=len(CALLS),
             hooks=[evidence.event],
         ) as client:
-            client._requester.shared.gate._window.silent = True  # or the fifth would wait for an answer
+            client._requester.shared.gate._window.no_headers = True  # or the fifth would wait for an answer
             # Two of each: on its own session one of them waits for a connection.
             calls = [asyncio.ensure_future(kind(client.program(PROGRAM))) for kind in [*CALLS.values()] * 2]
             await server.until_arrived(len(CALLS) * (1 if own else 2))
@@ -403,7 +403,7 @@ async def test_oauth_shows_neither_secret_nor_token(evidence, effect):
             await CALLS["unsafe"](client.program(PROGRAM))
             assert server.arrived[-1].headers["authorization"] == f"Bearer {TOKEN}"
             server.then([echo(500)])
-            with pytest.raises(Exception, match="can say whether") as caught:
+            with pytest.raises(Exception, match="unknown whether this was applied") as caught:
                 await CALLS["unsafe"](client.program(PROGRAM))
             evidence.error(caught.value)
             evidence.texts += [
@@ -417,7 +417,7 @@ def test_reprs_and_pickles_of_what_holds_it(evidence):
     holders = [ApiKey(API_KEY), PartnerKey(PARTNER_KEY, API_KEY), ClientCredentials("app", SECRET)]
     for holder in holders:
         evidence.texts += [repr(holder), str(holder), f"{holder}", f"{holder!r:>20}"]
-        with pytest.raises(TypeError, match="not pickled"):
+        with pytest.raises(TypeError, match="cannot be pickled"):
             pickle.dumps(holder)
     client = BalanceClient(API_KEY)
     evidence.texts += [repr(client), repr(client._requester), repr(client._requester.shared)]
@@ -472,6 +472,6 @@ def test_a_proxy_that_is_no_address():
 
 @pytest.mark.parametrize("host", ["api.example.com", "10.0.0.1", "[2001:db8::1]", "127.0.0.1.example.com"])
 def test_plain_http_is_refused_unless_it_is_allowed_by_name(host):
-    with pytest.raises(InvalidRequestError, match="readable to everybody"):
+    with pytest.raises(InvalidRequestError, match="would send the key unencrypted"):
         BalanceClient(API_KEY, base_url=f"http://{host}/v3")
     BalanceClient(API_KEY, base_url=f"http://{host}/v3", allow_http=True)

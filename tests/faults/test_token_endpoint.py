@@ -83,7 +83,7 @@ async def test_200_calls_are_told_the_wait_after_one_request(server, clock, verd
 async def test_200_calls_that_may_wait_wait_and_one_of_them_asks(server, clock):
     server.token_script = [MINUTE]
     async with connect(server, clock=clock, max_wait=None) as client:
-        client._requester.shared.gate._window.silent = True
+        client._requester.shared.gate._window.no_headers = True
         calls = [asyncio.ensure_future(CALLS["read"](client.program(PROGRAM))) for _ in range(200)]
         await settle(lambda: len(client._requester.shared.sleepers) == 200)
         clock.advance(29.9)

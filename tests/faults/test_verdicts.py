@@ -644,7 +644,7 @@ async def test_an_outer_timeout_tells_of_the_doubt_and_what_to_look_for(server, 
     assert type(cancelled.__cause__) is OutcomeUnknownError
     assert cancelled.__cause__.endpoint
     assert cancelled.__cause__.arguments["contact_id"] == 42
-    assert any("nobody can say" in note for note in cancelled.__notes__)
+    assert any("it is unknown whether" in note for note in cancelled.__notes__)
 
 
 async def test_a_cancellation_without_doubt_tells_of_none(server):

@@ -203,7 +203,7 @@ def test_the_definition_may_come_from_the_file_alone(csv_file):
         ("meta", "[1]", "must be a JSON object, not [1]"),
         ("meta", '"{""a"": 1"', "must be one JSON object on one line: Expecting ',' delimiter"),
         ("meta", '"{""a"": 1, ""a"": 2}"', "must be one JSON object on one line: the key 'a' stands twice"),
-        ("meta", '"{""a"": NaN}"', "must be one JSON object on one line: NaN is no number in JSON"),
+        ("meta", '"{""a"": NaN}"', "must be one JSON object on one line: NaN is not a number in JSON"),
         ("meta", "[" * 60_000, "must be one JSON object on one line: maximum recursion depth"),
         ("balance_expiry_in_minutes", "0", "must be a whole number at least 1, not '0'"),
         ("balance_expiry_in_minutes", "1.5", "must be a whole number at least 1, not '1.5'"),

@@ -75,11 +75,11 @@ def row(**changes):
         (row(amount=None), "amount", "must be a Decimal, int, float or numeric text, not None"),
         (row(amount=True), "amount", "must be a Decimal, int, float or numeric text, not True"),
         (row(amount="1_0.00"), "amount", "is no number: '1_0.00'"),
-        (row(amount=float("nan")), None, "must be one JSON object on one line: NaN is no number in JSON"),
+        (row(amount=float("nan")), None, "must be one JSON object on one line: NaN is not a number in JSON"),
         (
             row(amount=float("-inf")),
             None,
-            "must be one JSON object on one line: -Infinity is no number in JSON",
+            "must be one JSON object on one line: -Infinity is not a number in JSON",
         ),
         (
             row().replace("1}", "1e99999999999999999999}"),

@@ -15,7 +15,7 @@ from virtual_time import run
 from brevo_balance_async.core.clock import LoopClock
 from brevo_balance_async.core.quota.gate import Gate
 from brevo_balance_async.core.quota.headers import read
-from brevo_balance_async.core.quota.window import LIVE_PROBES, LONGEST_QUIET, Pair
+from brevo_balance_async.core.quota.window import LIVE_PROBES, PROBE_AFTER, Pair
 from brevo_balance_async.errors import ClientStateError, QuotaWaitError
 
 
@@ -182,7 +182,7 @@ def test_while_nothing_is_known_a_waiter_stays_as_long_as_it_may(max_wait):
         gate, waits = Gate(LoopClock()), []
         for _ in range(LIVE_PROBES):
             gate.try_enter(0.0)
-        with pytest.raises(QuotaWaitError, match="no answer has yet told") as caught:
+        with pytest.raises(QuotaWaitError, match="it is not known yet") as caught:
             await gate.enter(reserve=0.0, max_wait=max_wait, on_wait=waits.append)
         assert now() == max_wait
         assert waits == [0.0]
@@ -423,7 +423,7 @@ def test_a_live_call_costs_the_same_after_thousands_of_other_reserves():
             task.cancel()
         await settle()
         assert python_calls(live) == before
-        assert (gate._lanes, gate._order) == ({}, [])
+        assert (gate._queues, gate._priorities) == ({}, [])
         assert len(gate._window.pace.buckets) <= 64
 
     run(main())
@@ -462,7 +462,7 @@ def test_a_hold_that_waits_keeps_no_smaller_share_from_looking():
         bulk = asyncio.create_task(gate.enter(reserve=0.2, max_wait=5000))
         started = now()
         await bulk
-        assert now() - started == pytest.approx(LONGEST_QUIET)
+        assert now() - started == pytest.approx(PROBE_AFTER)
         hold.cancel()
 
     run(main())
@@ -481,7 +481,7 @@ def test_requests_that_never_end_keep_nobody_waiting_for_ever(known, reserve):
         for _ in range(LIVE_PROBES + 3):
             started = now()
             hung.append(await gate.enter(reserve=reserve, max_wait=None))
-            assert now() - started <= LONGEST_QUIET
+            assert now() - started <= PROBE_AFTER
         assert gate.in_flight == len(hung)
         for permit in hung:
             gate.leave(permit, None)
@@ -552,7 +552,7 @@ def test_who_waits_as_long_as_it_takes_is_paced_above_the_reserve():
     run(main())
 
 
-def test_a_paced_lane_keeps_back_nobody_who_is_not_paced():
+def test_a_paced_queue_delays_nobody_who_is_not_paced():
     async def main():
         gate = told(600, 584, 3600)
         paced = queue(gate, 100, [], reserve=0.2)
@@ -569,7 +569,7 @@ def test_a_paced_lane_keeps_back_nobody_who_is_not_paced():
     run(main())
 
 
-def test_a_lane_that_stands_at_its_reserve_keeps_back_no_smaller_reserve():
+def test_a_queue_at_its_reserve_delays_no_smaller_reserve():
     async def main():
         gate = told(600, 200, 3000)
         strict = asyncio.create_task(gate.enter(reserve=0.5, max_wait=4000))
@@ -676,7 +676,7 @@ def test_releasing_a_hold_lets_the_next_one_go():
 
 
 @pytest.mark.parametrize("reserve", [0.0, 0.2])
-def test_completes_and_cancels_go_before_the_rest_of_their_lane(reserve):
+def test_completes_and_cancels_go_before_others_of_the_same_reserve(reserve):
     async def main():
         gate, granted = told(600, 0, 10), []
 
@@ -806,7 +806,7 @@ def test_cancellation_stress(seed, silent):
         for tickets in granted.values():
             assert tickets == sorted(tickets)
         assert gate.in_flight == 0
-        assert (gate._lanes, gate._order, gate._waiting) == ({}, [], 0)
+        assert (gate._queues, gate._priorities, gate._waiting) == ({}, [], 0)
         permit = await gate.enter(reserve=0.2, max_wait=None)
         gate.leave(permit, None)
 

@@ -50,15 +50,15 @@ def quota(limit: object, remaining: object, reset: object) -> dict[str, str]:
 def test_the_three_quota_headers(texts, wanted):
     reading = read(200, quota(*texts), wall)
     assert (reading.limit, reading.remaining, reading.reset) == wanted
-    assert not reading.silent
+    assert not reading.no_headers
 
 
 @pytest.mark.parametrize("missing", range(3))
 def test_two_headers_of_three_are_no_silence(missing):
     headers = quota(600, 5, 30)
     del headers[list(headers)[missing]]
-    assert not read(200, headers).silent
-    assert read(200, {"content-type": "text/html"}).silent
+    assert not read(200, headers).no_headers
+    assert read(200, {"content-type": "text/html"}).no_headers
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def quota(limit: object, remaining: object, reset: object) -> dict[str, str]:
 
 
 class Bench:
-    """A window with a live and a bulk lane, and an account that answers as told."""
+    """A window with a live and a bulk reserve, and an account that answers as told."""
 
     def __init__(self, jitter: float = 0.5) -> None:
         self.window = Window(lambda: jitter, wall=lambda: NOON)
@@ -41,7 +41,7 @@ class Bench:
     def wait(self, now: float, reserve: float = 0.0, need: int = 1) -> float:
         """``UNTIL_ANSWER`` where only an answer ends it sooner than the next look."""
         wait = self.window.wait(now, reserve, need, paced=reserve > 0)
-        looks = self.window.in_flight and wait and now + wait == self.window.look_at
+        looks = self.window.in_flight and wait and now + wait == self.window.probe_at
         return UNTIL_ANSWER if looks else wait
 
     def send(self, now: float, reserve: float = 0.0):
@@ -90,14 +90,14 @@ def test_numbers_that_cannot_be_read_leave_everything_unknown(texts, status):
         assert bench.wait(now, bench.bulk) == UNTIL_ANSWER
         bench.answer(now, permit, status, quota(*texts))
     assert bench.window.limit is None
-    assert not bench.window.silent
+    assert not bench.window.no_headers
 
 
 @pytest.mark.parametrize("reset", ["-1", "abc", "", "nan", "1e300"])
 def test_without_an_end_that_makes_sense_the_count_is_believed_all_the_same(reset):
     bench = Bench()
     bench.answer(0, bench.send(0), 200, quota(600, 2, reset))
-    assert (bench.window.limit, bench.window.left) == (600, 2)
+    assert (bench.window.limit, bench.window.available) == (600, 2)
     bench.send(0), bench.send(0)
     assert bench.wait(0) > 3000  # and not four at a time
     assert bench.window.expected(0, 0.0) == pytest.approx(HOUR, abs=2)
@@ -114,14 +114,14 @@ def test_an_error_without_headers_proves_no_silence(status):
 def test_a_silent_server_is_not_gated_until_headers_show_up():
     bench = Bench()
     bench.answer(0, bench.send(0), 200, {})
-    assert bench.window.silent
+    assert bench.window.no_headers
     assert (
         bench.wait(0, bench.bulk) == bench.wait(0, bench.live) == bench.window.expected(0, 0.0, 10_000) == 0
     )
     flying = [bench.send(0, bench.bulk) for _ in range(100)]
     bench.answer(1, flying.pop(), 200, quota(600, 300, 60))
-    assert not bench.window.silent
-    assert (bench.window.limit, bench.window.left) == (600, 300 - 99)
+    assert not bench.window.no_headers
+    assert (bench.window.limit, bench.window.available) == (600, 300 - 99)
     for permit in flying:
         bench.answer(2, permit, None)
     assert (bench.window.in_flight, bench.window.bulk_in_flight) == (0, 0)
@@ -133,19 +133,21 @@ def test_a_silent_server_is_not_gated_until_headers_show_up():
 def test_charge_at_send_correct_at_answer():
     bench = Bench().told(0, 600, 100, 60)
     permits = [bench.send(1) for _ in range(10)]
-    assert bench.window.left == 90
+    assert bench.window.available == 90
     bench.answer(2, permits[0], 200, quota(600, 95, 58))
-    assert bench.window.left == 95 - 9  # others may have been counted already, or not: the worse is assumed
+    assert (
+        bench.window.available == 95 - 9
+    )  # others may have been counted already, or not: the worse is assumed
 
 
 def test_no_answer_keeps_the_charge_and_cancel_gives_it_back():
     bench = Bench().told(0, 600, 300, 60)
     bench.answer(1, bench.send(1), None)
-    assert bench.window.left == 299
+    assert bench.window.available == 299
     bench.answer(1, bench.send(1), 502, {})
-    assert bench.window.left == 298
+    assert bench.window.available == 298
     bench.window.cancel(bench.send(1))
-    assert bench.window.left == 298
+    assert bench.window.available == 298
     permit = bench.send(1, bench.bulk)
     tokens = permit.bucket.tokens
     bench.window.cancel(permit)
@@ -158,9 +160,9 @@ def test_newest_request_wins_and_an_older_answer_can_only_lower():
     first, second, third = (bench.send(1) for _ in range(3))
     bench.answer(2, third, 200, quota(600, 50, 58))
     bench.answer(2, first, 200, quota(600, 99, 58))
-    assert bench.window.left == 49  # the first had been counted by then
+    assert bench.window.available == 49  # the first had been counted by then
     bench.answer(2, second, 200, quota(600, 40, 58))
-    assert bench.window.left == 40
+    assert bench.window.available == 40
 
 
 def test_an_older_429_leaves_nothing_whatever_it_says_is_remaining():
@@ -168,7 +170,7 @@ def test_an_older_429_leaves_nothing_whatever_it_says_is_remaining():
     first, second = bench.send(1), bench.send(1)
     bench.answer(2, second, 200, quota(600, 50, 58))
     bench.answer(2, first, 429, quota(600, 17, 58))
-    assert bench.window.left == 0
+    assert bench.window.available == 0
 
 
 def test_an_older_request_that_the_server_served_in_the_next_window_is_news():
@@ -176,7 +178,7 @@ def test_an_older_request_that_the_server_served_in_the_next_window_is_news():
     slow, quick = bench.send(9.5), bench.send(9.6)
     bench.answer(9.8, quick, 200, quota(600, 4, 0))
     bench.answer(10.5, slow, 200, quota(600, 599, 3600))
-    assert bench.window.left == 599
+    assert bench.window.available == 599
 
 
 def test_a_straggler_of_the_window_before_is_ignored():
@@ -184,7 +186,7 @@ def test_a_straggler_of_the_window_before_is_ignored():
     slow, quick = bench.send(9.5), bench.send(9.6)
     bench.answer(11, quick, 200, quota(600, 599, 3600))
     bench.answer(11.2, slow, 200, quota(600, 4, 1))
-    assert bench.window.left == 599  # nor was it charged to this one
+    assert bench.window.available == 599  # nor was it charged to this one
 
 
 def test_a_straggler_does_not_reopen_a_window_that_is_over():
@@ -192,13 +194,13 @@ def test_a_straggler_does_not_reopen_a_window_that_is_over():
     slow = bench.send(9.5)
     bench.wait(12, bench.live)
     bench.answer(12, slow, 200, quota(600, 4, 1))
-    assert bench.window.over
+    assert bench.window.ended
 
 
 def test_limit_lowered_and_raised_is_followed_within_one_answer():
     bench = Bench().told(0, 3600, 3000, 1000)
     bench.told(1, 600, 10, 999)
-    assert (bench.window.limit, bench.window.left) == (600, 10)
+    assert (bench.window.limit, bench.window.available) == (600, 10)
     assert bench.wait(1, bench.bulk) > 900
     bench.told(2, 3600, 3000, 998)
     assert bench.wait(2, bench.bulk) == 0
@@ -237,8 +239,8 @@ def test_processes_come_back_at_different_moments(dice):
 def test_nobody_moves_before_the_reset_of_a_429():
     bench = Bench().told(0, 600, 300, 3000)
     bench.told(1, 600, 0, 30, status=429)
-    for lane in (bench.live, bench.bulk):
-        assert 30 <= bench.wait(1, lane) <= 32
+    for reserve in (bench.live, bench.bulk):
+        assert 30 <= bench.wait(1, reserve) <= 32
 
 
 def test_a_429_is_believed_over_its_own_remaining_and_over_a_given_back_charge():
@@ -329,7 +331,7 @@ def test_a_429_with_requests_remaining_obeys_retry_after_and_not_the_hours_reset
     bench.answer(1, bench.send(1), 429, {**quota(600, 500, 3500), "retry-after": "1"})
     for reserve in (bench.live, bench.bulk):
         assert 1 <= bench.wait(1, reserve) <= 1.5
-    assert bench.window.left == 500
+    assert bench.window.available == 500
     assert bench.wait(2.5, bench.live) == 0
 
 
@@ -351,14 +353,14 @@ def test_charges_that_no_answer_confirmed_keep_nobody_out():
     bench = Bench().told(0, 600, 19, 3497)
     for permit in [bench.send(1) for _ in range(19)]:
         bench.answer(1, permit, None)
-    assert bench.window.left == 0
+    assert bench.window.available == 0
     assert bench.window.expected(1, 0.0, 19) == 0
     assert bench.window.expected(1, 0.0, 20) > 3000
     look = bench.send(1)
     assert bench.wait(1) == UNTIL_ANSWER  # one at a time
     bench.answer(1, look, None)
     bench.answer(2, bench.send(2), 200, quota(600, 17, 3495))  # and one answer settles it
-    assert (bench.window.left, bench.window.lost) == (17, 0)
+    assert (bench.window.available, bench.window.unconfirmed) == (17, 0)
 
 
 def test_charges_that_no_answer_confirmed_keep_out_no_bulk_either():
@@ -377,11 +379,11 @@ def test_requests_in_flight_that_were_counted_already_are_waited_for():
     bench.answer(
         2, permits[-1], 200, quota(600, 10, 3498)
     )  # all thirty were counted, which nobody here can know
-    assert bench.window.left == 10 - 29
+    assert bench.window.available == 10 - 29
     assert (bench.wait(2), bench.window.expected(2, 0.0)) == (UNTIL_ANSWER, 0)
     for permit in permits[:-1]:
         bench.answer(3, permit, 200, quota(600, 11, 3497))
-    assert bench.window.left == 10
+    assert bench.window.available == 10
 
 
 def test_requests_sent_since_the_newest_answer_are_spent():
@@ -413,7 +415,7 @@ def test_a_retry_after_of_a_day_is_looked_behind_too_but_told():
     assert bench.window.expected(1, 0.0) == pytest.approx(3600, abs=1)
 
 
-def test_a_lane_at_its_reserve_does_not_look_while_something_is_left():
+def test_a_reserve_that_is_reached_sends_no_probe_while_something_is_left():
     bench = Bench().told(0, 600, 100, 3500)
     assert bench.wait(300, bench.bulk) > 3000  # a look would be taken from what it keeps for others
     bench = Bench().told(0, 600, 100, 86_400)
@@ -427,14 +429,14 @@ def test_the_second_permit_of_a_hold_counts_as_used_across_windows():
     bench, pair = Bench().told(0, 600, 5, 60), Pair()
     bench.window.keep(pair)
     bench.window.keep(pair)
-    assert bench.window.left == 4
+    assert bench.window.available == 4
     bench.told(1, 600, 4, 59)
-    assert bench.window.left == 3
+    assert bench.window.available == 3
     bench.told(100, 600, 599, 3600)
-    assert bench.window.left == 598
+    assert bench.window.available == 598
     bench.window.take(pair)
     bench.window.take(pair)
-    assert bench.window.left == 599
+    assert bench.window.available == 599
 
 
 @pytest.mark.parametrize(("left", "goes"), [(0, False), (1, False), (2, True)])
@@ -457,7 +459,7 @@ def test_what_the_server_served_without_numbers_is_spent(status):
     bench = Bench().told(0, 600, 3, 3000)
     for _ in range(3):
         bench.answer(1, bench.send(1), status, {})
-    assert (bench.window.left, bench.window.lost) == (0, 0)
+    assert (bench.window.available, bench.window.unconfirmed) == (0, 0)
     assert bench.window.expected(1, 0.0) > 2900
 
 
@@ -559,11 +561,11 @@ def sliding(now: float = 0.0, remaining: int = 120, reset: float = 10) -> Bench:
 def test_a_fixed_window_is_full_again_after_its_end_and_bulk_looks_first():
     bench = fixed()
     assert bench.window.refill is Refill.FIXED
-    while bench.window.left > 3:
+    while bench.window.available > 3:
         bench.answer(1, bench.send(1), None)
     slow = bench.send(3600)
     assert bench.wait(3602, bench.live) == 0
-    assert bench.window.left == 599
+    assert bench.window.available == 599
     bench.answer(3602, slow, None)
     bench.send(3602, bench.bulk)
     assert bench.wait(3602, bench.bulk) == UNTIL_ANSWER
@@ -575,7 +577,7 @@ def test_a_fixed_window_is_not_full_again_before_its_end():
     bench = fixed().told(1, 600, 300, 3599)
     bench.answer(1, bench.send(1), 429, quota(600, 0, 3599))
     assert bench.wait(7) > 200
-    assert bench.window.left == 0
+    assert bench.window.available == 0
 
 
 def test_after_an_unknown_window_live_probes_with_four_and_bulk_with_one():
@@ -610,16 +612,16 @@ def test_stale_knowledge_ages_out():
 def test_a_server_that_falls_silent_after_the_window_is_left_alone():
     bench = Bench().told(0, 600, 300, 60)
     bench.answer(1, bench.send(1), 200, {})
-    assert not bench.window.silent
+    assert not bench.window.no_headers
     bench.answer(70, bench.send(70), 200, {})
-    assert bench.window.silent
+    assert bench.window.no_headers
 
 
 # -- bulk --------------------------------------------------------------------------------------------------------
 
 
 def spend(bench: Bench, reserve: float, begin: float, end: float, left: int, reset: float) -> list[float]:
-    """Send all that the lane may between two moments, each request answered at once."""
+    """Send all that the reserve allows between two moments, each request answered at once."""
     moments, now = [], begin
     while now < end:
         wait = bench.wait(now, reserve)
@@ -639,7 +641,7 @@ def test_bulk_is_paced_and_stops_at_the_reserve():
     assert sum(moment < 1 for moment in moments) == BURST * 600
     assert sum(moment < 1800 for moment in moments) == pytest.approx(
         480 * 3 / 4, abs=10
-    )  # HASTE 2: 1 - (1/2)**2
+    )  # PACE_FACTOR 2: 1 - (1/2)**2
     assert bench.wait(3590, bench.live) == 0
 
 
@@ -693,6 +695,6 @@ def test_waits_are_numbers_whatever_the_server_says():
         for remaining in (0, 1, 10**12):
             bench = Bench().told(0, 1, remaining, reset)
             for now in (0, 1, 86_401, 10**7):
-                for lane in (bench.live, bench.bulk, 0.999):
-                    wait = bench.wait(now, lane)
+                for reserve in (bench.live, bench.bulk, 0.999):
+                    wait = bench.wait(now, reserve)
                     assert 0 <= wait < math.inf

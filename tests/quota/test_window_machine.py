@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from brevo_balance_async.core.quota.headers import read
 from brevo_balance_async.core.quota.pause import HOUR
-from brevo_balance_async.core.quota.window import LONGEST_QUIET, UNTIL_ANSWER, Pair, Window
+from brevo_balance_async.core.quota.window import PROBE_AFTER, UNTIL_ANSWER, Pair, Window
 
 NUMBERS = st.sampled_from(["0", "1", "3", "40", "600", "3600", "86400", "1790000000", "-1", "abc", ""])
 RESERVES = (0.0, 0.2, 0.9)
@@ -80,10 +80,10 @@ class Machine(RuleBasedStateMachine):
         window = self.window
         assert window.in_flight == len(self.flying)
         assert window.bulk_in_flight == sum(permit.reserve > 0 for permit in self.flying)
-        assert window.older_in_flight == sum(permit.number <= window.sent_before for permit in self.flying)
+        assert window.maybe_counted == sum(permit.number <= window.sent_before for permit in self.flying)
         assert window.held == sum(pair.held for pair in self.pairs)
-        assert window.lost >= 0
-        assert window.left <= window.remaining
+        assert window.unconfirmed >= 0
+        assert window.available <= window.remaining
 
     @invariant()
     def every_wait_ends(self):
@@ -103,10 +103,10 @@ class Machine(RuleBasedStateMachine):
         window = self.window
         if not self.flying:
             for reserve in RESERVES:
-                kept_back = window.left + window.held > 0
-                most = (HOUR + 2) * (1 if reserve == 0 else 3601) if kept_back else LONGEST_QUIET
+                kept_back = window.available + window.held > 0
+                most = (HOUR + 2) * (1 if reserve == 0 else 3601) if kept_back else PROBE_AFTER
                 assert window.wait(self.now, reserve) <= most + 1e-6
-            assert window.wait(self.now, 0.0) <= (HOUR + 2 if window.held else LONGEST_QUIET) + 1e-6
+            assert window.wait(self.now, 0.0) <= (HOUR + 2 if window.held else PROBE_AFTER) + 1e-6
 
     @invariant()
     def bulk_never_goes_where_live_waits(self):
@@ -114,7 +114,7 @@ class Machine(RuleBasedStateMachine):
         assert live == 0 or min(bulk) > 0
 
     def teardown(self):
-        """Once everybody has landed, patience is enough for a lane with a reserve."""
+        """Once everybody has landed, patience is enough for a request with a reserve."""
         for permit in self.flying:
             self.window.answer(self.now, permit, None)
         for pair in self.pairs:

@@ -205,6 +205,11 @@ def test_only_the_client_composes_resources():
     assert {name for name in users if not name.startswith("resources")} == {"client"}
 
 
+def test_only_the_list_of_commands_uses_the_demo():
+    users = {name for name in ALL if any(t.startswith("cli.demo") for t in ours(imports(name, ALL[name])))}
+    assert {name for name in users if not name.startswith("cli.demo")} == {"cli.app"}
+
+
 @pytest.mark.parametrize("name", [name for name in ALL if is_paging(name)])
 def test_paging_uses_nothing_else_of_core(name):
     assert {t for t in ours(imports(name, ALL[name])) if t.startswith("core.") and not is_paging(t)} == set()

@@ -1,4 +1,4 @@
-"""The account's quota: ``headers`` reads an answer, ``window`` keeps what is known, ``gate`` decides who may go.
+"""The account's quota: ``headers`` parses an answer, ``window`` holds what is known, ``gate`` is the queue of calls.
 
-``pause`` is what 429s ask for, ``pace`` the spread of those who wait as long as it takes.
+``pause`` is the wait that 429s ask for, ``pace`` spreads the requests of bulk calls over the window.
 """

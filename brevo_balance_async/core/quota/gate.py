@@ -1,12 +1,12 @@
-"""The gate in front of every attempt: who may send now, who waits, and for how long.
+"""The gate that every attempt passes: it queues calls until the account's quota allows their request.
 
-``window.py`` decides from numbers; here is the queue around it. Whoever must wait stands in a lane, and lanes are
-served in this order: ends of holds; then by reserve, live calls (0) first; with the same reserve those who may not wait
-for ever before those who do, completes and cancels before the rest, and begins of holds last. Within a lane the order
-is that of asking. A lane exists while somebody waits in it.
+``window.py`` decides from numbers; this module has the queues. Each priority has a queue, first in, first out, which
+exists only while a call waits in it. The order of priorities: complete or cancel of a hold first; then the smaller
+``reserve`` (live calls have 0); at the same reserve, unpaced calls before paced ones, begins of holds after other
+calls, and completes and cancels before the rest.
 
-No task runs here: answers and one timer move the queue. Entering, leaving and turning away cost the same however many
-wait, because only the heads of lanes and the earliest deadline are looked at.
+No task runs here: answers and one timer advance the queues. The cost of each step does not depend on how many calls
+wait, because only the head of each queue and the earliest deadline are looked at.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from brevo_balance_async.config import Clock, Timer
     from brevo_balance_async.core.quota.headers import Reading
 
-Lane: TypeAlias = "tuple[float, bool, int, bool]"
-"""Reserve, whether paced, permits needed, whether anything but a complete or cancel: served in ascending order."""
+Priority: TypeAlias = "tuple[float, bool, int, bool]"
+"""Reserve, paced, permits needed, and False for a complete or cancel. The smallest priority is served first."""
 
 _ENDS_OF_HOLDS: Final = -1.0
-"""Stands for their reserve, so that they go before all others."""
+"""Used as the reserve in the priority of a hold's complete or cancel, so that it is served first."""
 
 
 @define(eq=False, repr=False)
 class _Waiter:
-    lane: Lane
+    priority: Priority
     reserve: float
     need: int
     paced: bool
@@ -52,24 +52,23 @@ class _Waiter:
     woken: asyncio.Future[None]
     permit: Permit | None = None
     wait: float = 0.0
-    """Set when it is turned away: seconds that the quota asks for, from when it asked; 0 if they are not known."""
+    """Set when it is rejected: seconds that the quota asks for since ``asked_at``; 0 if that is not known."""
 
 
 class Gate:
-    """Admits requests at the pace that the server's quota headers allow.
+    """Lets requests through as the server's quota headers allow. Shared by all views of a client.
 
-    Shared by all views of a client. A server that sends no quota headers is gated by its 429s only.
+    For a server without quota headers, only its 429s make calls wait.
     """
 
     def __init__(self, clock: Clock, *, random: Callable[[], float] = uniform) -> None:
         self._clock = clock
         self._window = Window(random)
-        self._lanes: dict[Lane, OrderedDict[_Waiter, None]] = {}
-        self._order: list[Lane] = []  # the keys of _lanes, sorted
-        self._deadlines: list[
-            tuple[float, int, _Waiter]
-        ] = []  # a heap; those who left stay until they come up
-        self._tickets = count()
+        self._queues: dict[Priority, OrderedDict[_Waiter, None]] = {}
+        self._priorities: list[Priority] = []  # the keys of _queues, sorted
+        # A heap. Entries of calls that no longer wait are dropped when they reach the top.
+        self._deadlines: list[tuple[float, int, _Waiter]] = []
+        self._sequence = count()
         self._waiting = 0
         self._timer: Timer | None = None
         self._timer_at = math.inf
@@ -81,8 +80,10 @@ class Gate:
         window = self._window
         if window.limit is None:
             return None
-        observed_at = datetime.fromtimestamp(window.heard_wall, UTC)
-        return QuotaState(window.limit, max(0, window.left), window.ends_at - window.heard_at, observed_at)
+        observed_at = datetime.fromtimestamp(window.observed_wall, UTC)
+        return QuotaState(
+            window.limit, max(0, window.available), window.ends_at - window.observed_at, observed_at
+        )
 
     @property
     def limit(self) -> int | None:
@@ -91,23 +92,22 @@ class Gate:
 
     @property
     def in_flight(self) -> int:
-        """Permits given out and not yet returned."""
+        """Permits that are not returned yet."""
         return self._window.in_flight
 
     def try_enter(
         self, reserve: float, *, paced: bool = False, first: bool = False, pair: Pair | None = None
     ) -> Permit | None:
-        """Give a permit if one is to be had without waiting, even when the gate is closed.
+        """Give a permit if there is one without waiting, even if the gate is closed.
 
-        - ``paced``: above its reserve it takes its time. For those who wait as long as it takes, because pacing shall
-          make wait and never refuse.
-        - ``first``: before the others with this ``reserve``; for completes and cancels.
-        - ``pair``: the two permits of a hold. The begin wants both to be had and keeps the second, which its complete
-          or cancel (``first``) then takes.
+        - ``paced``: requests above the reserve are spread over the window; only for calls without a ``max_wait``.
+        - ``first``: before other calls with this ``reserve``; for completes and cancels.
+        - ``pair``: the two permits of a hold. Its begin needs both and keeps the second, which its complete or cancel
+          (``first``) then takes.
         """
         need = 1 if pair is None else _need(first, pair)
-        if need and self._order and self._order[0] <= (reserve, paced, need, not first):
-            return None  # nobody overtakes
+        if need and self._priorities and self._priorities[0] <= (reserve, paced, need, not first):
+            return None  # a call of the same or a smaller priority waits already
         now = self._clock.time()
         if self._window.wait(now, reserve, need, paced=paced) > 0:
             return None
@@ -124,42 +124,43 @@ class Gate:
         pair: Pair | None = None,
         on_wait: Callable[[float], None] | None = None,
     ) -> Permit:
-        """Wait for a permit; arguments are those of ``try_enter``, and who has no ``max_wait`` is paced.
+        """Wait for a permit. Arguments are those of ``try_enter``; a call with a reserve and no ``max_wait`` is paced.
 
-        ``on_wait`` is told the expected seconds when a wait begins (0 while nothing is known). Raises
-        ``QuotaWaitError`` at once, nothing spent, if the wait is known to exceed ``max_wait`` seconds (``None``: as
-        long as it takes), and later if it turns out to. Raises ``ClientStateError`` if the gate is closed, then or
-        during the wait.
+        ``on_wait`` is called with the expected seconds when a wait begins (0 while nothing is known). Raises
+        ``QuotaWaitError`` if the wait is longer than ``max_wait`` seconds (None: no limit): at once if that is known,
+        otherwise as soon as it is. Raises ``ClientStateError`` if the gate is closed or closes during the wait.
         """
         paced = max_wait is None and reserve > 0
         permit = self.try_enter(reserve, paced=paced, first=first, pair=pair)
         if permit is not None:
             return permit
         need = _need(first, pair)
-        lane = (reserve if need else _ENDS_OF_HOLDS, paced, need, not first)
+        priority = (reserve if need else _ENDS_OF_HOLDS, paced, need, not first)
         now = self._clock.time()
         if self._closed:
             raise ClientStateError(
-                "the client was closed, so nobody waits for quota any more; nothing was sent"
+                "the client was closed, so calls do not wait for quota any more; nothing was sent"
             )
-        wait = self._window.expected(now, reserve, need and need + self._ahead(lane))
+        wait = self._window.expected(now, reserve, need and need + self._ahead(priority))
         if max_wait is not None and wait > max_wait:
             raise self._refusal(wait, max_wait, reserve)
         if on_wait is not None:
             on_wait(wait)
         deadline = math.inf if max_wait is None else now + max_wait
         woken = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(lane, reserve, need, paced, pair, now, deadline, woken)
+        waiter = _Waiter(priority, reserve, need, paced, pair, now, deadline, woken)
         self._join(waiter)
         try:
             await woken
         except asyncio.CancelledError:
-            if waiter.permit is not None:  # granted and cancelled in the same breath: the next one gets it
+            if (
+                waiter.permit is not None
+            ):  # granted and cancelled in the same turn of the loop: pass the permit on
                 self.cancel(waiter.permit)
             raise
         finally:
-            # Neither served nor turned away. Nobody else can go for that: the next in this lane waits for the same.
-            if self._remove(waiter) and not self._order:
+            # True after a cancellation only. The next call of this queue waits for the same, so nothing advances.
+            if self._remove(waiter) and not self._priorities:
                 self._set_timer(math.inf)
         if waiter.permit is not None:
             return waiter.permit
@@ -170,32 +171,32 @@ class Gate:
         raise self._refusal(wait, max_wait, reserve, known=known)
 
     def leave(self, permit: Permit, reading: Reading | None) -> None:
-        """Return a permit after its request, exactly once.
+        """Return a permit after its request; to be called once.
 
         ``reading`` is None if no answer came: the request stays charged, because the server may have counted it.
         """
         self._window.answer(self._clock.time(), permit, reading)
-        if self._order:
-            self._move()
+        if self._priorities:
+            self._advance()
 
     def cancel(self, permit: Permit) -> None:
-        """Return a permit whose request certainly never left, instead of ``leave``: nothing is charged."""
+        """Return a permit whose request was certainly not sent, instead of ``leave``; the charge is undone."""
         self._window.cancel(permit)
-        self._move()
+        self._advance()
 
     def release(self, pair: Pair) -> None:
-        """End a hold: its second permit, if it is kept still, is for others again."""
+        """End a hold. If its second permit was not used, other calls may use it."""
         self._window.take(pair)
         pair.ended = True
-        self._move()
+        self._advance()
 
     def close(self) -> None:
-        """End every wait with ``ClientStateError`` and refuse new ones; who needs no wait is still let through."""
+        """End every wait with ``ClientStateError`` and refuse new ones. Calls that need no wait still get a permit."""
         self._closed = True
-        for waiters in self._lanes.values():
+        for waiters in self._queues.values():
             for waiter in waiters:
                 _wake(waiter)
-        self._lanes, self._order, self._deadlines, self._waiting = {}, [], [], 0
+        self._queues, self._priorities, self._deadlines, self._waiting = {}, [], [], 0
         self._set_timer(math.inf)
 
     # The queue ---------------------------------------------------------------------------------------------------
@@ -209,73 +210,75 @@ class Gate:
             self._window.keep(pair)
         return permit
 
-    def _ahead(self, lane: Lane) -> int:
-        """How many would be served before somebody who joins this lane now."""
+    def _ahead(self, priority: Priority) -> int:
+        """How many calls would be served before one that joins this queue now."""
         ahead = 0
-        for other in self._order:
-            if other > lane:
+        for other in self._priorities:
+            if other > priority:
                 break
-            if other[0] != _ENDS_OF_HOLDS:  # their permits are kept already
-                ahead += len(self._lanes[other])
+            if other[0] != _ENDS_OF_HOLDS:  # their permits are already subtracted from what is available
+                ahead += len(self._queues[other])
         return ahead
 
     def _join(self, waiter: _Waiter) -> None:
-        waiters = self._lanes.get(waiter.lane)
+        waiters = self._queues.get(waiter.priority)
         if waiters is None:
-            waiters = self._lanes[waiter.lane] = OrderedDict()
-            insort(self._order, waiter.lane)
+            waiters = self._queues[waiter.priority] = OrderedDict()
+            insort(self._priorities, waiter.priority)
         waiters[waiter] = None
         self._waiting += 1
         if waiter.deadline < math.inf:
-            if len(self._deadlines) > 2 * self._waiting + 100:  # most of them have left
+            if (
+                len(self._deadlines) > 2 * self._waiting + 100
+            ):  # most entries are of calls that no longer wait
                 self._deadlines = [entry for entry in self._deadlines if not entry[2].woken.done()]
                 heapq.heapify(self._deadlines)
-            heapq.heappush(self._deadlines, (waiter.deadline, next(self._tickets), waiter))
+            heapq.heappush(self._deadlines, (waiter.deadline, next(self._sequence), waiter))
         if len(waiters) == 1:
-            self._move()
+            self._advance()
         elif waiter.deadline < self._timer_at:
             self._set_timer(waiter.deadline)
 
     def _remove(self, waiter: _Waiter) -> bool:
-        """Take it out of its lane; False if it stands there no longer."""
-        waiters = self._lanes.get(waiter.lane)
+        """Remove it from its queue; False if it is not in it any more."""
+        waiters = self._queues.get(waiter.priority)
         if waiters is None or waiter not in waiters:
             return False
         del waiters[waiter]
         self._waiting -= 1
         if not waiters:
-            del self._lanes[waiter.lane]
-            del self._order[bisect_left(self._order, waiter.lane)]
+            del self._queues[waiter.priority]
+            del self._priorities[bisect_left(self._priorities, waiter.priority)]
         return True
 
-    def _move(self) -> None:
-        """Grant what can be granted, turn away who would overstay, set the timer for the next moment."""
-        moment = math.inf
-        if self._order:
+    def _advance(self) -> None:
+        """Grant permits, reject calls that would wait too long, and set the timer for the next time."""
+        next_time = math.inf
+        if self._priorities:
             now = self._clock.time()
             wait, least = self._serve(now)
-            while self._turn_away(now, least):
+            while self._reject_overdue(now, least):
                 wait, least = self._serve(now)
-            moment = now + wait
-            if self._order and self._deadlines:
-                moment = min(moment, self._deadlines[0][0])
-        self._set_timer(moment)
+            next_time = now + wait
+            if self._priorities and self._deadlines:
+                next_time = min(next_time, self._deadlines[0][0])
+        self._set_timer(next_time)
 
     def _serve(self, now: float) -> tuple[float, float]:
-        """Let in whoever may go: the seconds until somebody may again, and those that all who wait must wait at least.
+        """Grant permits; returns the seconds until the next one may be granted, and the least wait of a waiting call.
 
-        What keeps back a single request that is not paced keeps back all who leave more to others too, so it ends the
-        round. The pace of one lane and the two permits of a hold keep back nobody else.
+        If a single unpaced request has to wait, all calls of a larger priority have to wait too, because they leave at
+        least as much to others. The pace of one queue, and the two permits of a hold, do not stop the others.
         """
         soonest = least = math.inf
         at = 0
-        while at < len(self._order):
-            head = next(iter(self._lanes[self._order[at]]))
+        while at < len(self._priorities):
+            head = next(iter(self._queues[self._priorities[at]]))
             wait = self._window.wait(now, head.reserve, head.need, paced=head.paced)
             if wait > 0:
                 single = self._window.wait(now, head.reserve)
                 soonest = min(soonest, wait, single or wait)
-                if single or not head.paced:  # those who are paced have no deadline themselves
+                if single or not head.paced:  # paced calls have no deadline
                     need = min(head.need, 1) if single else head.need
                     least = min(least, self._window.expected(now, head.reserve, need))
                 if single:
@@ -284,13 +287,13 @@ class Gate:
                 continue
             self._remove(head)
             head.permit = self._grant(now, head.reserve, head.need, head.paced, head.pair)
-            _wake(head)  # if it is cancelled already, it hands its permit on
+            _wake(head)  # if it is being cancelled, enter() passes its permit on
         return soonest, least
 
-    def _turn_away(self, now: float, wait: float) -> bool:
-        """Wake without a permit whoever would have to overstay, since nobody waits for less than ``wait``."""
-        turned = False
-        while self._order and self._deadlines:
+    def _reject_overdue(self, now: float, wait: float) -> bool:
+        """Wake calls without a permit if ``wait``, the least wait of all, passes their deadline; True if any was."""
+        rejected = False
+        while self._priorities and self._deadlines:
             deadline, _, waiter = self._deadlines[0]
             if not waiter.woken.done():
                 if deadline > now and deadline >= now + wait:
@@ -298,33 +301,33 @@ class Gate:
                 waiter.wait = now - waiter.asked_at + wait if wait else 0.0
                 self._remove(waiter)
                 _wake(waiter)
-                turned = True
+                rejected = True
             heapq.heappop(self._deadlines)
-        return turned
+        return rejected
 
-    def _set_timer(self, moment: float) -> None:
+    def _set_timer(self, when: float) -> None:
         if self._timer is not None:
-            if moment == self._timer_at:
+            if when == self._timer_at:
                 return
             self._timer.cancel()
             self._timer = None
-        self._timer_at = moment
-        if moment < math.inf:
-            self._timer = self._clock.call_later(max(0.0, moment - self._clock.time()), self._timer_came)
+        self._timer_at = when
+        if when < math.inf:
+            self._timer = self._clock.call_later(max(0.0, when - self._clock.time()), self._timer_came)
 
     def _timer_came(self) -> None:
         self._timer, self._timer_at = None, math.inf
-        self._move()
+        self._advance()
 
     def _refusal(self, wait: float, max_wait: float, reserve: float, *, known: bool = True) -> QuotaWaitError:
-        kept, left = self._window.kept(reserve), max(0, self._window.left)
+        kept, left = self._window.reserved(reserve), max(0, self._window.available)
         if left > kept and self._clock.time() < self._window.pause.until:
-            kept = 0  # it is a 429 that keeps the gate closed
+            kept = 0  # the pause after a 429 is the reason, not the reserve
         return QuotaWaitError(wait, max_wait, known=known, reserve=reserve, kept=kept, left=left)
 
 
 def _need(first: bool, pair: Pair | None) -> int:
-    """Permits that must be free: 2 for the begin of a hold, 0 for its end, else 1."""
+    """Permits that must be available: 2 for the begin of a hold, 0 for its end, else 1."""
     if pair is None:
         return 1
     if first:

@@ -1,7 +1,8 @@
-"""What the headers of one answer say about the quota and about waiting: the only place that reads them.
+"""Parse the quota headers and ``Retry-After`` of an answer. No other module reads them.
 
-Brevo sends ``x-sib-ratelimit-limit``, ``-remaining`` and ``-reset`` (seconds left) on every answer. ``Retry-After``
-is HTTP's own (RFC 9110, 10.2.3). Whatever the texts are, reading them never raises: what makes no sense is None.
+Brevo sends ``x-sib-ratelimit-limit``, ``-remaining`` and ``-reset`` (seconds left) with every answer
+(https://developers.brevo.com/docs/limit-headers). ``Retry-After`` is HTTP's own (RFC 9110, 10.2.3). Parsing never
+raises: a value that makes no sense is None.
 """
 
 from __future__ import annotations
@@ -20,32 +21,34 @@ if TYPE_CHECKING:
 LIMIT: Final = "x-sib-ratelimit-limit"
 REMAINING: Final = "x-sib-ratelimit-remaining"
 RESET: Final = "x-sib-ratelimit-reset"
-DAY: Final = 86_400.0  # a longer reset is no number of seconds left: a moment, or garbage
-MOST: Final = 10**15  # more is no number of requests
-YEAR: Final = 365 * DAY  # a longer Retry-After is garbage
-CLOCK_ERROR: Final = 60.0  # seconds by which a moment in the past may still mean "now"
+DAY: Final = 86_400.0  # a longer reset is not a number of seconds left: it is a timestamp, or nonsense
+MOST: Final = 10**15  # more is not a number of requests
+YEAR: Final = 365 * DAY  # a longer Retry-After is nonsense
+CLOCK_ERROR: Final = (
+    60.0  # seconds: clocks may differ by so much, so a reset this far in the past means "now"
+)
 
 
 @define(eq=False)
 class Reading:
-    """One answer, as far as quota and waiting are concerned."""
+    """What one answer says about the quota and about waiting."""
 
     status: int
     limit: int | None = None
-    """Requests allowed in a window. It is None, and ``remaining`` too, unless both could be read."""
+    """Requests allowed in a window. ``limit`` and ``remaining`` are both None unless both could be parsed."""
     remaining: int | None = None
     reset: float | None = None
     """Seconds to the end of the window."""
     retry_after: float | None = None
     """Seconds; read for a 429 only."""
-    silent: bool = False
-    """There was no quota header at all."""
+    no_headers: bool = False
+    """The answer had no quota header at all."""
 
     @property
     def wait(self) -> float | None:
         """Seconds that a 429 asks to wait.
 
-        With requests remaining it was not the hour that refused, so ``Retry-After`` counts and not the reset.
+        If requests remain, it was not the hourly quota that refused, so ``Retry-After`` counts and not the reset.
         """
         if self.retry_after is None or self.reset is None:
             return self.reset if self.retry_after is None else self.retry_after
@@ -53,17 +56,17 @@ class Reading:
 
 
 def read(status: int, headers: Mapping[str, str], wall: Callable[[], float] | None = None) -> Reading:
-    """The reading of one answer; names are looked up in lower case.
+    """Parse the headers of one answer; names are looked up in lower case.
 
-    ``wall`` gives the seconds since 1970 by our own clock (``time.time``); it is asked only for a moment that
-    comes without a ``Date``.
+    ``wall`` gives seconds since 1970 (default ``time.time``). It is used only for a timestamp in an answer without
+    a ``Date`` header.
     """
     get = headers.get
     limit_text, remaining_text, reset_text = get(LIMIT), get(REMAINING), get(RESET)
     asked = retry_after(headers, wall) if status == 429 else None
     if limit_text is None and remaining_text is None and reset_text is None:
-        return Reading(status, retry_after=asked, silent=True)
-    try:  # as Brevo sends them, in one step: this is done for every answer
+        return Reading(status, retry_after=asked, no_headers=True)
+    try:  # The form that Brevo sends, read in one step, because every answer is read.
         limit, remaining, reset = int(limit_text or ""), int(remaining_text or ""), int(reset_text or "")
     except ValueError:
         pass
@@ -78,16 +81,16 @@ def read(status: int, headers: Mapping[str, str], wall: Callable[[], float] | No
 
 
 def retry_after(headers: Mapping[str, str], wall: Callable[[], float] | None = None) -> float | None:
-    """Seconds of ``Retry-After``, from 0 to a year. A date is measured by the server's ``Date``, else by our clock."""
+    """``Retry-After`` in seconds, from 0 to a year. A date is compared with the server's ``Date``, or our clock."""
     text = headers.get("retry-after")
     seconds = _number(text)
-    if seconds is None and (until := _moment(text)) is not None:
+    if seconds is None and (until := _http_date(text)) is not None:
         seconds = max(0.0, until - _now(headers, wall))
     return seconds if seconds is not None and 0 <= seconds <= YEAR else None
 
 
 def _reset(text: str | None, headers: Mapping[str, str], wall: Callable[[], float] | None) -> float | None:
-    """Seconds left; a number too large for that is taken for the moment of the end, in seconds since 1970."""
+    """Seconds left. A number larger than a day is read as the timestamp of the end, in seconds since 1970."""
     seconds = _number(text)
     if seconds is not None and seconds > DAY:
         seconds -= _now(headers, wall)
@@ -97,8 +100,8 @@ def _reset(text: str | None, headers: Mapping[str, str], wall: Callable[[], floa
 
 
 def _now(headers: Mapping[str, str], wall: Callable[[], float] | None) -> float:
-    moment = _moment(headers.get("date"))
-    return (wall or time.time)() if moment is None else moment
+    timestamp = _http_date(headers.get("date"))
+    return (wall or time.time)() if timestamp is None else timestamp
 
 
 def _number(text: str | None) -> float | None:
@@ -109,13 +112,13 @@ def _number(text: str | None) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _moment(text: str | None) -> float | None:
-    """Seconds since 1970 of an HTTP date; one without a zone is in GMT."""
+def _http_date(text: str | None) -> float | None:
+    """An HTTP date as seconds since 1970; without a time zone it is GMT."""
     if not text:
         return None
     try:
-        moment = parsedate_to_datetime(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    # What email.utils raises for years and zones beyond all bounds, by Python's version and the text.
+        timestamp = parsedate_to_datetime(text)
+        return (timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp()
+    # What email.utils raises for impossible years and zones depends on the version of Python.
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

@@ -1,7 +1,7 @@
-"""The pace of those who wait as long as it takes: their requests above the reserve are spread over the window.
+"""Pacing: a token bucket that spreads bulk requests over the window, so that live calls later find quota left.
 
-So live calls that come later find more than what the reserve keeps for them. Nobody with a ``max_wait`` is paced,
-because pacing shall make wait and never refuse.
+It applies to calls with a ``reserve`` and ``max_wait=None``, for their requests above the reserve. A call with a
+``max_wait`` is not paced, because pacing may delay a call but must never make it fail.
 """
 
 from __future__ import annotations
@@ -11,30 +11,32 @@ from typing import Final
 
 from attrs import define, field
 
-HASTE: Final = 2.0  # spends faster than evenly: what live calls use later comes on top, not out of it
-SHORTEST_SPREAD: Final = 30.0  # seconds: even at a window's end, what is free is not thrown out at once
-BURST: Final = 0.05  # share of the limit that may be sent in one go after a pause
-MOST: Final = 64  # reserves that are remembered
+PACE_FACTOR: Final = 2.0  # times the even rate: bulk spends its part early, before live calls take quota
+SHORTEST_SPREAD: Final = (
+    30.0  # seconds: just before the window ends, requests are still spread over this time
+)
+BURST: Final = 0.05  # share of the limit that may be sent at once after a time without requests
+MOST: Final = 64  # number of reserves with a bucket
 
 
 @define(eq=False, repr=False)
 class Bucket:
-    """The tokens of one reserve."""
+    """The token bucket of one reserve."""
 
-    tokens: float = math.inf  # full: the first look cuts it to the burst that is allowed
+    tokens: float = math.inf  # a full bucket: the first call of wait() reduces it to the burst
     filled_at: float = 0.0
 
 
 @define(eq=False, repr=False)
 class Pace:
-    """A token bucket for each of the reserves used last."""
+    """One token bucket for each reserve."""
 
     buckets: dict[float, Bucket] = field(factory=dict)
 
     def wait(self, now: float, reserve: float, free: int, limit: int, seconds_left: float) -> float:
-        """Seconds until the next request may go, with ``free`` of ``limit`` requests above the reserve."""
+        """Seconds until the next request may be sent, if ``free`` of ``limit`` requests are above the reserve."""
         bucket = self.bucket(reserve)
-        rate = HASTE * free / max(SHORTEST_SPREAD, seconds_left)
+        rate = PACE_FACTOR * free / max(SHORTEST_SPREAD, seconds_left)
         burst = max(1.0, min(BURST * limit, free))
         bucket.tokens = min(burst, bucket.tokens + rate * (now - bucket.filled_at))
         bucket.filled_at = now
@@ -42,7 +44,7 @@ class Pace:
         return missing / rate if missing > 1e-9 else 0.0
 
     def bucket(self, reserve: float) -> Bucket:
-        """The tokens of this reserve."""
+        """The bucket of this reserve. If there are too many, the oldest one is dropped."""
         bucket = self.buckets.get(reserve)
         if bucket is None:
             if len(self.buckets) >= MOST:

@@ -1,4 +1,4 @@
-"""What a 429 asks of everybody: a pause, and then one request at a time until the server serves again."""
+"""The pause after a 429: no request until it is over, then one at a time until the server answers normally."""
 
 from __future__ import annotations
 
@@ -11,39 +11,42 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HOUR: Final = 3600.0
-JITTER: Final = 1.0  # processes that were told the same end do not all come back at the same moment
+JITTER: Final = 1.0  # seconds: processes that wait for the same end must not all send at the same time
 FIRST_PAUSE: Final = 1.0  # seconds after a 429 that asks for no wait
-FIRST_GAP: Final = 5.0  # seconds after a second 429 in a row; it doubles with each further one ...
-LAST_GAP: Final = 300.0  # ... up to this
+FIRST_BACKOFF: Final = 5.0  # seconds, at least, after the second 429 in a row; doubled by each further one
+LONGEST_BACKOFF: Final = 300.0  # the longest such backoff
 
 
 @define(eq=False, repr=False)
 class Pause:
-    """The pause after the 429s so far. All times are monotonic seconds."""
+    """The pause that follows from the 429s so far. All times are monotonic seconds."""
 
     random: Callable[[], float]
     until: float = -math.inf
     refused_at: float = -math.inf
-    """When the last 429 came."""
+    """When the last 429 arrived."""
     refusals: int = 0
-    """Consecutive 429s, each after the pause that the one before had asked for."""
-    width: float = math.inf
-    """Requests that may be in flight: 1 after a 429, and one more with each answer that is none."""
+    """Consecutive 429s to requests that were sent after the pause of the previous one."""
+    concurrency: float = math.inf
+    """Requests that may be in flight: 1 after a 429, one more after each other answer."""
 
     def refused(self, now: float, sent_at: float, asked: float | None) -> None:
-        """A 429 came that asks for so many seconds. Who waited as long as asked and in vain waits longer."""
+        """Start or extend the pause after a 429 that asks for ``asked`` seconds.
+
+        If the server refuses again after a full pause, its answer asked for too little: then the backoff applies.
+        """
         if sent_at >= self.until:
             self.refusals += 1
         seconds = FIRST_PAUSE if asked is None else asked
         if self.refusals > 1:
-            seconds = max(seconds, min(LAST_GAP, FIRST_GAP * 2.0 ** min(self.refusals - 2, 16)))
+            seconds = max(seconds, min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(self.refusals - 2, 16)))
         seconds += min(JITTER, seconds / 2) * self.random()
         self.until = max(self.until, now + min(seconds, HOUR))
-        self.width, self.refused_at = 1, now
+        self.concurrency, self.refused_at = 1, now
 
     def served(self, now: float, sent_at: float) -> None:
-        """An answer came that is no 429; it counts if its request was sent after the last one."""
+        """Relax after an answer that is no 429, if its request was sent after the last 429 arrived."""
         if sent_at >= self.refused_at:
             self.refusals = 0
-            self.width += 1
+            self.concurrency += 1
             self.until = min(self.until, now)

@@ -1,4 +1,4 @@
-"""The purchases that the demo credits: read from a CSV, or made up."""
+"""The purchases that the demo credits: read from a CSV, or generated."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ANY = "00000000-0000-0000-0000-000000000000"
-"""Stands for the definition that the demo makes when it runs: an entry always names one."""
+"""A placeholder: an entry must name a definition, and the demo creates its own later."""
 
 
 def read_purchases(path: Path) -> list[Entry]:
-    """The rows of a CSV that ``read_csv`` reads; ``InputFileError`` tells what is wrong with it, with the lines."""
+    """The rows of a CSV as ``read_csv`` reads them; ``InputFileError`` for bad rows and for negative amounts."""
     purchases = list(read_csv(path, balance_definition_id=_ANY))
     debits = [
         Problem(each.line, "amount", f"{each.amount} cannot be credited")
@@ -33,8 +33,8 @@ def read_purchases(path: Path) -> list[Entry]:
     return purchases
 
 
-def made_up_purchases(rows: int, contacts: int) -> Sequence[Entry]:
-    """The same ``rows`` purchases of ``contacts`` customers every time; each customer buys at least once."""
+def generated_purchases(rows: int, contacts: int) -> Sequence[Entry]:
+    """``rows`` purchases of ``contacts`` customers, the same in every run; each customer buys at least once."""
     random = Random(19970101)
     first = datetime(2026, 1, 1, 12, tzinfo=UTC)
     return [

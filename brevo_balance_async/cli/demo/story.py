@@ -1,4 +1,4 @@
-"""What the demo tells while it runs: one line for each step, progress bars in between, a summary."""
+"""The demo's output: one line for each step, progress bars meanwhile, a summary at the end."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from .progress import progress
-from .terminal import console
+from brevo_balance_async.cli.progress import progress
+from brevo_balance_async.cli.terminal import console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _GENERAL_PLAN = 600
-"""Requests that Brevo's general plan allows in an hour, all loyalty endpoints together."""
+"""Loyalty requests an hour that Brevo allows every plan (https://developers.brevo.com/docs/api-limits)."""
 
 
 def counted(number: int, noun: str) -> str:
@@ -27,22 +27,22 @@ def counted(number: int, noun: str) -> str:
 
 @define
 class Story:
-    """Lines on stdout; control characters only on a terminal."""
+    """Prints lines to stdout, with control characters on a terminal only."""
 
     out: Console = field(factory=console)
     started: float = field(factory=perf_counter)
     failed: int = 0
 
     def tell(self, text: str) -> None:
-        """A sentence of its own."""
+        """Print a sentence."""
         self.out.print(f"{text}\n", style="dim")
 
     def step(self, name: str, text: str, note: str = "") -> None:
-        """What was done."""
+        """Print what was done."""
         self.out.print(f"  [bold]{name:<11}[/] {text}" + (f"  [dim]{note}[/]" if note else ""))
 
     def check(self, text: str, wrong: list[str]) -> None:
-        """A promise, and what breaks it."""
+        """Print whether a check passed: it failed if ``wrong`` has entries."""
         if not wrong:
             self.out.print(f"  [green]{'ok':<11}[/] {text}")
             return
@@ -51,13 +51,13 @@ class Story:
 
     @contextmanager
     def bar(self, description: str, total: int) -> Iterator[Callable[[], None]]:
-        """A progress bar; what is yielded moves it on by one."""
+        """Show a progress bar; each call of the yielded function advances it by one."""
         with progress() as display:
             task = display.add_task(description, total=total)
             yield lambda: display.advance(task)
 
     def end(self, requests: int) -> None:
-        """The last line."""
+        """Print the summary."""
         seconds = perf_counter() - self.started
         hours = requests / _GENERAL_PLAN
         self.out.print(

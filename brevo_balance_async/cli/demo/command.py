@@ -1,4 +1,4 @@
-"""``brevo-balance demo``: the whole API at work on a local sandbox, with the sums checked at the end."""
+"""``brevo-balance demo``: use the API on a local sandbox, and check the sums at the end."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from brevo_balance_async import BalanceClient
+from brevo_balance_async.cli.numbers import Positive
+from brevo_balance_async.cli.terminal import CommandError
 from brevo_balance_async.sandbox import Sandbox
 
-from .numbers import Positive
-from .purchases import made_up_purchases, read_purchases
+from .purchases import generated_purchases, read_purchases
 from .shop import Shop
 from .story import Story
-from .terminal import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,14 +29,14 @@ async def demo(
     contacts: Positive | None = None,
     concurrency: Annotated[Positive, Parameter(help="calls in flight at a time.")] = 50,
 ) -> None:
-    """Run the whole API against a local sandbox: nothing leaves this machine, no account is needed.
+    """Show the API at work on a local sandbox: nothing leaves this machine, no account is needed.
 
     Credits purchases concurrently, spends some of the points, cancels some drafts, walks every listing, and checks
     that each contact's balance is the sum of its rows.
 
-    :param csv: credit these rows (columns reference, contact_id, amount, and event_time if there is one).
-    :param rows: without a csv: how many purchases to make up (5,000).
-    :param contacts: without a csv: of how many customers (a fifth of the purchases).
+    :param csv: credit these rows (columns reference, contact_id, amount, and optionally event_time).
+    :param rows: without a csv: number of generated purchases (5,000).
+    :param contacts: without a csv: number of customers (a fifth of the purchases).
     """
     purchases = _purchases(csv, rows, contacts)
     story = Story()
@@ -62,10 +62,10 @@ async def demo(
 def _purchases(csv: Path | None, rows: int | None, contacts: int | None) -> Sequence[Entry]:
     if csv is not None:
         if rows or contacts:
-            raise CommandError("--rows and --contacts make purchases up: leave them out with --csv")
+            raise CommandError("--rows and --contacts are for generated purchases: leave them out with --csv")
         return read_purchases(Path(csv))
     rows = rows or 5_000
     contacts = contacts or max(1, rows // 5)
     if contacts > rows:
         raise CommandError("every contact buys at least once: --contacts must not be larger than --rows")
-    return made_up_purchases(rows, contacts)
+    return generated_purchases(rows, contacts)

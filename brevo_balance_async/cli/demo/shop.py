@@ -1,4 +1,4 @@
-"""The demo's shop: what a program does with the API, step by step, each sum kept twice."""
+"""The demo's shop: the steps of a program that uses the API. Each sum is kept here and compared with the server's."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 from brevo_balance_async import UNSET, BalanceError, TransactionStatus, TransactionType
+from brevo_balance_async.cli.terminal import CommandError
 
 from .story import counted
-from .terminal import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -27,14 +27,14 @@ T = TypeVar("T")
 _CENT = Decimal("0.01")
 _SPENDER = 5
 """Every fifth contact spends half of what it has."""
-_DOUBTER = 7
-"""Every seventh begins something and cancels it."""
+_CANCELLER = 7
+"""Every seventh contact begins a transaction and cancels it."""
 
 
 class Shop:
     """One program with two definitions: points for purchases, and a welcome gift with a limit.
 
-    ``expected`` is what each contact must hold, by our own books; the server's books are read back at the end.
+    ``expected`` is the balance that each contact must have, computed here. At the end the server's is compared.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Shop:
         worth = [purchase for purchase in purchases if purchase.amount]
         started, requests = perf_counter(), self._requests()
         await self._each("crediting", worth, self._credit_one)
-        # A contact whose purchases were all free has nothing to be credited, and still gets its balance.
+        # A contact with free purchases only gets no credit, so its balance is created instead.
         await self._each("opening", [c for c, amount in self.expected.items() if not amount], self._open_one)
         seconds, requests = perf_counter() - started, self._requests() - requests
         free = len(purchases) - len(worth)
@@ -97,7 +97,7 @@ class Shop:
         self._story.check(f"{_equal(held)} purchases, {sum(held.values()):,f} in all", wrong)
 
     async def spend(self) -> None:
-        """Debit some contacts, each debit held until its block ends."""
+        """Debit some contacts by ``transactions.hold``, which completes at the end of its block."""
         spenders = [
             (contact, (amount / 2).quantize(_CENT, ROUND_DOWN))
             for contact, amount in sorted(self.expected.items())[::_SPENDER]
@@ -109,7 +109,7 @@ class Shop:
 
     async def cancel(self) -> None:
         """Begin drafts and cancel them: no points move."""
-        contacts = sorted(self.expected)[::_DOUBTER]
+        contacts = sorted(self.expected)[::_CANCELLER]
         await self._each("cancelling", contacts, self._cancel_one)
         self._story.step("cancelled", f"{counted(len(contacts), 'draft')} begun and cancelled")
 
@@ -127,7 +127,7 @@ class Shop:
         self._story.check("the limit of one gift a year held: the second was rejected", wrong)
 
     async def walk(self) -> None:
-        """Read everything back through the iterators, and compare."""
+        """Read all listings through the paginators, and compare the sums."""
         started, requests = perf_counter(), self._requests()
         definitions = [definition.id async for definition in self._program.definitions.list()]
         held = await self._balances()
@@ -194,7 +194,7 @@ class Shop:
         async with self._program.transactions.hold(
             balance_definition_id=self._points, contact_id=contact, amount=-amount, meta={"reason": "voucher"}
         ):
-            pass  # a shop would hand out the voucher here; an exception would give the points back
+            pass  # a shop would create the voucher here; an exception would cancel the debit
         self.expected[contact] -= amount
 
     async def _cancel_one(self, contact: int) -> None:
@@ -204,7 +204,7 @@ class Shop:
         await self._program.transactions.cancel(draft)
 
     async def _each(self, description: str, items: Sequence[T], work: Callable[[T], Awaitable[None]]) -> None:
-        """Do ``work`` for every item, so many at a time; the first failure ends it."""
+        """Do ``work`` for every item concurrently; the first failure ends it."""
         if not items:
             return
         with self._story.bar(description, len(items)) as advance:
@@ -230,13 +230,13 @@ async def _concurrently(
 
 
 def _equal(held: Mapping[int, Decimal]) -> str:
-    """The promise about these balances."""
+    """The beginning of the sentence that compares these balances."""
     if len(held) == 1:
         return "1 balance equals the sum of its"
     return f"{len(held):,} balances equal the sum of their"
 
 
 def _signed(amount: Decimal | None, kind: TransactionType | str | None) -> Decimal:
-    """Credits count up, debits down, whichever sign the server writes them with."""
+    """A credit as a positive and a debit as a negative amount. Brevo does not document the sign of debits."""
     size = abs(amount or Decimal())
     return -size if kind == TransactionType.DEBIT else size

@@ -1,0 +1,1 @@
+"""The parts of ``brevo-balance demo``, which no other command uses."""
