@@ -18,7 +18,7 @@ from brevo_balance_async.sandbox.rules.refusals import Refusal
 from brevo_balance_async.sandbox.rules.switches import Switches
 
 from .access import Access, TokenRefusal
-from .changes import Changes, plain_seed
+from .changes import Changes
 from .control.answers import control_answer, private, read_control
 from .control.routes import PREFIX
 from .guard import check_control, is_loopback
@@ -29,6 +29,7 @@ from .quota import ServerQuota
 from .reading import read_content
 from .redaction import quotes_no_request
 from .routes import OPERATIONS
+from .seeding import plain_seed
 from .service import Service
 from .snapshots import Snapshot, taken
 from .verification import differences
@@ -90,6 +91,8 @@ class Sandbox:
             raise ValueError(f"{host} is not a loopback address; allow_public=True serves it all the same")
         if control_token == "":
             raise ValueError("control_token must not be empty")
+        if not api_key:
+            raise ValueError("api_key must not be empty")
         self._control_token = control_token
         self._host = host
         self._port = port

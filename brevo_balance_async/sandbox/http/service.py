@@ -179,7 +179,9 @@ class Service:
         if body is None or isinstance(body, bytes):
             content, content_type = body or b"", {}
         elif isinstance(body, str):
-            content, content_type = body.encode(), {"content-type": "text/plain; charset=utf-8"}
+            # Half a surrogate pair, which JSON may hold, has no UTF-8 form.
+            content = body.encode(errors="backslashreplace")
+            content_type = {"content-type": "text/plain; charset=utf-8"}
         else:
             content = write_json(body).encode()
         common = {**IMITATION, "date": http_date(self._ledger.clock.now().replace(microsecond=0))}
