@@ -20,8 +20,8 @@ class SandboxClock:
     """A UTC clock that a test can freeze and push forward.
 
     It starts at ``start`` (default: now) and moves with real time, unless ``frozen``, when only ``advance`` and ``set``
-    move it. At the end of the year 9999 it stops. Nothing but a sandbox's ``reset`` and ``restore`` turns it back. Brevo writes milliseconds, so moments are
-    cut to milliseconds: what is stored is what is shown.
+    move it. At the end of the year 9999 it stops. Nothing but a sandbox's ``reset`` and ``restore`` turns it back.
+    Brevo writes milliseconds, so moments are cut to milliseconds: what is stored is what is shown.
 
     With ``time`` and ``call_later`` it is what ``BalanceClient(clock=...)`` takes: a client that waits on this clock
     is woken as soon as it is advanced. Both may be used from any event loop.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import signal
 import socket
 import sys
@@ -162,6 +163,19 @@ async def test_the_command_serves_until_a_signal(end):
         (("--seed", "/nowhere/at/all"), "No such file or directory"),
         (("--state", "/nowhere/at/all"), "the state file /nowhere/at/all cannot be opened"),
         (("--rph", "0"), "a quota is a whole number of requests, at least 1, or None (null), not 0"),
+        (("--switch", "rph=3"), "no such switch: rph"),
+        (("--switch", "log_size=3"), "no such switch: log_size"),
+        (("--api-key", ""), "api_key must not be empty"),
+        (("--seed", "SEED", '{"definitions": 5}'), "definitions must be a list"),
+        (("--seed", "SEED", '{"coupons": []}'), "a seed has no coupons; it may have program, contacts, "),
+        (
+            ("--seed", "SEED", '{"definitions": [{"name": "a", "unit": "b"}]}'),
+            "the seed is refused: unit must be ",
+        ),
+        (
+            ("--seed", "SEED", '{"definitions": [{"name": "a", "unit": "b"}]}', "--state", "NEW"),
+            "the seed is refused: unit must be ",
+        ),
         (("--switch", "history_lag=soon"), "history_lag must be a number of seconds, 0 or more, "),
         (
             ("--switch", "rounding_places=abc"),
@@ -169,7 +183,12 @@ async def test_the_command_serves_until_a_signal(end):
         ),
     ],
 )
-def test_the_command_refuses_what_makes_no_sense(arguments, reason, monkeypatch, capsys):
+def test_the_command_refuses_what_makes_no_sense(arguments, reason, monkeypatch, capsys, tmp_path):
+    if arguments[1] == "SEED":
+        seed = {"program": "27aa1d7a-af67-4020-8a65-19d6b0f0a26e", **json.loads(arguments[2])}
+        (tmp_path / "seed.json").write_text(json.dumps(seed))
+        arguments = ["--seed", str(tmp_path / "seed.json"), *arguments[3:]]
+    arguments = [str(tmp_path / "new.db") if each == "NEW" else each for each in arguments]
     with socket.create_server(("127.0.0.1", 0)) as taken:
         taken_port = str(taken.getsockname()[1])
         arguments = [taken_port if each == "TAKEN" else each for each in arguments]

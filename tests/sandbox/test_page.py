@@ -115,7 +115,7 @@ async def test_everything_is_escaped(api):
     definition = await api.definition(name=EVIL)
     api.sandbox.seed(api.program, contacts=[{"contactId": 5, "loyaltySubscriptionId": EVIL}])
     await api.credit(definition, 1, 5, meta={EVIL: EVIL, "deep": [EVIL]})
-    api.sandbox.faults.add(effects.raw(b"x", name=EVIL), operation="balances.get")
+    api.sandbox.faults.add(effects.Raw(name=EVIL, applied=True, data=b"x"), operation="balances.get")
     await api.send("GET", f"{api.sandbox.base_url}/{EVIL}?{EVIL}")
     for path in (
         "",

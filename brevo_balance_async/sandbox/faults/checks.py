@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from typing import TypeGuard
@@ -21,43 +21,43 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 def status(_: object, at: Attribute[Any], value: object) -> None:
     """A final status, of three digits."""
     if type(value) is not int or not 200 <= value <= 999:
-        raise ValueError(f"{at.name} must be a status from 200 to 999, not {value!r:.80}")
+        _refuse(at, "a status from 200 to 999", value)
 
 
 def seconds(_: object, at: Attribute[Any], value: object) -> None:
     """A span of time."""
     if not _is_number(value) or not 0 <= value <= _MOST:
-        raise ValueError(f"{at.name} must be a number of seconds from 0 to {_MOST}, not {value!r:.80}")
+        _refuse(at, f"a number of seconds from 0 to {_MOST}", value)
 
 
 def count(_: object, at: Attribute[Any], value: object) -> None:
     """A whole number, at least 1."""
     if type(value) is not int or not 1 <= value <= _MOST:
-        raise ValueError(f"{at.name} must be a whole number from 1 to {_MOST}, not {value!r:.80}")
+        _refuse(at, f"a whole number from 1 to {_MOST}", value)
 
 
 def part(_: object, at: Attribute[Any], value: object) -> None:
     """A part of something, never all of it."""
     if not _is_number(value) or not 0 <= value < 1:
-        raise ValueError(f"{at.name} must be a number from 0 to just below 1, not {value!r:.80}")
+        _refuse(at, "a number from 0 to just below 1", value)
 
 
 def flag(_: object, at: Attribute[Any], value: object) -> None:
     """True or false."""
     if type(value) is not bool:
-        raise ValueError(f"{at.name} must be true or false, not {value!r:.80}")
+        _refuse(at, "true or false", value)
 
 
 def end(_: object, at: Attribute[Any], value: object) -> None:
     """How a connection ends."""
     if not isinstance(value, str) or value not in {"fin", "rst"}:
-        raise ValueError(f"{at.name} must be fin or rst, not {value!r:.80}")
+        _refuse(at, "fin or rst", value)
 
 
 def members(_: object, at: Attribute[Any], value: object) -> None:
     """Members of a body by name."""
     if not isinstance(value, Mapping):
-        raise ValueError(f"{at.name} must be an object, not {value!r:.80}")
+        _refuse(at, "an object", value)
 
 
 def headers(_: object, at: Attribute[Any], value: object) -> None:
@@ -65,16 +65,20 @@ def headers(_: object, at: Attribute[Any], value: object) -> None:
     if not isinstance(value, Mapping) or not all(
         isinstance(text, str) for pair in value.items() for text in pair
     ):
-        raise ValueError(f"{at.name} must be an object whose values are text, not {value!r:.80}")
+        _refuse(at, "an object whose values are text", value)
     for name, text in value.items():
         if not _HEADER_NAME.fullmatch(name) or not text.isprintable():
-            raise ValueError(f"{at.name} must be such as HTTP can carry, not {name!r:.80}: {text!r:.80}")
+            _refuse(at, "such as HTTP can carry", {name: text})
 
 
 def data(_: object, at: Attribute[Any], value: object) -> None:
     """What is sent as it stands."""
     if not isinstance(value, bytes):
-        raise ValueError(f"{at.name} must be text or bytes, not {value!r:.80}")
+        _refuse(at, "text or bytes", value)
+
+
+def _refuse(at: Attribute[Any], wanted: str, value: object) -> NoReturn:
+    raise ValueError(f"{at.name} must be {wanted}, not {value!r:.80}")
 
 
 def _is_number(value: object) -> TypeGuard[float]:
