@@ -173,7 +173,7 @@ async def test_the_buttons_name_routes_that_there_are(api):
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 async def test_in_a_browser(serve, tmp_path):
     async with serve(rph=600) as api, open_tab(tmp_path) as tab:
-        definition = await api.definition(name=EVIL)
+        definition = await api.definition(name=EVIL + "W" * 90)
         await api.credit(definition, 100, 42, meta={"note": "<img src=x onerror='document.title=1'>"})
         await tab.go(f"{api.sandbox.origin}/_sandbox/")
         assert await tab.run("document.title") == "Brevo sandbox"
