@@ -279,3 +279,22 @@ async def test_the_command_takes_a_seed_a_state_file_and_a_token(tmp_path):
         process.send_signal(signal.SIGTERM)
         await process.communicate()
         assert process.returncode == 0
+
+
+async def test_a_request_whose_body_is_still_coming_is_finished(serve):
+    async with serve() as api:
+        host, port = api.sandbox.origin.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = f"POST /v3/loyalty/balance/programs/{api.program}/balance-definitions HTTP/1.1\r\nHost: sandbox\r\n"
+        body = b'{"name": "Points", "unit": "POINTS"}'
+        writer.write(f"{head}api-key: {api.sandbox.api_key}\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+        while not api.sandbox._in_flight._running:
+            await asyncio.sleep(0)
+        draining = asyncio.create_task(api.sandbox.drain())
+        await asyncio.sleep(0)
+        writer.write(body)
+        answer = await asyncio.wait_for(reader.read(), 60)  # up to the end of the connection
+        await asyncio.wait_for(draining, 60)
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b'"name":"Points"' in answer

@@ -111,6 +111,7 @@ class Sandbox:
         self._runner: web.ServerRunner | None = None
         self._misbehaviour = Misbehaviour(self._service)
         self._in_flight = InFlight()
+        self._draining = False
 
     # addresses and keys
 
@@ -250,7 +251,7 @@ class Sandbox:
         except BaseException:
             await runner.cleanup()
             raise
-        self._runner = runner
+        self._runner, self._draining = runner, False
         self._port = runner.addresses[0][1]
 
     async def stop(self) -> None:
@@ -265,14 +266,13 @@ class Sandbox:
     async def drain(self, seconds: float = _GRACE_SECONDS) -> None:
         """Take no more connections, and wait until the requests in flight are answered, ``seconds`` at most.
 
-        Delays and slow bodies are seen through; what is stalled for ever ends at once.
+        A request whose body is still coming is in flight, too. Every answer closes its connection. Delays and slow bodies are seen through; what is stalled for ever ends at once.
         """
         if self._runner is None:
             return
         for site in list(self._runner.sites):
             await site.stop()
-        if self._runner.server is not None:
-            self._runner.server.pre_shutdown()  # which closes the idle connections
+        self._draining = True
         self._misbehaviour.end_stalls()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -284,7 +284,7 @@ class Sandbox:
         with self._in_flight:
             content, unread = await read_content(request)
             answer = await self._answered(request, content, unread)
-            if unread is not None:
+            if unread is not None or self._draining:
                 answer.force_close()
             return answer
 
