@@ -273,6 +273,10 @@ class Sandbox:
         for site in list(self._runner.sites):
             await site.stop()
         self._draining = True
+        if self._runner.server is not None:
+            for connection in self._runner.server.connections:
+                if connection not in self._in_flight:
+                    connection.close()
         self._misbehaviour.end_stalls()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -281,7 +285,7 @@ class Sandbox:
     # one request
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        with self._in_flight:
+        with self._in_flight.on(request.protocol):
             content, unread = await read_content(request)
             answer = await self._answered(request, content, unread)
             if unread is not None or self._draining:
