@@ -266,7 +266,8 @@ class Sandbox:
     async def drain(self, seconds: float = _GRACE_SECONDS) -> None:
         """Take no more connections, and wait until the requests in flight are answered, ``seconds`` at most.
 
-        A request whose body is still coming is in flight, too. Every answer closes its connection. Delays and slow bodies are seen through; what is stalled for ever ends at once.
+        A request whose body is still coming is in flight, too. Every answer closes its connection.
+        Delays and slow bodies are seen through; what is stalled for ever ends at once.
         """
         if self._runner is None:
             return
