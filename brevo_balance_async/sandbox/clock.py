@@ -13,28 +13,41 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _ZERO = timedelta(0)
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class SandboxClock:
     """A UTC clock that a test can freeze and push forward.
 
     It starts at ``start`` (default: now) and moves with real time, unless ``frozen``, when only ``advance`` and ``set``
-    move it. Nothing but a sandbox's ``reset`` and ``restore`` turns it back. Brevo writes milliseconds, so moments are
-    cut to milliseconds: what is stored is what is shown.
+    move it. At the end of the year 9999 it stops. Nothing but a sandbox's ``reset`` and ``restore`` turns it back.
+    Brevo writes milliseconds, so moments are cut to milliseconds: what is stored is what is shown.
 
     With ``time`` and ``call_later`` it is what ``BalanceClient(clock=...)`` takes: a client that waits on this clock
     is woken as soon as it is advanced. Both may be used from any event loop.
     """
 
-    __slots__ = ("_elapsed", "_first", "_frozen", "_held", "_origin", "_since", "_timers", "on_turn")
+    __slots__ = (
+        "_elapsed",
+        "_first",
+        "_frozen",
+        "_held",
+        "_moment",
+        "_reached",
+        "_since",
+        "_timers",
+        "on_turn",
+    )
 
     def __init__(self, start: datetime | None = None, *, frozen: bool = False) -> None:
         if start is not None and start.tzinfo is None:
             raise ValueError("start must be an aware datetime")
         self._first = (start, frozen)
-        self._origin = start.astimezone(UTC) if start is not None else datetime.now(UTC)
         self._frozen = frozen
         self._elapsed = _ZERO
+        self._moment = start.astimezone(UTC) if start is not None else datetime.now(UTC)
+        self._reached = _ZERO
+        """What had elapsed when ``_moment`` was the present."""
         self._since = time.monotonic()
         self._held: datetime | None = None
         self._timers: set[ClockTimer] = set()
@@ -48,7 +61,13 @@ class SandboxClock:
 
     def now(self) -> datetime:
         """The present moment: aware, UTC, whole milliseconds."""
-        return self._held or _whole_milliseconds(self._origin + self._passed())
+        if self._held is not None:
+            return self._held
+        try:
+            moment = self._moment + (self._passed() - self._reached)
+        except OverflowError:
+            moment = _LAST
+        return _whole_milliseconds(moment)
 
     def time(self) -> float:
         """Seconds since the clock was made. They never run backwards, not even when ``now`` is turned back."""
@@ -60,7 +79,7 @@ class SandboxClock:
             raise ValueError("a clock is advanced by zero or more seconds")
         try:
             step = timedelta(seconds=seconds)
-            _ = self._origin + self._passed() + step
+            _ = self._moment + (self._passed() - self._reached + step)
         except OverflowError:
             raise ValueError("a clock cannot be advanced beyond the year 9999") from None
         self._elapsed += step
@@ -73,7 +92,7 @@ class SandboxClock:
             raise ValueError("a clock is set to an aware datetime")
         if moment < self.now():
             raise ValueError(f"a clock is not set back: it is {self.now().isoformat()} already")
-        self._elapsed, self._since = moment - self._origin, time.monotonic()
+        self._elapsed, self._since = self._reached + (moment - self._moment), time.monotonic()
         self._turned()
         return self.now()
 
@@ -91,7 +110,7 @@ class SandboxClock:
     def turn_to(self, moment: datetime, *, frozen: bool) -> None:
         """Show ``moment`` from now on, be it in the past. Whoever waits goes on waiting as long as before."""
         self._elapsed, self._since, self._frozen = self._passed(), time.monotonic(), frozen
-        self._origin = moment - self._elapsed
+        self._moment, self._reached = moment, self._elapsed
         self._turned()
 
     def restart(self) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .http.app import DEFAULT_KEY, Sandbox
 from .http.serving import serve
-from .rules.switches import read_assignments
+from .rules.refusals import Refusal
+from .rules.switches import Switches, read_assignments
 from .seeds import read_seeds
 
 if TYPE_CHECKING:
@@ -40,19 +41,22 @@ def run(arguments: Sequence[str], prog: str) -> None:
     if options.help:
         parser.print_help()
         return
-    sandbox = Sandbox(
-        host=options.host,
-        port=options.port,
-        rph=options.rph,
-        strict=options.strict,
-        allow_public=options.allow_public,
-        api_key=options.api_key,
-        control_token=options.control_token,
-        state=options.state,
-        seed=read_seeds(options.seed) if options.seed else (),
-        **read_assignments(options.switch),
-    )
-    asyncio.run(serve(sandbox))
+    try:
+        sandbox = Sandbox(
+            host=options.host,
+            port=options.port,
+            rph=options.rph,
+            strict=options.strict,
+            allow_public=options.allow_public,
+            api_key=options.api_key,
+            control_token=options.control_token,
+            state=options.state,
+            seed=read_seeds(options.seed) if options.seed else (),
+            switches=Switches().replaced(read_assignments(options.switch)),
+        )
+        asyncio.run(serve(sandbox))
+    except Refusal as refusal:
+        raise ValueError(f"the seed is refused: {refusal.message}") from refusal
 
 
 def main() -> None:

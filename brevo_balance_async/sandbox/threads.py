@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
 
 from .http.app import Sandbox
@@ -53,6 +54,8 @@ class ThreadedSandbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self._loop.running:
+            return
         try:
             self._loop.run(self._sandbox.stop())
         finally:
@@ -176,6 +179,12 @@ class _LoopThread:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._ending = threading.RLock()
+        """Held while something is handed to the loop, so that it does not stop before it has done it."""
+
+    @property
+    def running(self) -> bool:
+        return self._loop is not None
 
     def start(self) -> None:
         if self._loop is not None:
@@ -185,12 +194,14 @@ class _LoopThread:
         self._thread.start()
 
     def stop(self) -> None:
-        loop, thread = self._loop, self._thread
-        self._loop = self._thread = None
-        if loop is not None and thread is not None:
+        with self._ending:
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+            if loop is None or thread is None:
+                return
             loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
+        thread.join()
+        loop.close()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of a coroutine."""
@@ -199,14 +210,20 @@ class _LoopThread:
 
     def call(self, work: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """The result of a function that runs between two requests; while nothing is served, in this thread."""
-        if self._loop is None or threading.current_thread() is self._thread:
-            return work(*arguments, **named)
+        done: Future[T] = Future()
 
-        async def on_the_loop() -> T:
-            result = work(*arguments, **named)
-            return cast("T", list(result)) if isinstance(result, Iterator) else result
+        def on_the_loop() -> None:
+            try:
+                result = work(*arguments, **named)
+                done.set_result(cast("T", list(result)) if isinstance(result, Iterator) else result)
+            except BaseException as error:  # noqa: BLE001 - the thread that waits raises it
+                done.set_exception(error)
 
-        return self.run(on_the_loop())
+        with self._ending:
+            if self._loop is None or threading.current_thread() is self._thread:
+                return work(*arguments, **named)
+            self._loop.call_soon_threadsafe(on_the_loop)
+        return done.result()
 
 
 class _Handle:

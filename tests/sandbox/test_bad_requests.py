@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from datetime import UTC, datetime
@@ -274,3 +275,22 @@ async def test_a_subscription_id_that_the_sandbox_would_have_given_to_another(ap
         "subscription-2",
         "subscription-2-again",
     ]
+
+
+async def test_half_a_surrogate_pair_is_shown_as_json_writes_it(api):
+    definition = (await post(api, "balance-definitions", r'{"name": "half \ud800", "unit": "POINTS"}')).json[
+        "id"
+    ]
+    assert (await api.ok("GET", f"balance-definitions/{definition}"))["name"] == "half \ud800"
+    page = await api.send("GET", f"{api.sandbox.origin}/_sandbox/", headers={"accept": "text/html"})
+    assert (page.status, r"half \ud800" in page.text) == (200, True)
+
+
+async def test_a_client_that_waits_for_100_continue_is_told_to_go_on(api):
+    url = f"{api.sandbox.base_url}/loyalty/balance/programs/{api.program}/balance-definitions"
+    body = {"name": "Points", "unit": "POINTS"}
+    async with asyncio.timeout(60):
+        reply = await api.send(
+            "POST", url, json=body, expect100=True, headers={"api-key": api.sandbox.api_key}
+        )
+    assert (reply.status, reply.json["name"]) == (200, "Points")

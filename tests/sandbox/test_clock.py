@@ -163,3 +163,33 @@ async def test_the_quota_s_hour_is_on_it():
             await definitions.list()
         sandbox.clock.advance(1802)
         await definitions.list()
+
+
+def test_a_running_clock_stops_at_the_end_of_the_calendar():
+    last = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
+    clock = SandboxClock(last)
+    while clock.time() < 0.002:
+        pass
+    assert clock.now() == last
+    with pytest.raises(ValueError, match="beyond the year 9999"):
+        clock.advance(1)
+    clock.restart()
+    assert clock.now() == last
+
+
+def test_a_clock_that_starts_with_the_calendar_is_set_back_after_any_advance():
+    first = datetime(1, 1, 1, tzinfo=UTC)
+    clock = SandboxClock(first, frozen=True)
+    clock.advance(10**11)
+    clock.restart()
+    assert (clock.now(), clock.time()) == (first, 10**11)
+    assert clock.set(first + timedelta(seconds=5)) == clock.now() == first + timedelta(seconds=5)
+    assert clock.advance(2) == first + timedelta(seconds=7)
+    assert clock.time() == 10**11 + 7
+
+
+def test_a_clock_is_advanced_by_no_number_that_is_too_large():
+    clock = frozen()
+    with pytest.raises(ValueError, match="beyond the year 9999"):
+        clock.advance(10**400)
+    assert clock.now() == START

@@ -539,3 +539,52 @@ async def test_what_is_wrong_is_told_in_plain_words(api, method, path, body, tol
     assert 400 <= reply.status < 500
     assert told in reply.json["message"]
     assert not re.search(r"Error|__init__|argument '|object", reply.json["message"])
+
+
+HUGE = 10**400
+
+
+@pytest.mark.parametrize(
+    ("effect", "arguments", "reason"),
+    [
+        ("status", {"code": 99}, "status must be a status from 200 to 999, not 99"),
+        ("status", {"code": "503"}, "status must be a status from 200 to 999, not '503'"),
+        ("status", {"code": True}, "status must be a status from 200 to 999, not True"),
+        ("status", {"code": 503, "applied": "no"}, "applied must be true or false, not 'no'"),
+        ("status", {"code": 503, "headers": [1]}, "headers must be an object whose values are text, not [1]"),
+        ("status", {"code": 503, "headers": {"x": 1}}, "headers must be an object whose values are text"),
+        ("status", {"code": 503, "headers": {"x": "a\r\nb: c"}}, "headers must be such as HTTP can carry"),
+        ("status", {"code": 503, "headers": {"x\r\ny": "a"}}, "headers must be such as HTTP can carry"),
+        ("redirect", {"location": "a\r\nb: c"}, "headers must be such as HTTP can carry"),
+        ("delay", {"seconds": HUGE}, "seconds must be a number of seconds from 0 to 1000000000, not 1000"),
+        ("delay", {"seconds": "1"}, "seconds must be a number of seconds from 0 to 1000000000, not '1'"),
+        ("commit_later", {"seconds": -1}, "seconds must be a number of seconds from 0 to 1000000000, not -1"),
+        ("slow_body", {"seconds": 1, "pieces": 1.5}, "pieces must be a whole number from 1"),
+        ("too_many", {"reset": "soon"}, "reset must be a whole number from 1"),
+        ("stray", {"body": {}, "seconds": HUGE}, "seconds must be a number of seconds"),
+        ("altered", {"members": [1]}, "members must be an object, not [1]"),
+        ("drop", {"how": "loud"}, "how must be fin or rst, not 'loud'"),
+        ("truncated_json", {"keep": 1}, "keep must be a number from 0 to just below 1, not 1"),
+        ("raw", {"data": 5}, "data must be text or bytes, not 5"),
+        ("raw", {"data": "\u20ac"}, "data must have characters below U+0100 only"),
+    ],
+)
+async def test_an_effect_is_checked_when_it_is_made(api, effect, arguments, reason):
+    reply = await api.control("POST", "faults", {"effect": effect, "arguments": arguments})
+    assert reply.status == 422
+    assert f"the effect {effect} cannot have these arguments: {reason}" in reply.json["message"]
+    assert not len(api.sandbox.faults)
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        getattr(effects, effect)(**arguments)
+
+
+async def test_a_clock_is_not_advanced_by_what_no_calendar_holds(api):
+    reply = await api.control("POST", "clock/advance", {"seconds": HUGE})
+    assert (reply.status, reply.json["message"]) == (422, "a clock cannot be advanced beyond the year 9999")
+
+
+@pytest.mark.parametrize("limits", [5, None, {}, "limits"])
+async def test_the_limits_of_a_seed_are_a_list(api, limits):
+    seed = {"program": api.program, "definitions": [{"name": "Points", "unit": "POINTS", "limits": limits}]}
+    reply = await api.control("POST", "seed", seed)
+    assert (reply.status, reply.json["message"]) == (422, "limits must be a list")

@@ -342,7 +342,7 @@ async def test_the_caller_is_let_in_and_served_by_what_it_sent_not_by_what_is_ke
     meta = {"token": "the shop's own", "note": REAL_KEY}
     begun = await api.credit(definition, 5, meta=meta)
     assert begun["meta"] == meta  # the caller's data, given back as Brevo does
-    assert api.sandbox.requests[-1].body["meta"] == meta
+    assert api.sandbox.requests[-1].body["meta"] == meta | {"note": "***9f3c"}  # a name in it means nothing
     renamed = await api.ok(
         "PUT", f"balance-definitions/{definition}", {"name": f"Points {REAL_KEY}", "unit": "POINTS"}
     )
@@ -437,3 +437,27 @@ async def test_the_control_token_is_not_the_api_s_and_is_shown_nowhere(serve):
 def test_an_empty_token_is_refused():
     with pytest.raises(ValueError, match="control_token must not be empty"):
         Sandbox(control_token="")
+
+
+async def test_a_credential_that_is_no_text_is_a_wrong_one(serve):
+    async with serve(control_token="the-control-token") as api:
+        status, _ = await ask(api.sandbox, "GET", "/_sandbox/state", "Authorization: Bearer é")
+        assert status == 401
+        form = "content-type: application/x-www-form-urlencoded"
+        path = "/realms/partner/oauth/token"
+        assert (await ask(api.sandbox, "POST", path, "Authorization: Basic é", form))[0] == 401
+
+
+async def test_a_key_is_found_wherever_it_stands(api):
+    key = "xkeysib-0123456789-CANARY-0000"
+    for body in ([key], {"headers": {"x": [key]}}, {"meta": {key: key}}, key):
+        await api("POST", "transactions", body)
+    await api("GET", f"subscriptions/{key.replace('-', '%2D')}/balances", **{key: ""})
+    await api.send("GET", api.sandbox.base_url, headers={"sib-key": "another-CANARY-0000", "x-proxy": key})
+    assert "CANARY" not in everything(api.sandbox)
+    assert "***0000" in everything(api.sandbox)
+
+
+def test_an_empty_key_is_refused():
+    with pytest.raises(ValueError, match="api_key must not be empty"):
+        Sandbox(api_key="")

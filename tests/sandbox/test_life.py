@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import signal
 import socket
 import sys
@@ -162,6 +163,19 @@ async def test_the_command_serves_until_a_signal(end):
         (("--seed", "/nowhere/at/all"), "No such file or directory"),
         (("--state", "/nowhere/at/all"), "the state file /nowhere/at/all cannot be opened"),
         (("--rph", "0"), "a quota is a whole number of requests, at least 1, or None (null), not 0"),
+        (("--switch", "rph=3"), "no such switch: rph"),
+        (("--switch", "log_size=3"), "no such switch: log_size"),
+        (("--api-key", ""), "api_key must not be empty"),
+        (("--seed", "SEED", '{"definitions": 5}'), "definitions must be a list"),
+        (("--seed", "SEED", '{"coupons": []}'), "a seed has no coupons; it may have program, contacts, "),
+        (
+            ("--seed", "SEED", '{"definitions": [{"name": "a", "unit": "b"}]}'),
+            "the seed is refused: unit must be ",
+        ),
+        (
+            ("--seed", "SEED", '{"definitions": [{"name": "a", "unit": "b"}]}', "--state", "NEW"),
+            "the seed is refused: unit must be ",
+        ),
         (("--switch", "history_lag=soon"), "history_lag must be a number of seconds, 0 or more, "),
         (
             ("--switch", "rounding_places=abc"),
@@ -169,7 +183,12 @@ async def test_the_command_serves_until_a_signal(end):
         ),
     ],
 )
-def test_the_command_refuses_what_makes_no_sense(arguments, reason, monkeypatch, capsys):
+def test_the_command_refuses_what_makes_no_sense(arguments, reason, monkeypatch, capsys, tmp_path):
+    if arguments[1] == "SEED":
+        seed = {"program": "27aa1d7a-af67-4020-8a65-19d6b0f0a26e", **json.loads(arguments[2])}
+        (tmp_path / "seed.json").write_text(json.dumps(seed))
+        arguments = ["--seed", str(tmp_path / "seed.json"), *arguments[3:]]
+    arguments = [str(tmp_path / "new.db") if each == "NEW" else each for each in arguments]
     with socket.create_server(("127.0.0.1", 0)) as taken:
         taken_port = str(taken.getsockname()[1])
         arguments = [taken_port if each == "TAKEN" else each for each in arguments]
@@ -260,3 +279,22 @@ async def test_the_command_takes_a_seed_a_state_file_and_a_token(tmp_path):
         process.send_signal(signal.SIGTERM)
         await process.communicate()
         assert process.returncode == 0
+
+
+async def test_a_request_whose_body_is_still_coming_is_finished(serve):
+    async with serve() as api:
+        host, port = api.sandbox.origin.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = f"POST /v3/loyalty/balance/programs/{api.program}/balance-definitions HTTP/1.1\r\nHost: sandbox\r\n"
+        body = b'{"name": "Points", "unit": "POINTS"}'
+        writer.write(f"{head}api-key: {api.sandbox.api_key}\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+        while not api.sandbox._in_flight._connections:
+            await asyncio.sleep(0)
+        draining = asyncio.create_task(api.sandbox.drain())
+        await asyncio.sleep(0)
+        writer.write(body)
+        answer = await asyncio.wait_for(reader.read(), 60)  # up to the end of the connection
+        await asyncio.wait_for(draining, 60)
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b'"name":"Points"' in answer

@@ -115,7 +115,7 @@ async def test_everything_is_escaped(api):
     definition = await api.definition(name=EVIL)
     api.sandbox.seed(api.program, contacts=[{"contactId": 5, "loyaltySubscriptionId": EVIL}])
     await api.credit(definition, 1, 5, meta={EVIL: EVIL, "deep": [EVIL]})
-    api.sandbox.faults.add(effects.raw(b"x", name=EVIL), operation="balances.get")
+    api.sandbox.faults.add(effects.Raw(name=EVIL, applied=True, data=b"x"), operation="balances.get")
     await api.send("GET", f"{api.sandbox.base_url}/{EVIL}?{EVIL}")
     for path in (
         "",
@@ -173,7 +173,7 @@ async def test_the_buttons_name_routes_that_there_are(api):
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 async def test_in_a_browser(serve, tmp_path):
     async with serve(rph=600) as api, open_tab(tmp_path) as tab:
-        definition = await api.definition(name=EVIL)
+        definition = await api.definition(name=EVIL + "W" * 90)
         await api.credit(definition, 100, 42, meta={"note": "<img src=x onerror='document.title=1'>"})
         await tab.go(f"{api.sandbox.origin}/_sandbox/")
         assert await tab.run("document.title") == "Brevo sandbox"

@@ -115,3 +115,26 @@ async def test_a_422_that_keeps_the_draft(api, draft):
     assert (await api("POST", f"transactions/{draft['id']}/complete")).status == 422
     assert await statuses(api) == ["draft"]
     assert (await api("POST", f"transactions/{draft['id']}/complete")).status == 200
+
+
+async def test_a_complete_is_told_what_became_of_it_after_a_restore(api, draft):
+    complete = asyncio.create_task(api("POST", f"transactions/{draft['id']}/complete"))
+    await until(lambda: api.sandbox.hits(COMPLETE))
+    api.sandbox.restore(api.sandbox.snapshot())
+    api.sandbox.clock.advance(120)
+    reply = await complete
+    assert (reply.status, reply.json["status"], reply.json["balance"]) == (200, "completed", 5)
+    assert api.sandbox.ledger.balance(api.program, api.definition_id, 1) == 5
+
+
+async def test_a_complete_that_was_restored_away_is_told_that_it_is_a_draft(api, draft):
+    before = api.sandbox.snapshot()
+    complete = asyncio.create_task(api("POST", f"transactions/{draft['id']}/complete"))
+    await until(lambda: api.sandbox.hits(COMPLETE))
+    api.sandbox.restore(before)
+    api.sandbox.clock.advance(30)
+    assert await statuses(api) == ["draft"]
+    api.sandbox.clock.advance(90)
+    reply = await complete
+    assert (reply.status, reply.json["message"]) == (422, "transaction is still expired")
+    assert api.sandbox.ledger.balance(api.program, api.definition_id, 1) == 0

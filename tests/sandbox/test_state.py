@@ -495,3 +495,45 @@ async def test_a_change_has_one_moment_however_long_it_takes(path, serve):
         before = shown(api.sandbox)
     async with serve(state=path) as api:
         assert shown(api.sandbox) == before
+
+
+async def test_a_body_that_is_no_object_leaves_nothing_in_the_file(path, serve):
+    key = "xkeysib-0123456789-CANARY-0000"
+    async with serve(state=path) as api:
+        definition = await api.definition()
+        await api.credit(definition, 5)
+        draft = await api.begin(definition, 2)
+        url = f"{api.sandbox.base_url}/loyalty/balance/programs/{PROGRAM}"
+        for text in (
+            '{"api-key": "CANARY',
+            "password=CANARY",
+            f'["{key}"]',
+            f'{{"amount": 1e999, "a": "{key}"}}',
+        ):
+            reply = await api.send(
+                "POST", f"{url}/transactions", data=text, headers={"api-key": api.sandbox.api_key}
+            )
+            assert reply.status == 422
+        assert (await api("POST", "transactions", {"x": [{"y": key}]}, **{key: key})).status == 422
+        done = await api.send(
+            "POST",
+            f"{url}/transactions/{draft['id']}/complete",
+            data="CANARY",
+            headers={"api-key": api.sandbox.api_key},
+        )
+        assert done.json["balance"] == 7
+        before = shown(api.sandbox)
+    assert b"CANARY" not in path.read_bytes()
+    async with serve(state=path) as api:
+        assert shown(api.sandbox) == before
+
+
+async def test_a_clock_that_ran_to_the_end_of_the_calendar_is_there_again(path):
+    last = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
+    for _ in range(2):
+        async with Sandbox(state=path) as sandbox:
+            if sandbox.clock.now() < last:
+                sandbox.clock.set(last)
+            while sandbox.clock.time() < 0.002:
+                pass
+            assert sandbox.clock.now() == last

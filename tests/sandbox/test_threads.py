@@ -170,3 +170,29 @@ def test_it_takes_the_same_arguments():
     with pytest.raises(TypeError):
         ThreadedSandbox(nothing=1)
     assert ThreadedSandbox(switches=Sandbox(ttl_unit="minutes").switches).switches.ttl_unit == "minutes"
+
+
+def test_ending_it_twice_is_harmless():
+    sandbox = ThreadedSandbox()
+    with sandbox:
+        pass
+    sandbox.__exit__(None, None, None)
+    with pytest.raises(ZeroDivisionError), sandbox:
+        _ = 1 / 0
+    assert sandbox.hits() == 0
+
+
+def test_a_thread_that_uses_a_handle_while_it_ends_is_answered():
+    for _ in range(20):
+        sandbox, ended = ThreadedSandbox(), threading.Event()
+
+        def use(sandbox=sandbox, ended=ended):
+            while not ended.is_set():
+                assert sandbox.hits() == len(sandbox.requests) == 0
+
+        with ThreadPoolExecutor(4) as pool:
+            with sandbox:
+                using = [pool.submit(use) for _ in range(4)]
+            ended.set()
+            for each in using:
+                each.result(60)

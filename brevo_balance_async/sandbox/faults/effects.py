@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import field, frozen
-from attrs.validators import ge, in_, lt
+
+from . import checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ class Effect:
     """What all effects have."""
 
     name: str
-    applied: bool
+    applied: bool = field(validator=checks.flag)
     """Whether the operation is carried out."""
     reads: ClassVar[bool] = True
     """Whether the request is read and counted against the quota."""
@@ -32,30 +33,30 @@ class Effect:
 class Answered(Effect):
     """An answer of its own. ``body`` is JSON, text or bytes; without one it is an error body."""
 
-    status: int
+    status: int = field(validator=checks.status)
     body: Any = None
-    headers: Mapping[str, str] = field(factory=dict)
+    headers: Mapping[str, str] = field(factory=dict, validator=checks.headers)
 
 
 @frozen(kw_only=True)
 class Altered(Effect):
     """The true answer with some members of its body replaced."""
 
-    members: Mapping[str, Any]
+    members: Mapping[str, Any] = field(validator=checks.members)
 
 
 @frozen(kw_only=True)
 class Delayed(Effect):
     """The true answer, late: carried out after ``seconds``, whether or not the client is still there."""
 
-    seconds: float = field(validator=ge(0))
+    seconds: float = field(validator=checks.seconds)
 
 
 @frozen(kw_only=True)
 class CommittedLater(Effect):
     """A complete whose draft is checked at once, and committed and answered ``seconds`` later."""
 
-    seconds: float = field(validator=ge(0))
+    seconds: float = field(validator=checks.seconds)
     """On the sandbox's clock."""
 
 
@@ -63,7 +64,7 @@ class CommittedLater(Effect):
 class Dropped(Effect):
     """No answer: the connection ends with FIN or RST."""
 
-    how: str = field(validator=in_(("fin", "rst")))
+    how: str = field(validator=checks.end)
 
 
 @frozen(kw_only=True)
@@ -77,33 +78,33 @@ class Unread(Dropped):
 class Cut(Effect):
     """The true answer's head and part of its body, then the end of the connection."""
 
-    keep: float = field(validator=[ge(0), lt(1)])
+    keep: float = field(validator=checks.part)
     """Which part of the body is sent, from 0 to just below 1."""
-    how: str = field(validator=in_(("fin", "rst")))
+    how: str = field(validator=checks.end)
 
 
 @frozen(kw_only=True)
 class Dripping(Effect):
     """The true answer, its body spread over ``seconds`` in ``pieces``."""
 
-    seconds: float = field(validator=ge(0))
-    pieces: int = field(validator=ge(1))
+    seconds: float = field(validator=checks.seconds)
+    pieces: int = field(validator=checks.count)
 
 
 @frozen(kw_only=True)
 class Raw(Effect):
     """Bytes of any kind in place of an answer, then the end of the connection."""
 
-    data: bytes
+    data: bytes = field(validator=checks.data)
 
 
 @frozen(kw_only=True)
 class Stray(Effect):
     """The true answer, and ``seconds`` later, on the idle connection, another one that nobody asked for."""
 
-    status: int
+    status: int = field(validator=checks.status)
     body: Any
-    seconds: float = field(validator=ge(0))
+    seconds: float = field(validator=checks.seconds)
 
 
 @frozen(kw_only=True)
@@ -115,8 +116,8 @@ class Stalled(Effect):
 class TooMany(Effect):
     """429 with the quota headers telling ``reset`` seconds, or without any."""
 
-    reset: int
-    headers: bool
+    reset: int = field(validator=checks.count)
+    headers: bool = field(validator=checks.flag)
 
 
 def status(
@@ -189,12 +190,12 @@ def redirect(location: str, code: int = 307, *, applied: bool = False) -> Effect
 
 def garbage(data: bytes | str = b"SSH-2.0-OpenSSH_9.0\r\n\r\n", *, applied: bool = True) -> Effect:
     """Bytes that are no HTTP answer, then the end of the connection."""
-    return raw(data, applied=applied, name="garbage")
+    return Raw(name="garbage", applied=applied, data=_bytes(data))
 
 
-def raw(data: bytes | str, *, applied: bool = True, name: str = "raw") -> Effect:
-    """These very bytes in place of the answer, then the end of the connection."""
-    return Raw(name=name, applied=applied, data=data.encode("latin-1") if isinstance(data, str) else data)
+def raw(data: bytes | str, *, applied: bool = True) -> Effect:
+    """These very bytes in place of the answer, then the end of the connection. A character of text is one byte."""
+    return Raw(name="raw", applied=applied, data=_bytes(data))
 
 
 def too_many(reset: int = 30, *, headers: bool = True) -> Effect:
@@ -215,6 +216,13 @@ def altered(members: Mapping[str, Any]) -> Effect:
 def stray(body: Any, code: int = 200, seconds: float = 0.05) -> Effect:
     """The true answer, and a little later on the idle connection an answer that nobody asked for."""
     return Stray(name="stray", applied=True, status=code, body=body, seconds=seconds)
+
+
+def _bytes(data: bytes | str) -> bytes:
+    try:
+        return data.encode("latin-1") if isinstance(data, str) else data
+    except UnicodeEncodeError:
+        raise ValueError("data must have characters below U+0100 only, each of which is a byte") from None
 
 
 EFFECTS: dict[str, Callable[..., Effect]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from base64 import b64decode
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -89,6 +88,6 @@ def _basic(header: str) -> tuple[str | None, str | None]:
         return None, None
     try:
         client_id, _, secret = b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # it is no Base64, or not that of a UTF-8 text
         return None, None
     return client_id, secret

@@ -18,7 +18,7 @@ from brevo_balance_async.sandbox.rules.refusals import Refusal, not_allowed
 from brevo_balance_async.sandbox.rules.switches import Switches
 
 from .access import TOKEN_PATH, Access, TokenRefusal
-from .changes import Changes, plain_seed
+from .changes import Changes
 from .control.answers import control_answer, private, read_control
 from .control.routes import PREFIX
 from .guard import check_control, is_loopback
@@ -29,6 +29,7 @@ from .quota import ServerQuota
 from .reading import read_content
 from .redaction import quotes_no_request
 from .routes import OPERATIONS
+from .seeding import plain_seed
 from .service import Service
 from .snapshots import Snapshot, taken
 from .verification import differences
@@ -89,6 +90,8 @@ class Sandbox:
             raise ValueError(f"{host} is not a loopback address; allow_public=True serves it all the same")
         if control_token == "":
             raise ValueError("control_token must not be empty")
+        if not api_key:
+            raise ValueError("api_key must not be empty")
         self._control_token = control_token
         self._host = host
         self._port = port
@@ -107,6 +110,7 @@ class Sandbox:
         self._runner: web.ServerRunner | None = None
         self._misbehaviour = Misbehaviour(self._service)
         self._in_flight = InFlight()
+        self._draining = False
 
     # addresses and keys
 
@@ -246,7 +250,7 @@ class Sandbox:
         except BaseException:
             await runner.cleanup()
             raise
-        self._runner = runner
+        self._runner, self._draining = runner, False
         self._port = runner.addresses[0][1]
 
     async def stop(self) -> None:
@@ -261,14 +265,18 @@ class Sandbox:
     async def drain(self, seconds: float = _GRACE_SECONDS) -> None:
         """Take no more connections, and wait until the requests in flight are answered, ``seconds`` at most.
 
+        A request whose body is still coming is in flight, too. Every answer closes its connection.
         Delays and slow bodies are seen through; what is stalled for ever ends at once.
         """
         if self._runner is None:
             return
         for site in list(self._runner.sites):
             await site.stop()
+        self._draining = True
         if self._runner.server is not None:
-            self._runner.server.pre_shutdown()  # which closes the idle connections
+            for connection in self._runner.server.connections:
+                if connection not in self._in_flight:
+                    connection.close()
         self._misbehaviour.end_stalls()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -277,10 +285,10 @@ class Sandbox:
     # one request
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        with self._in_flight:
+        with self._in_flight.on(request.protocol):
             content, unread = await read_content(request)
             answer = await self._answered(request, content, unread)
-            if unread is not None:
+            if unread is not None or self._draining:
                 answer.force_close()
             return answer
 

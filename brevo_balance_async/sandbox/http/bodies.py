@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
+    from brevo_balance_async.sandbox.rules.refusals import Refusal
     from brevo_balance_async.sandbox.rules.switches import Switches
 
 UNITS = frozenset(
@@ -32,15 +33,19 @@ LONGEST_MINUTES = 10**7
 MOST_PERIODS = 1000
 
 
-def read_body(
-    body: Any, switches: Switches, read: Callable[[Fields, Switches], dict[str, Any]]
-) -> dict[str, Any]:
-    """The terms that ``read`` finds in a body; 422 for a member it may not have.
-
-    For a body that is no object it is 422 or 400, whichever the switch says.
-    """
+def check_object(body: Any, unparsed: Refusal | None, switches: Switches) -> None:
+    """Raise 422 or 400, whichever the switch says, for a body that is no object; ``unparsed`` is why there is none."""
+    if unparsed is not None and unparsed.status != 400:
+        raise unparsed
     if not isinstance(body, dict):
-        raise malformed("the body must be a JSON object", int(switches.malformed_body))
+        message = unparsed.message if unparsed is not None else "the body must be a JSON object"
+        raise malformed(message, int(switches.malformed_body))
+
+
+def read_body(
+    body: dict[str, Any], switches: Switches, read: Callable[[Fields, Switches], dict[str, Any]]
+) -> dict[str, Any]:
+    """The terms that ``read`` finds in a body; 422 for a member it may not have."""
     fields = Fields(body)
     terms = read(fields, switches)
     unknown = fields.unread()

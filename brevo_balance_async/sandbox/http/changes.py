@@ -17,7 +17,7 @@ from brevo_balance_async.sandbox.rules.switches import Switches
 
 from .control.routes import PREFIX
 from .fields import Fields, present, read_uuid
-from .seeding import Seed
+from .seeding import Seed, plain_seed
 from .wire import read_json, write_json
 
 if TYPE_CHECKING:
@@ -173,12 +173,6 @@ class Changes:
 
     def _use(self, switches: Switches) -> None:
         self._ledger.switches = self._quota.switches = switches
-
-
-def plain_seed(seed: Mapping[str, Any]) -> dict[str, Any]:
-    """A seed whose parts are lists, so that it can be sown again and written down. Raises ``TypeError``."""
-    Seed(**seed)
-    return {name: value if isinstance(value, str) else list(value) for name, value in seed.items()}
 
 
 def _read(name: str, text: str) -> dict[str, Any]:

@@ -79,9 +79,14 @@ def _knows(token: str | None, headers: MultiMapping[str]) -> bool:
     scheme, _, sent = headers.get("authorization", "").partition(" ")
     if token is None or scheme.lower() != "bearer":
         return False
-    if not compare_digest(sent.encode(), token.encode()):
+    if not compare_digest(_as_sent(sent), _as_sent(token)):
         raise Refusal(401, "unauthorized", "this is not the control token of the sandbox")
     return True
+
+
+def _as_sent(text: str) -> bytes:
+    """The bytes of a header or of a command's argument, which need not be UTF-8."""
+    return text.encode(errors="surrogateescape")
 
 
 def _is_ours(authority: str) -> bool:

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class InFlight:
-    """Counts blocks that run, and lets somebody wait until none does."""
+    """The connections on which a request is being answered; lets somebody wait until there is none."""
 
     def __init__(self) -> None:
-        self._running = 0
+        self._connections: set[object] = set()
         self._waiting: list[asyncio.Event] = []
 
-    def __enter__(self) -> None:
-        self._running += 1
+    def __contains__(self, connection: object) -> bool:
+        return connection in self._connections
 
-    def __exit__(self, *_: object) -> None:
-        self._running -= 1
-        if not self._running:
-            for event in self._waiting:
-                event.set()
+    @contextmanager
+    def on(self, connection: object) -> Iterator[None]:
+        """Have a request in flight on ``connection`` while the block runs."""
+        self._connections.add(connection)
+        try:
+            yield
+        finally:
+            self._connections.discard(connection)
+            if not self._connections:
+                for event in self._waiting:
+                    event.set()
 
     async def none(self) -> None:
         """Wait until no block runs."""
-        if self._running:
+        if self._connections:
             event = asyncio.Event()
             self._waiting.append(event)
             await event.wait()

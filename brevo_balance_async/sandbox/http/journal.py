@@ -9,10 +9,11 @@ rules, of a later version say, never show a balance that nobody was told.
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
+from brevo_balance_async.sandbox.rules.periods import later
 from brevo_balance_async.sandbox.rules.refusals import Refusal
 from brevo_balance_async.sandbox.state import Change, StateError
 
@@ -120,7 +121,7 @@ class Journal:
         shown = read_json(noted.encode())
         moment = datetime.fromisoformat(shown["now"])
         if not shown["frozen"]:
-            moment += max(datetime.now(UTC) - datetime.fromisoformat(shown["at"]), moment - moment)
+            moment = later(moment, max(datetime.now(UTC) - datetime.fromisoformat(shown["at"]), timedelta(0)))
         self._clock.turn_to(max(moment, last or moment), frozen=shown["frozen"])
 
 

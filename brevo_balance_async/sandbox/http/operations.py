@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from brevo_balance_async.sandbox.rules.history import Wanted
-from brevo_balance_async.sandbox.rules.refusals import Refusal, invalid, malformed, not_found
+from brevo_balance_async.sandbox.rules.refusals import invalid, not_found
 
 from .answers import Answers
 from .bodies import (
@@ -51,8 +51,6 @@ class Call:
     ids: tuple[str, ...]
     query: QueryFields
     body: Any
-    unparsed: Refusal | None = None
-    """Why the body could not be parsed; an operation that takes no body does not mind."""
 
     @property
     def switches(self) -> Switches:
@@ -71,10 +69,6 @@ class Call:
 
     def terms(self, read: Callable[[Fields, Switches], dict[str, Any]]) -> dict[str, Any]:
         """What ``read`` finds in the body."""
-        if self.unparsed is not None and self.unparsed.status == 400:
-            raise malformed(self.unparsed.message, int(self.switches.malformed_body))
-        if self.unparsed is not None:
-            raise self.unparsed
         return read_body(self.body, self.switches, read)
 
 

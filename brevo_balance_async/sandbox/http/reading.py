@@ -18,6 +18,8 @@ async def read_content(request: BaseRequest) -> tuple[bytes, Refusal | None]:
 
     After the latter nothing more can be read from the connection, so it has to be closed.
     """
+    if request.headers.get("expect", "").lower() == "100-continue" and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # the client sends no body before
     try:
         return await request.read(), None
     except web.HTTPRequestEntityTooLarge:

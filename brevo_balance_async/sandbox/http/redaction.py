@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping
 
-_SECRET_NAME = re.compile(r"auth|cookie|passw|secret|token|(api|partner)[-_]?key", re.IGNORECASE)
-_BREVO_KEY = re.compile(r"\bx(?:key|smtp)sib-[\w-]+", re.ASCII)
+_SECRET_NAME = re.compile(
+    r"auth|cookie|passw|secret|token|(api|partner|sib|access|private)[-_]?key", re.IGNORECASE
+)
+_BREVO_KEY = re.compile(r"\bx(?:key|smtp)sib(?:-|%2d)[\w%-]+", re.ASCII | re.IGNORECASE)
+_GIVEN_BACK = frozenset({"name", "description", "imageRef", "meta", "LoyaltySubscriptionId"})
+"""Members of a body that the API shows again."""
 _SCHEMES = frozenset({"basic", "bearer"})
 _NO_QUERY = MultiDictProxy(MultiDict[str]())
 _SHOWN = 4
@@ -36,14 +40,14 @@ def masked(secret: str) -> str:
 
 def redacted_text(text: str) -> str:
     """``text`` with whatever has the shape of Brevo's keys masked."""
-    if "sib-" not in text:  # nearly always, and a tenth of the time
+    if "sib" not in text:  # nearly always, and a tenth of the time
         return text
     return _BREVO_KEY.sub(lambda key: masked(key[0]), text)
 
 
 def redacted(members: Mapping[str, Any]) -> dict[str, Any]:
     """``members`` with the values masked whose name is a credential's, and keys masked in all other texts."""
-    return {name: _value(name, value) for name, value in members.items()}
+    return {redacted_text(name): _value(name, value) for name, value in members.items()}
 
 
 def redacted_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -52,15 +56,16 @@ def redacted_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def redacted_body(body: Any) -> Any:
-    """A body with its own members redacted. What stands deeper, as in ``meta``, is the caller's data and stays."""
-    return redacted(body) if isinstance(body, dict) else _value("", body)
+    """A body with its own members redacted; deeper, as in ``meta``, a name means nothing and only keys are masked."""
+    return redacted(body) if isinstance(body, dict) else _without_keys(body)
 
 
-def without_secrets(body: Any) -> Any:
-    """A body with those of its own members masked whose name is a credential's; the very body when it has none."""
-    if not isinstance(body, dict) or not any(_is_secret(name) for name in body):
+def to_be_done_again(body: Any) -> Any:
+    """A body for the state file: redacted, but with what the API shows again; the very body when that is all of it."""
+    if not isinstance(body, dict):
         return body
-    return {name: _value(name, value) if _is_secret(name) else value for name, value in body.items()}
+    kept = {name: value if name in _GIVEN_BACK else _value(name, value) for name, value in body.items()}
+    return body if kept == body else kept
 
 
 def redacted_query(query: MultiDictProxy[str]) -> MultiDictProxy[str]:
@@ -69,7 +74,7 @@ def redacted_query(query: MultiDictProxy[str]) -> MultiDictProxy[str]:
         return _NO_QUERY
     kept = query.copy()
     kept.clear()
-    kept.extend((name, _value(name, value)) for name, value in query.items())
+    kept.extend((redacted_text(name), _value(name, value)) for name, value in query.items())
     return type(query)(kept)
 
 
@@ -89,4 +94,17 @@ def _is_secret(name: str) -> bool:
 def _value(name: str, value: Any) -> Any:
     if _is_secret(name):
         return masked(value) if isinstance(value, str) else "***"
-    return redacted_text(value) if isinstance(value, str) else value
+    return _without_keys(value)
+
+
+def _without_keys(value: Any) -> Any:
+    """``value`` with keys masked however deep they stand; the very object when there are none."""
+    if isinstance(value, str):
+        return redacted_text(value)
+    if isinstance(value, dict):
+        members = {redacted_text(name): _without_keys(item) for name, item in value.items()}
+        return value if members == value else members
+    if isinstance(value, list):
+        items = [_without_keys(item) for item in value]
+        return value if items == value else items
+    return value

@@ -22,6 +22,8 @@ class Operation:
 
     name: str
     run: Callable[[Call], Any]
+    takes_body: bool = False
+    """Whether it needs a body that is a JSON object; any other operation ignores what is sent."""
 
     @property
     def edits_rules(self) -> bool:
@@ -38,28 +40,30 @@ _LIMITS = _DEFINITIONS + "/*/limits"
 ROUTES: dict[str, dict[str, Operation]] = {
     _DEFINITIONS: {
         "GET": Operation("definitions.list", operations.list_definitions),
-        "POST": Operation("definitions.create", operations.create_definition),
+        "POST": Operation("definitions.create", operations.create_definition, takes_body=True),
     },
     _DEFINITIONS + "/*": {
         "GET": Operation("definitions.get", operations.get_definition),
-        "PUT": Operation("definitions.update", operations.update_definition),
+        "PUT": Operation("definitions.update", operations.update_definition, takes_body=True),
         "DELETE": Operation("definitions.delete", operations.delete_definition),
     },
-    _LIMITS: {"POST": Operation("limits.create", operations.create_limit)},
+    _LIMITS: {"POST": Operation("limits.create", operations.create_limit, takes_body=True)},
     _LIMITS + "/*": {
         "GET": Operation("limits.get", operations.get_limit),
-        "PUT": Operation("limits.update", operations.update_limit),
+        "PUT": Operation("limits.update", operations.update_limit, takes_body=True),
         "DELETE": Operation("limits.delete", operations.delete_limit),
     },
-    _BALANCE + "/transactions": {"POST": Operation("transactions.begin", operations.begin)},
+    _BALANCE + "/transactions": {"POST": Operation("transactions.begin", operations.begin, takes_body=True)},
     _BALANCE + "/transactions/*/complete": {"POST": Operation("transactions.complete", operations.complete)},
     _BALANCE + "/transactions/*/cancel": {"POST": Operation("transactions.cancel", operations.cancel)},
-    _BALANCE + "/create-order": {"POST": Operation("transactions.create_order", operations.create_order)},
+    _BALANCE + "/create-order": {
+        "POST": Operation("transactions.create_order", operations.create_order, takes_body=True)
+    },
     _BALANCE + "/contact-balances": {"GET": Operation("balances.list", operations.list_balances)},
     _BALANCE + "/active-balance": {"GET": Operation("balances.list_active", operations.list_active)},
     _BALANCE + "/subscriptions/*/balances": {
         "GET": Operation("balances.get", operations.get_balances),
-        "POST": Operation("balances.create", operations.create_balance),
+        "POST": Operation("balances.create", operations.create_balance, takes_body=True),
     },
     _BALANCE + "/transaction-history": {"GET": Operation("history.list", operations.list_history)},
     _CONFIG + "/publish": {"POST": Operation("programs.publish", operations.publish)},

@@ -5,14 +5,14 @@ All of a seed is read and checked, the way the API would, before any of it is pu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import field, fields_dict, frozen
 
 from brevo_balance_async.sandbox.rules.history import check_span
 from brevo_balance_async.sandbox.rules.refusals import invalid
@@ -22,7 +22,7 @@ from .fields import Fields, present, read_uuid
 from .wire import as_received
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from brevo_balance_async.sandbox.rules.ledger import Ledger
     from brevo_balance_async.sandbox.rules.switches import Switches
@@ -33,7 +33,7 @@ _MOST_ROWS = 10**12
 
 @frozen(kw_only=True)
 class Seed:
-    """What a program starts with. Raises ``TypeError`` for a name that it does not have.
+    """What a program starts with.
 
     ``program``: the program's UUID. ``contacts``: contact ids, or objects ``{"contactId", "loyaltySubscriptionId"}``.
     ``definitions``: bodies as for creating a definition, which may add ``id`` and ``limits`` (bodies as for creating
@@ -78,6 +78,22 @@ class Seed:
         return ids
 
 
+def plain_seed(seed: Mapping[str, Any]) -> dict[str, Any]:
+    """A seed whose parts are lists, so that it can be sown again and written down. Raises ``TypeError``."""
+    names = tuple(fields_dict(Seed))
+    unknown = seed.keys() - set(names)
+    if unknown:
+        raise TypeError(f"a seed has no {', '.join(sorted(unknown))}; it may have {', '.join(names)}")
+    plain: dict[str, Any] = {"program": seed.get("program")}
+    for name in names[1:]:
+        if name not in seed:
+            continue
+        if isinstance(seed[name], str | Mapping) or not isinstance(seed[name], Iterable):
+            raise TypeError(f"{name} must be a list")
+        plain[name] = list(seed[name])
+    return plain
+
+
 def _members(what: str, value: object) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise invalid(f"each of {what} must be an object")
@@ -98,6 +114,8 @@ def _read_definition(body: object, ledger: Ledger) -> tuple[str, dict[str, Any],
     """A definition's id, its terms, and the terms of its limits."""
     members, switches = _members("definitions", body), ledger.switches
     given, limits = members.pop("id", None), members.pop("limits", ())
+    if not isinstance(limits, list | tuple):
+        raise invalid("limits must be a list")
     terms = read_body(as_received(members), switches, definition_terms)
     return (
         ledger.ids.new() if given is None else read_uuid("id", given),

@@ -13,9 +13,10 @@ from multidict import MultiDict
 
 from brevo_balance_async.sandbox.rules.refusals import Refusal, not_allowed, not_found, not_imitated
 
+from .bodies import check_object
 from .fields import Fields, QueryFields
 from .operations import Call, answer_transaction, read_query
-from .redaction import without_secrets
+from .redaction import to_be_done_again
 from .routes import Operation, Route, find_route, is_imitated
 from .sharing import lean
 from .wire import read_json, write_json
@@ -179,7 +180,9 @@ class Service:
         if body is None or isinstance(body, bytes):
             content, content_type = body or b"", {}
         elif isinstance(body, str):
-            content, content_type = body.encode(), {"content-type": "text/plain; charset=utf-8"}
+            # Half a surrogate pair, which JSON may hold, has no UTF-8 form.
+            content = body.encode(errors="backslashreplace")
+            content_type = {"content-type": "text/plain; charset=utf-8"}
         else:
             content = write_json(body).encode()
         common = {**IMITATION, "date": http_date(self._ledger.clock.now().replace(microsecond=0))}
@@ -231,10 +234,12 @@ class Service:
         """
         if self.journal is None:
             return work()
-        record, body = received.record, without_secrets(received.body)
+        record, body = received.record, to_be_done_again(received.body)
         query = [*record.query.items(), *how.items()]
         target = f"{record.path}?{urlencode(query)}" if query else record.path
-        content = received.content if body is received.body else write_json(body).encode()
+        content = b""  # what is no object is read by no operation
+        if isinstance(body, dict):
+            content = received.content if body is received.body else write_json(body).encode()
         return self.journal.carry_out(
             record.method, target, content, work, reads=record.method in {"GET", "HEAD"}
         )
@@ -268,8 +273,11 @@ class Service:
         if route.operation is None:
             raise not_allowed(route.methods)
         program_id, ids = route.checked_ids()
-        members = read_query(query, self._ledger.switches)
-        return route.operation, Call(self._ledger, program_id, ids, members, body, unparsed)
+        switches = self._ledger.switches
+        members = read_query(query, switches)
+        if route.operation.takes_body:
+            check_object(body, unparsed, switches)
+        return route.operation, Call(self._ledger, program_id, ids, members, body)
 
 
 def _parsed(content: bytes) -> tuple[Any, Refusal | None]:

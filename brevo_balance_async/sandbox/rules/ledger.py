@@ -152,11 +152,12 @@ class Ledger:
 
     def finish_completing(self, commit: Commit) -> Transaction:
         """What became of the draft; to be asked when ``commit.at`` has come. 404 when all was forgotten meanwhile."""
-        transaction = commit.transaction
-        if self.transaction(transaction.id) is None:
+        transaction = self.transaction(commit.transaction.id)
+        if transaction is None:
             raise not_found("transaction")
         self._life.settle(self._account_of(transaction), self.clock.now())
-        if not commit.done:
+        restored = transaction is not commit.transaction  # the ledger has a copy of it, and of the commit
+        if not commit.done and not (restored and transaction.completed_at == commit.at):
             raise unprocessable(commit.refusal or f"transaction is still {transaction.status}")
         return transaction
 
