@@ -266,6 +266,11 @@ class Program:
         )
         return Program(requester, self.id, self._memory)
 
+    @property
+    def options(self) -> Options:
+        """What one call may spend: ``timeout``, ``max_attempts``, ``max_wait``, ``reserve``."""
+        return self._requester.options
+
     def __repr__(self) -> str:
         return f"<Program {self.id}>"
 

@@ -339,4 +339,38 @@ class PaginationError(BalanceError):
 
 
 class JournalError(BalanceError):
-    """The journal of an exactly-once import refused something (a reference with another payload, say)."""
+    """The journal could not do what was asked. What could not be written down was not sent.
+
+    The error under it, if there is one, is the ``__cause__``.
+    """
+
+
+class ReferenceConflictError(JournalError):
+    """A reference was used before, for something else; nothing was sent.
+
+    ``field`` is the argument that differs (``"amount"``; ``"payload"`` where the row was redacted), ``stored`` what the
+    journal has, ``given`` what was asked for now, in canonical form.
+    """
+
+    def __init__(self, reference: str, field: str, stored: object, given: object) -> None:
+        super().__init__(
+            f"reference {reference!r} was used before with {field} {stored!r}, and now with {given!r}; nothing was "
+            "sent. One reference is one credit or debit: give this one a reference of its own, or ask with the "
+            "payload of then"
+        )
+        self.reference = reference
+        self.field = field
+        self.stored = stored
+        self.given = given
+
+
+class JournalBusyError(JournalError):
+    """Another program has the journal, or a row of it, and did not let go in time. Ask again later."""
+
+
+class JournalVersionError(JournalError):
+    """The journal was written by a newer release."""
+
+
+class JournalFullError(JournalError):
+    """The disk that the journal is on is full. Nothing that could not be written down was sent."""

@@ -1,0 +1,194 @@
+"""The calls that settle a reference, and the few things that their answers can mean.
+
+Every call is made once: what to do after an unclear attempt is decided by the state machine, which looks in history
+first, and never by a retry.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from brevo_balance_async.errors import (
+    AuthenticationError,
+    BalanceError,
+    ClientStateError,
+    InvalidRequestError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    QuotaWaitError,
+    RateLimitedError,
+    ResponseError,
+    TransportError,
+    UnprocessableError,
+)
+from brevo_balance_async.models import Sort, TransactionStatus
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable
+
+    from brevo_balance_async.client import Program
+    from brevo_balance_async.exactly_once.breaker import Breaker
+    from brevo_balance_async.journal import Row
+    from brevo_balance_async.models import Transaction, TransactionRecord
+
+T = TypeVar("T")
+
+_SLACK: Final = timedelta(minutes=1)  # between two timestamps that the server gave to one transaction
+_TRUSTED: Final = 600.0
+"""Seconds for which a definition that could be read counts as there."""
+
+
+class DoubtError(Exception):
+    """It may have been applied, or (of a read) nothing was learned."""
+
+
+class NotNowError(Exception):
+    """Certainly not applied; it can be sent again after ``wait`` seconds (None: nobody said when)."""
+
+    def __init__(self, reason: str, wait: float | None) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+class RefusedError(Exception):
+    """Certainly not applied, and the last word on it: the server's, or that of a check made here."""
+
+    def __init__(self, error: BalanceError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+    @property
+    def rule(self) -> bool:
+        """Whether it is a refusal by a rule (422), and not that something is unknown or misspelt."""
+        return isinstance(self.error, UnprocessableError)
+
+
+async def answered(call: Awaitable[T]) -> T:
+    """For calls whose failure is the caller's to handle: it gets the error behind the three above."""
+    try:
+        return await call
+    except (DoubtError, NotNowError, RefusedError) as failure:
+        if isinstance(failure.__cause__, RefusedError):
+            failure = failure.__cause__
+        raise failure.__cause__ or failure from None
+
+
+class Calls:
+    """What is sent for one program."""
+
+    def __init__(self, program: Program, breaker: Breaker) -> None:
+        self._program = program.with_options(max_attempts=1)
+        self.breaker = breaker
+        self.meta_comes_back = False
+        """A history has shown the meta that we sent."""
+        self._definitions: dict[str, float] = {}
+
+    async def begin(self, row: Row, definition: str, attempt: str, **options: Any) -> Transaction:
+        """A draft, or with ``auto_complete`` the whole credit; ``RefusedError`` is the row's own, never the run's."""
+        extras = row.extras
+        meta = {**extras.pop("meta", {}), "reference": row.reference, "attempt": attempt}
+        try:
+            return await self._send(
+                self._program.transactions.begin(
+                    balance_definition_id=definition,
+                    contact_id=row.contact,
+                    amount=row.amount,
+                    meta=meta,
+                    **extras,
+                    **options,
+                )
+            )
+        except RefusedError as refusal:
+            if isinstance(refusal.error, ResponseError) and not refusal.rule:
+                await self._check_definition(definition, refusal.error)
+            raise
+
+    async def complete(self, tid: str) -> Transaction:
+        """The completed transaction. ``RefusedError`` is no verdict: history tells what became of it."""
+        done = await self._send(self._program.transactions.complete(tid))
+        if done.status != TransactionStatus.COMPLETED:
+            raise DoubtError(f"the answer to complete states {done.status!r}")
+        return done
+
+    async def cancel(self, tid: str) -> bool:
+        """Whether the draft is cancelled for certain."""
+        try:
+            gone = await self._send(self._program.transactions.cancel(tid))
+        except (RefusedError, DoubtError, NotNowError):
+            return False
+        return gone.status == TransactionStatus.CANCELLED
+
+    async def find(self, row: Row, definition: str) -> TransactionRecord | None:
+        """The chosen transaction in the contact's history; None proves nothing."""
+        since = None if row.tid_at is None else datetime.fromtimestamp(row.tid_at, UTC) - _SLACK
+        async for record in self.history(row, definition, since):
+            if record.id.lower() == row.tid:
+                return record
+        return None
+
+    async def history(
+        self, row: Row, definition: str, since: datetime | None
+    ) -> AsyncIterator[TransactionRecord]:
+        """A contact's transactions, newest first, as far back as ``since``."""
+        walk = self._program.history.list(
+            contact_id=row.contact or 0, balance_definition_id=definition, sort=Sort.DESC
+        )
+        iterator = aiter(walk)
+        while True:
+            try:
+                record = await self._send(anext(iterator, None))
+            except RefusedError as refusal:
+                raise DoubtError(f"history: {refusal}") from refusal
+            if record is not None and "reference" in (record.meta or {}):
+                self.meta_comes_back = True
+            if record is None or (since and record.created_at and record.created_at < since):
+                return
+            yield record
+
+    async def _check_definition(self, definition: str, error: ResponseError) -> None:
+        """Raise ``error`` if it is the run's own: the definition cannot be read either."""
+        now = self.breaker.clock.time()
+        if self._definitions.get(definition, 0.0) > now:
+            return
+        try:
+            await self._send(self._program.definitions.get(definition))
+        except RefusedError:
+            raise error from None
+        self._definitions[definition] = now + _TRUSTED
+
+    async def _send(self, call: Awaitable[T]) -> T:
+        """Make a call: its value, or one of the three errors above, or what stops the run."""
+        breaker = self.breaker
+        try:
+            value = await call
+        except (AuthenticationError, PermissionDeniedError, ClientStateError):
+            breaker.left()
+            raise
+        except InvalidRequestError as error:
+            breaker.left()
+            raise RefusedError(error) from error
+        except (QuotaWaitError, RateLimitedError) as error:
+            breaker.left()
+            wait = error.wait if isinstance(error, QuotaWaitError) else error.retry_after
+            raise NotNowError(error.message, wait) from error
+        except OutcomeUnknownError as error:
+            breaker.failed()
+            raise DoubtError(f"{error.endpoint}: {(error.cause or error).message}") from error
+        except TransportError as error:
+            breaker.failed()
+            raise (DoubtError(str(error)) if error.sent else NotNowError(str(error), None)) from error
+        except ResponseError as error:
+            if error.status >= 500:
+                breaker.failed()
+                raise DoubtError(str(error)) from error
+            breaker.succeeded()
+            raise RefusedError(error) from error
+        except BalanceError as error:
+            breaker.left()
+            raise DoubtError(str(error)) from error
+        except BaseException:
+            breaker.left()
+            raise
+        breaker.succeeded()
+        return value

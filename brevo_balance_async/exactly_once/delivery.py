@@ -1,0 +1,179 @@
+"""Many rows at once: taken from the journal as they fall due, the rows of one contact one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import define, field, frozen
+
+from brevo_balance_async.core.clock import wait_for_timer
+from brevo_balance_async.errors import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from brevo_balance_async.exactly_once.outcome import Outcome
+    from brevo_balance_async.exactly_once.settler import Settler
+    from brevo_balance_async.journal import Row, Scope
+
+_BACKLOG: Final = 5
+"""Rows taken ahead, for each that is settled at once: rows of one contact have to wait for each other."""
+_POLL: Final = 1.0
+"""Seconds between two looks for new rows, where there are none."""
+
+
+@frozen(eq=False)
+class _Taken:
+    scope: Scope
+    row: Row
+    marked: bool
+    """Ours alone in this process; else another task was at it when it was taken."""
+
+
+@define(eq=False)
+class Delivery:
+    """One run of ``deliver``."""
+
+    settler: Settler
+    forever: bool
+    concurrency: int
+    batches: frozenset[int] | None
+    _lines: dict[tuple[int, int | None], deque[_Taken]] = field(factory=dict, init=False)
+    """The rows that wait for an earlier one of their contact."""
+    _ready: asyncio.Queue[_Taken] = field(factory=asyncio.Queue, init=False)
+    _results: asyncio.Queue[Outcome | Exception | None] = field(factory=asyncio.Queue, init=False)
+    _inside: int = field(default=0, init=False)
+    """Rows taken and not settled yet."""
+    _untouched: set[_Taken] = field(factory=set, init=False)
+    """Those of them that nobody has begun to settle."""
+    _room: asyncio.Event = field(factory=asyncio.Event, init=False)
+    _drained: asyncio.Event = field(factory=asyncio.Event, init=False)
+
+    def drain(self) -> None:
+        """Take no more rows."""
+        self._drained.set()
+        self._room.set()
+
+    async def outcomes(self) -> AsyncIterator[Outcome]:
+        """Each outcome as it comes; see ``ExactlyOnce.deliver``."""
+        tasks = [asyncio.create_task(self._guarded(self._work())) for _ in range(self.concurrency)]
+        tasks.append(asyncio.create_task(self._guarded(self._feed())))
+        try:
+            while (result := await self._results.get()) is not None:
+                if isinstance(result, Exception):
+                    raise result
+                yield result
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            for left in self._untouched:
+                self._let_go(left)
+            with suppress(JournalError):
+                await self.settler.journal.now()  # whatever was given back is written by then
+
+    async def _guarded(self, work: Any) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  (it is raised where the outcomes are read)
+            self._results.put_nowait(error)
+
+    # Taking ----------------------------------------------------------------------------------------------------
+
+    async def _feed(self) -> None:
+        journal = self.settler.journal
+        began = None if self.forever else await journal.now()
+        while not self._drained.is_set():
+            taken = False
+            for scope in await journal.scopes(self.settler.program):
+                taken |= await self._take(scope, began)
+            if not taken and not self.forever:
+                break
+            if not taken:
+                await self._idle()
+        while self._inside:
+            self._room.clear()
+            await self._room.wait()
+        self._results.put_nowait(None)
+
+    async def _take(self, scope: Scope, due_by: float | None) -> bool:
+        """Take rows of a scope until there are none, or no more are wanted; whether there were any."""
+        taken = False
+        while not self._drained.is_set():
+            room = self.concurrency * _BACKLOG - self._inside
+            if room < self.concurrency:
+                self._room.clear()
+                await self._room.wait()
+                continue
+            rows = await self._rows(scope, room, due_by)
+            if not rows:
+                break
+            taken = True
+            for row in rows:
+                self._queue(_Taken(scope, row, self.settler.busy.mark((scope.id, row.reference))))
+        return taken
+
+    async def _rows(self, scope: Scope, limit: int, due_by: float | None) -> list[Row]:
+        journal = self.settler.journal
+        taking = asyncio.ensure_future(
+            journal.take_due(scope, limit=limit, due_by=due_by, batches=self.batches)
+        )
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            taking.add_done_callback(self._give_back)  # they are taken all the same
+            raise
+
+    def _give_back(self, taking: asyncio.Future[list[Row]]) -> None:
+        if not taking.cancelled() and taking.exception() is None:
+            for row in taking.result():
+                self.settler.journal.release(row.scope, row.reference)
+
+    def _queue(self, taken: _Taken) -> None:
+        self._inside += 1
+        self._untouched.add(taken)
+        line = (taken.scope.id, taken.row.contact)
+        if line in self._lines:
+            self._lines[line].append(taken)
+        else:
+            self._lines[line] = deque()
+            self._ready.put_nowait(taken)
+
+    async def _idle(self) -> None:
+        waker = asyncio.get_running_loop().create_future()
+        draining = asyncio.ensure_future(self._drained.wait())
+        draining.add_done_callback(lambda _: None if waker.done() else waker.set_result(None))
+        try:
+            await wait_for_timer(self.settler.journal.clock, _POLL, waker)
+        finally:
+            draining.cancel()
+
+    # Settling --------------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while True:
+            taken = await self._ready.get()
+            self._untouched.discard(taken)  # from here on the settler gives it back
+            result: Outcome | None
+            if taken.marked:
+                result = await self.settler.settle(taken.scope, taken.row, bulk=True)
+            else:
+                result = await self.settler.settle_after_others(taken.scope, taken.row)
+            self._inside -= 1
+            line = (taken.scope.id, taken.row.contact)
+            if self._lines[line]:
+                self._ready.put_nowait(self._lines[line].popleft())
+            else:
+                del self._lines[line]
+            if result is not None:
+                self._results.put_nowait(result)
+            self._room.set()
+
+    def _let_go(self, taken: _Taken) -> None:
+        key = (taken.scope.id, taken.row.reference)
+        released = self.settler.journal.release(*key)
+        if taken.marked:
+            self.settler.busy.free(key, released)

@@ -1,0 +1,108 @@
+"""One row from where it stands to its end: the machine of its mode, and what happens when that is interrupted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from brevo_balance_async.exactly_once.answers import Calls
+from brevo_balance_async.exactly_once.breaker import Breaker, pause
+from brevo_balance_async.exactly_once.busy import Busy
+from brevo_balance_async.exactly_once.claim import Claim, LaterError
+from brevo_balance_async.exactly_once.one_phase import OnePhase
+from brevo_balance_async.exactly_once.outcome import outcome
+from brevo_balance_async.exactly_once.recovery import Recovery
+from brevo_balance_async.exactly_once.strict import Strict
+
+if TYPE_CHECKING:
+    from brevo_balance_async.client import Program
+    from brevo_balance_async.exactly_once.outcome import Outcome
+    from brevo_balance_async.exactly_once.settings import Settings
+    from brevo_balance_async.journal import Intent, Journal, Row, Scope
+
+_LOOK_AGAIN: Final = 0.2
+"""Seconds between two looks at a row that another process is at."""
+_LEAST: Final = 0.001
+"""Seconds: what is given back is not due at the very moment."""
+
+
+class Settler:
+    """What ``apply`` and ``deliver`` share."""
+
+    def __init__(self, program: Program, journal: Journal, settings: Settings) -> None:
+        self.program = program
+        self.journal = journal
+        self.settings = settings
+        self.busy = Busy()
+        self._breaker = Breaker(journal.clock)
+        self.calls = Calls(program, self._breaker)
+        self._recovery = Recovery(self.calls, settings) if settings.verify_first else None
+
+    async def enroll(self, scope: Scope, wanted: Intent) -> Outcome:
+        """Write an intent down and settle it, unless it is settled, or another process is at it for too long."""
+        key = (scope.id, wanted.reference)
+        clock = self.journal.clock
+        end = clock.time() + self.settings.patience
+        while True:
+            await self.busy.wait_and_mark(key)
+            try:
+                row = await self.journal.enroll(scope, wanted)
+            except BaseException:
+                self.busy.free(key, self.journal.release(*key))
+                raise
+            if row.owner == self.journal.me and row.wait <= 0:
+                return await self.settle(scope, row)
+            self.busy.free(key, self.journal.release(*key) if row.owner == self.journal.me else None)
+            if row.finished:
+                return outcome(row, repeated=True)
+            if row.wait > 0:
+                return outcome(row, retry_after=row.wait)
+            if clock.time() > end:
+                return outcome(row, reason="another process is at it", retry_after=self.journal.lease)
+            await pause(clock, _LOOK_AGAIN)
+
+    async def settle_after_others(self, scope: Scope, row: Row) -> Outcome | None:
+        """Settle a row that is ours, and that another task of this process was at; None if it is not ours any more."""
+        key = (scope.id, row.reference)
+        await self.busy.wait_and_mark(key)
+        try:
+            row = await self.journal.reload(row)
+        except BaseException:
+            self.busy.free(key, self.journal.release(*key))
+            raise
+        if row.owner == self.journal.me:
+            return await self.settle(scope, row, bulk=True)
+        self.busy.free(key)
+        return outcome(row, repeated=True) if row.finished else None
+
+    def _machine(self, claim: Claim, scope: Scope) -> Strict | OnePhase:
+        """By what was written down for the row; a planned one is settled in the mode of this run."""
+        planned_lean = claim.row.state == "planned" and self.settings.mode != "strict"
+        kind = OnePhase if planned_lean or claim.row.state == "sent" else Strict
+        return kind(self.calls, self.settings, claim, scope.definition)
+
+    async def settle(self, scope: Scope, row: Row, *, bulk: bool = False) -> Outcome:
+        """Settle a row that is ours and marked as busy; afterwards it is neither."""
+        until = self.journal.clock.time() + self.settings.patience
+        claim = Claim(self.journal, self._breaker, row, until=until, bulk=bulk)
+        machine = self._machine(claim, scope)
+        key = (scope.id, row.reference)
+        after, reason = 0.0, None
+        try:
+            if self._recovery is not None:
+                await self._recovery.settle(claim, scope.definition)
+                machine = self._machine(claim, scope)
+            await machine.settle()
+            if not claim.row.finished:  # it was sent in lean, is planned again, and this run is strict
+                machine = self._machine(claim, scope)
+                await machine.settle()
+        except LaterError as later:
+            after, reason = max(later.after, machine.in_doubt_for, _LEAST), later.reason
+        except BaseException:
+            after = machine.in_doubt_for
+            raise
+        finally:
+            released = None if claim.row.finished else self.journal.release(*key, after=after, reason=reason)
+            self.busy.free(key, released)
+        if released is not None:
+            await released
+        return outcome(claim.row, reason=reason, retry_after=after)

@@ -1,0 +1,196 @@
+"""Strict: two phases, and nothing concluded from what is not there.
+
+A draft is begun, durably chosen for the reference, then completed. *complete(t)* is only sent for a *t* that was
+chosen, and a chosen *t* is given up only after it was seen to have come to another end; so at most one transaction of
+a reference is ever completed, and the server completes it once.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from brevo_balance_async.errors import BalanceError
+from brevo_balance_async.exactly_once.answers import DoubtError, NotNowError, RefusedError
+from brevo_balance_async.exactly_once.outcome import credited
+from brevo_balance_async.models import TransactionStatus
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from brevo_balance_async.exactly_once.answers import Calls
+    from brevo_balance_async.exactly_once.claim import Claim
+    from brevo_balance_async.exactly_once.settings import Settings
+
+NO_EXPIRY: Final = (
+    "balance_expiry_in_minutes needs a transaction that completes at once, which mode='lean' and mode='at_most_once' "
+    "send; strict sends a draft"
+)
+_MOST_DOUBLINGS: Final = 6
+_EXPIRED_ONCE: Final = 1
+"""In ``looks`` of a chosen row: seen expired, and believed when the row is due."""
+
+
+class Strict:
+    """Settles one claimed row."""
+
+    def __init__(self, calls: Calls, settings: Settings, claim: Claim, definition: str) -> None:
+        self._calls = calls
+        self._settings = settings
+        self._claim = claim
+        self._definition = definition
+        self._clock = claim.journal.clock
+        self._pauses = 0
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Nothing is known of the chosen transaction but its id: look in history first."""
+        self._look_first = True
+        self._clear = False
+        """It was chosen in this claim, and every complete of ours was answered clearly."""
+        self._said: str | None = None
+        """What a clear 422 to complete said."""
+        self._cancel_for: str | None = None
+        """The same, once we have asked to cancel for it without a clear answer."""
+        self._chosen_at = self._quiet_until = self._clock.time()
+        if self._claim.row.inherited:  # what the dead owner sent may be under way still
+            self._quiet_until += self._settings.quiet
+
+    async def settle(self) -> None:
+        """Go on until the row is finished; ``LaterError`` if that takes more patience than there is."""
+        claim = self._claim
+        while not claim.row.finished:
+            if not await claim.ready():
+                self._begin_anew()
+            elif claim.row.tid is None:
+                await self._choose()
+            elif self._look_first:
+                await self._look(claim.row.tid)
+            else:
+                await self._complete(claim.row.tid)
+
+    @property
+    def in_doubt_for(self) -> float:
+        """Seconds for which nobody should complete the chosen transaction again."""
+        return max(0.0, self._quiet_until - self._clock.time())
+
+    async def _choose(self) -> None:
+        claim = self._claim
+        if (
+            "balance_expiry_in_minutes" in claim.row.extras
+        ):  # from a load or the outbox; apply refuses it before
+            return await claim.finish("refused", reason=NO_EXPIRY)
+        try:
+            draft = await self._calls.begin(
+                claim.row, self._definition, secrets.token_hex(4), ttl=self._settings.ttl
+            )
+        except RefusedError as refusal:
+            await claim.finish("refused", mode="strict", reason=str(refusal))
+        except DoubtError as doubt:  # a draft that nobody chose moves nothing, and expires
+            await self._rest(str(doubt))
+        except NotNowError as delay:
+            await self._rest(str(delay), delay.wait)
+        else:
+            created = draft.created_at
+            chosen = await claim.move(
+                state="chosen",
+                tid=draft.id.lower(),
+                tid_at=None if created is None else created.timestamp(),
+                mode="strict",
+                looks=0,
+            )
+            self._begin_anew()
+            self._look_first = not chosen
+            self._clear = chosen
+            self._pauses = 0
+        return None
+
+    async def _complete(self, tid: str) -> None:
+        # Until there is a clear answer nobody should send it again; it may be the last thing that this process does.
+        self._quiet_until = self._clock.time() + self._settings.quiet
+        try:
+            done = await self._calls.complete(tid)
+        except DoubtError as doubt:
+            self._clear, self._look_first = False, True
+            await self._rest(str(doubt))
+        except RefusedError as refusal:
+            self._look_first = True
+            if refusal.rule and self._clear:
+                self._said = str(refusal)
+        except NotNowError as delay:
+            self._quiet_until = self._clock.time()
+            await self._rest(str(delay), delay.wait)
+        except BalanceError:  # it stops the run, and was certainly not applied
+            self._quiet_until = self._clock.time()
+            raise
+        else:
+            await self._applied(done.amount)
+
+    async def _look(self, tid: str) -> None:
+        claim = self._claim
+        try:
+            record = await self._calls.find(claim.row, self._definition)
+        except DoubtError as doubt:
+            return await self._rest(str(doubt))
+        except NotNowError as delay:
+            return await self._rest(str(delay), delay.wait)
+        if record is None:
+            return await self._rest("it is not in the contact's history yet")
+        seen_otherwise = record.status != TransactionStatus.EXPIRED and claim.row.looks
+        if seen_otherwise and not await claim.move(looks=0):
+            return self._begin_anew()
+        match record.status:
+            case TransactionStatus.COMPLETED:
+                await self._applied(record.amount)
+            case TransactionStatus.REJECTED:
+                await claim.finish("refused", reason=record.reject_reason or self._said or "rejected")
+            case TransactionStatus.CANCELLED:
+                await claim.finish(
+                    "refused", reason=self._cancel_for or "somebody else has cancelled the draft"
+                )
+            case TransactionStatus.EXPIRED:
+                await self._expired()
+            case _:
+                await self._still_a_draft(tid)
+        return None
+
+    async def _expired(self) -> None:
+        """Believed only after a while: a complete that was accepted in time may be committing still."""
+        claim, grace = self._claim, self._settings.grace
+        if claim.row.looks == _EXPIRED_ONCE and claim.row.wait <= 0:
+            await claim.move(state="planned", tid=None, tid_at=None, looks=0, attempts=claim.row.attempts + 1)
+            return self._begin_anew()
+        if claim.row.looks != _EXPIRED_ONCE and not await claim.move(due_in=grace, looks=_EXPIRED_ONCE):
+            return self._begin_anew()
+        await claim.rest(claim.row.wait, "the draft has expired")
+        await claim.reload()
+        return None
+
+    async def _still_a_draft(self, tid: str) -> None:
+        """Complete it, minutes after the last unclear attempt; or believe the 422, where a cancel proves it."""
+        far_from_its_end = self._clock.time() - self._chosen_at < self._settings.ttl / 2
+        if self._said is not None and far_from_its_end:
+            if await self._calls.cancel(tid):
+                return await self._claim.finish("refused", reason=self._said)
+            self._cancel_for = self._said
+        self._clear, self._said = False, None  # from now on a 422 proves nothing
+        if self.in_doubt_for > 0:
+            await self._claim.rest(self.in_doubt_for, "the draft is not completed yet")
+        else:
+            self._look_first = False
+        return None
+
+    async def _applied(self, stated: Decimal | None) -> None:
+        row = self._claim.row
+        # Not durable: history tells it again.
+        await self._claim.finish("applied", durable=False, credited=credited(row, stated), reason=None)
+
+    async def _rest(self, reason: str, wait: float | None = None) -> None:
+        """Growing pauses; every look costs quota."""
+        if wait is None:
+            wait = (
+                self._settings.pause * 2.0 ** min(self._pauses, _MOST_DOUBLINGS) * random.uniform(0.75, 1.25)
+            )
+            self._pauses += 1
+        await self._claim.rest(wait, reason)

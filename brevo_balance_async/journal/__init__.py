@@ -1,0 +1,27 @@
+"""The journal: durable intents and outcomes in SQL, and the outbox.
+
+``Journal`` is the door. ``metadata`` and ``schema_sql`` are for those who keep its tables in their own database. It
+needs the extra ``brevo-balance-async[journal]``, and ``[postgres]`` for PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from brevo_balance_async.journal.intents import Intent, Row, canonical_amount, intent
+from brevo_balance_async.journal.scopes import Scope
+from brevo_balance_async.journal.store import Journal
+from brevo_balance_async.journal.tables import PARKED, metadata, schema_sql
+from brevo_balance_async.journal.upkeep import JournalStatus, ScopeStatus
+
+__all__ = [
+    "PARKED",
+    "Intent",
+    "Journal",
+    "JournalStatus",
+    "Row",
+    "Scope",
+    "ScopeStatus",
+    "canonical_amount",
+    "intent",
+    "metadata",
+    "schema_sql",
+]

@@ -1,0 +1,174 @@
+"""An intent in its canonical form, and the row that the journal keeps of it.
+
+Two spellings of one wish must meet in one row: ids in lower case, amounts as normalised decimal text (``12.50`` is
+``12.5``), times in UTC, references in NFC. What was stored is compared column by column.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from decimal import Context, Decimal
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve, frozen
+
+from brevo_balance_async.core import codec, validation
+from brevo_balance_async.errors import InvalidRequestError, ReferenceConflictError
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+_EXACT: Final = Context(prec=28)  # the thread's own context may round to fewer digits
+META_OF_OURS: Final = frozenset({"reference", "attempt"})
+"""What is added to the meta of every transaction, so that history can be read by it."""
+
+
+@frozen
+class Intent:
+    """One credit or debit that somebody wants, in canonical form."""
+
+    reference: str
+    contact: int
+    amount: str
+    details: str | None = None
+    """JSON text with ``event_time``, ``meta`` and ``balance_expiry_in_minutes`` where they were given."""
+    line: int | None = None
+    """Where it stands in its source."""
+
+    @property
+    def payload_hash(self) -> str:
+        """What is kept of contact, amount and details when the row is redacted."""
+        return payload_hash(self.reference, self.contact, self.amount, self.details)
+
+
+@frozen
+class Row:
+    """An intent as the journal has it. ``now`` is the database's clock when it was read, in seconds."""
+
+    scope: int
+    reference: str
+    batch: int
+    line: int | None
+    contact: int | None
+    amount: str
+    details: str | None
+    payload_hash: str | None
+    mode: str | None
+    state: str
+    owner: int | None
+    attempts: int
+    tid: str | None
+    tid_at: float | None
+    next_at: float
+    looks: int
+    credited: str | None
+    reason: str | None
+    finished_at: float | None
+    now: float
+    inherited: bool = False
+    """Taken from a worker that has died: what it sent last may be under way still."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is applied or refused."""
+        return self.finished_at is not None
+
+    @property
+    def wait(self) -> float:
+        """Seconds until it is due."""
+        return max(0.0, self.next_at - self.now)
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """``event_time``, ``meta`` and ``balance_expiry_in_minutes`` as ``transactions.begin`` takes them."""
+        found: dict[str, Any] = json.loads(self.details) if self.details else {}
+        if "event_time" in found:
+            found["event_time"] = datetime.fromisoformat(found["event_time"])
+        return found
+
+    def conflict(self, intent: Intent) -> ReferenceConflictError | None:
+        """The error if this row was stored for another payload."""
+        if self.payload_hash is not None:
+            if self.payload_hash == intent.payload_hash:
+                return None
+            return ReferenceConflictError(self.reference, "payload", "redacted", intent.amount)
+        stored, given = _payload(self), _payload(intent)
+        for field in sorted(stored.keys() | given.keys()):
+            if stored.get(field) != given.get(field):
+                return ReferenceConflictError(self.reference, field, stored.get(field), given.get(field))
+        return None
+
+
+_BLANK: Final = Row(
+    *(0, "", 0, None, None, "", None, None, None, "", None, 0, None, None, 0.0, 0, None, None, None, 0.0)
+)
+
+
+def new_row(columns: dict[str, Any], now: float) -> Row:
+    """The row that an INSERT of these columns has made; the others have their defaults."""
+    return evolve(_BLANK, now=now, **columns)
+
+
+def intent(
+    *,
+    reference: str,
+    contact_id: int,
+    amount: Decimal | float | str,
+    event_time: datetime | None = None,
+    meta: dict[str, Any] | None = None,
+    balance_expiry_in_minutes: int | None = None,
+    line: int | None = None,
+) -> Intent:
+    """The canonical form; ``InvalidRequestError`` names the argument that cannot be right."""
+    details: dict[str, Any] = {}
+    if event_time is not None:
+        details["event_time"] = codec.wire_time(validation.timestamp("event_time", event_time))
+    if meta:
+        details["meta"] = _meta(meta)
+    if balance_expiry_in_minutes is not None:
+        minutes = validation.integer("balance_expiry_in_minutes", balance_expiry_in_minutes, least=1)
+        details["balance_expiry_in_minutes"] = minutes
+    return Intent(
+        reference=validation.reference(reference),
+        contact=validation.contact_id(contact_id),
+        amount=canonical_amount(validation.amount(amount)),
+        details=_text(details) if details else None,
+        line=line,
+    )
+
+
+def payload_hash(reference: str, contact: int, amount: str, details: str | None) -> str:
+    """SHA-256 of a payload in canonical form."""
+    return sha256(json.dumps([reference, contact, amount, details], ensure_ascii=False).encode()).hexdigest()
+
+
+def _payload(of: Intent | Row) -> dict[str, Any]:
+    """By the names of the arguments."""
+    details = json.loads(of.details) if of.details else {}
+    return {"contact_id": of.contact, "amount": of.amount, **details}
+
+
+def canonical_amount(amount: Decimal) -> str:
+    """Plain decimal text without zeros that say nothing."""
+    return format(amount.normalize(_EXACT), "f")
+
+
+def canonical_id(argument: str, value: str | UUID) -> str:
+    """A UUID in lower case."""
+    return validation.uuid(argument, value).lower()
+
+
+def _meta(meta: dict[str, Any]) -> dict[str, Any]:
+    if taken := META_OF_OURS & validation.mapping("meta", meta).keys():
+        raise InvalidRequestError(
+            "meta",
+            f"must not hold {' or '.join(map(repr, sorted(taken)))}: that is added here, from the reference",
+        )
+    plain: dict[str, Any] = json.loads(codec.encode(meta, "meta"))
+    return plain
+
+
+def _text(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)

@@ -1,0 +1,159 @@
+"""What is done to rows, each as one function of a ``Turn``: look, take, move, release.
+
+All decisions on a row are a compare-and-set on its owner, its state and its transaction. What is not hit belongs to
+somebody else by now, or has moved on, and is to be read again.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve
+from sqlalchemy import and_, bindparam, or_, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from brevo_balance_async.journal.intents import Row
+from brevo_balance_async.journal.tables import INTENT, WORKER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sqlalchemy import ColumnElement, Connection, Table, Update
+
+    from brevo_balance_async.journal.writer import Turn
+
+_C = INTENT.c
+OPEN = _C.finished_at.is_(None)
+_STORED = select(INTENT)
+
+
+INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def insert_ignoring(connection: Connection, table: Table) -> Any:
+    """An INSERT that leaves alone what is there already."""
+    return INSERTS[connection.dialect.name](table).on_conflict_do_nothing()
+
+
+def look(turn: Turn, scope: int, references: Iterable[str]) -> dict[str, Row]:
+    """The rows of these references, by reference."""
+    found = turn.connection.execute(_STORED.where(_C.scope == scope, _C.reference.in_(sorted(references))))
+    return {row.reference: row for row in (_row(each, turn.now) for each in found)}
+
+
+def take(turn: Turn, row: Row, **changes: Any) -> Row:
+    """The row as ours, if nobody alive has it; else as it stands."""
+    if row.finished or row.owner == turn.me:
+        return row
+    # Where somebody is at the row this moment it is left alone, not waited for.
+    free = select(_C.reference).where(here(row), OPEN, ownerless(turn.now)).with_for_update(skip_locked=True)
+    if turn.connection.execute(free).first() is None:
+        return row
+    changes["owner"] = turn.me
+    turn.connection.execute(update(INTENT).where(here(row)).values(changes))
+    return evolve(row, inherited=row.owner is not None, **changes)
+
+
+def take_due(turn: Turn, scope: int, *, batch: int, due_by: float, limit: int) -> list[Row]:
+    """Rows of a batch that are due and free, as ours, in the order in which they came.
+
+    A contact that another process is busy with is left to it, so that the rows of one contact go one at a time.
+    """
+    if (
+        turn.connection.dialect.name == "postgresql"
+    ):  # two that look at once would share out one contact's rows
+        turn.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('brevo_balance_claim'))")
+    others = _alive(turn.now).where(WORKER.c.id != turn.me)
+    theirs = INTENT.alias()
+    # Not correlated, and in this form: else SQLite reads all rows of the scope, and that for each candidate.
+    busy = select(theirs.c.contact).where(
+        theirs.c.owner.is_not(None), theirs.c.owner.in_(others), theirs.c.scope == scope
+    )
+    due = (
+        _STORED.where(_C.scope == scope, _C.batch == batch, OPEN, _C.next_at <= due_by)
+        .where(ownerless(turn.now), _C.contact.not_in(busy))
+        .order_by(_C.next_at, _C.line)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = [_row(each, turn.now) for each in turn.connection.execute(due)]
+    if rows:
+        mine = tuple_(_C.scope, _C.reference).in_([(row.scope, row.reference) for row in rows])
+        turn.connection.execute(update(INTENT).where(mine).values(owner=turn.me))
+    return [evolve(row, owner=turn.me, inherited=row.owner is not None) for row in rows]
+
+
+def applied_rows(turn: Turn, scope: int, limit: int) -> list[Row]:
+    """Some rows that are applied, and whose contact is known."""
+    applied = _STORED.where(_C.scope == scope, _C.state == "applied", _C.contact.is_not(None)).limit(limit)
+    return [_row(each, turn.now) for each in turn.connection.execute(applied)]
+
+
+def sent_again(turn: Turn, scope: int, after: str, limit: int) -> list[Row]:
+    """Finished rows that were sent more than once in one phase, in the order of their references."""
+    again = (
+        _STORED.where(_C.scope == scope, _C.reference > after, _C.mode == "lean", _C.attempts > 1)
+        .where(_C.finished_at.is_not(None), _C.contact.is_not(None))
+        .order_by(_C.reference)
+        .limit(limit)
+    )
+    return [_row(each, turn.now) for each in turn.connection.execute(again)]
+
+
+def release(turn: Turn, scope: int, reference: str, changes: Mapping[str, Any]) -> None:
+    """Let others have a row of ours that is open."""
+    mine = and_(_C.scope == scope, _C.reference == reference, _C.owner == turn.me, OPEN)
+    turn.connection.execute(update(INTENT).where(mine).values(owner=None, **changes))
+
+
+def move(turn: Turn, row: Row, changes: Mapping[str, Any]) -> Row | None:
+    """The row with ``changes``, or None if it is not as we know it any more; it says so once it is written.
+
+    A transaction that another reference has chosen is somebody else's answer and is not chosen again.
+    """
+    given = {f"set_{name}": value for name, value in changes.items()}
+    key = {"at_scope": row.scope, "at_reference": row.reference, "at_owner": row.owner, "at_state": row.state}
+    if row.tid is not None:
+        key["at_tid"] = row.tid
+    hit = turn.connection.execute(_move(frozenset(changes), row.tid is not None), key | given).rowcount == 1
+    return evolve(row, now=turn.now, **changes) if hit else None
+
+
+@cache
+def _move(names: frozenset[str], chosen: bool) -> Update:
+    where = and_(
+        _C.scope == bindparam("at_scope"),
+        _C.reference == bindparam("at_reference"),
+        _C.owner == bindparam("at_owner"),
+        _C.state == bindparam("at_state"),
+        _C.tid == bindparam("at_tid") if chosen else _C.tid.is_(None),
+    )
+    if "tid" in names and not chosen:
+        other = INTENT.alias()
+        where &= ~select(other.c.tid).where(other.c.tid == bindparam("set_tid")).exists()
+    values = {name: bindparam(f"set_{name}", type_=_C[name].type) for name in sorted(names)}
+    return update(INTENT).where(where).values(values)
+
+
+def _row(columns: Any, now: float) -> Row:
+    return Row(*(*columns, now))
+
+
+def here(row: Row) -> ColumnElement[bool]:
+    """The one row."""
+    return and_(_C.scope == row.scope, _C.reference == row.reference)
+
+
+def is_alive(turn: Turn, worker: int) -> bool:
+    """Whether the lease of a worker goes on."""
+    return turn.connection.execute(_alive(turn.now).where(WORKER.c.id == worker)).first() is not None
+
+
+def _alive(now: float) -> Any:
+    return select(WORKER.c.id).where(WORKER.c.lease_until > now)
+
+
+def ownerless(now: float) -> ColumnElement[bool]:
+    """Rows that nobody alive owns."""
+    return or_(_C.owner.is_(None), _C.owner.not_in(_alive(now)))

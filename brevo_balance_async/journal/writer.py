@@ -1,0 +1,176 @@
+"""Group commit: one task writes, and whatever is asked for while a commit is under way shares the next one.
+
+A commit costs an fsync, a row of it microseconds. An operation is a function of a ``Turn`` without other effects, so
+that it can be run again: if one of a group fails, the group is rolled back and each runs once more in a savepoint of
+its own, and only the one that fails hears of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from copy import copy
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from attrs import field, frozen
+
+from brevo_balance_async.errors import JournalBusyError, JournalError, JournalFullError
+from brevo_balance_async.journal.failures import explained, is_collision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Connection
+
+    from brevo_balance_async.journal.database import Database
+    from brevo_balance_async.journal.owner import Owner, Standing
+
+T = TypeVar("T")
+
+MOST: Final = 500
+"""Operations that share a commit."""
+FIRST: Final = (0, "")
+"""The place of an operation in its group, if nothing speaks for another one."""
+_TRIES: Final = 5
+"""Of a group that PostgreSQL ended because it was in another one's way."""
+_CLOSED: Final = "the journal is closed; nothing was written or sent"
+
+
+@frozen
+class Turn:
+    """One transaction: its connection, the database's clock in seconds, and the id under which we own rows."""
+
+    connection: Connection
+    now: float
+    me: int
+
+
+@frozen(eq=False)
+class _Job(Generic[T]):
+    operation: Callable[[Turn], T]
+    # Who waits for another transaction's rows comes in the same order in every group, so that two never wait for
+    # each other: first what touches only our own rows, then new rows by reference, then claims.
+    order: tuple[int, str]
+    durable: bool
+    done: asyncio.Future[T] = field(factory=lambda: asyncio.get_running_loop().create_future())
+
+    def fail(self, error: BaseException) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+            self.done.exception()  # whoever has left does not need to hear of it
+
+
+class Writer:
+    """The only one that speaks to the database."""
+
+    def __init__(self, database: Database, owner: Owner) -> None:
+        self._database = database
+        self._owner = owner
+        self._jobs: asyncio.Queue[_Job[Any] | None] = asyncio.Queue()
+        self._task = asyncio.create_task(self._write(), name="brevo-balance-journal")
+        self._closed = False
+
+    def submit(
+        self, operation: Callable[[Turn], T], order: tuple[int, str] = FIRST, *, durable: bool = True
+    ) -> asyncio.Future[T]:
+        """Have ``operation`` done, whether or not anybody waits for the answer."""
+        job = _Job(operation, order, durable)
+        if self._closed:
+            job.fail(JournalError(_CLOSED))
+        else:
+            self._jobs.put_nowait(job)
+        return job.done
+
+    async def run(
+        self, operation: Callable[[Turn], T], order: tuple[int, str] = FIRST, *, durable: bool = True
+    ) -> T:
+        """What ``operation`` returns, once it is committed. It is done even if the caller is cancelled."""
+        return await asyncio.shield(self.submit(operation, order, durable=durable))
+
+    async def close(self) -> None:
+        """Write what was asked for, then stop."""
+        self._closed = True
+        self._jobs.put_nowait(None)
+        await asyncio.wait([self._task])
+
+    async def _write(self) -> None:
+        group: list[_Job[Any]] = []
+        try:
+            while (first := await self._jobs.get()) is not None:
+                group = [first, *self._waiting()]
+                await self._serve(sorted(group, key=attrgetter("order")))
+        finally:
+            self._closed = True
+            for job in [*group, *self._waiting()]:
+                job.fail(JournalError(_CLOSED))
+
+    def _waiting(self) -> list[_Job[Any]]:
+        jobs: list[_Job[Any]] = []
+        while len(jobs) < MOST - 1 and not self._jobs.empty():
+            job = self._jobs.get_nowait()
+            if job is None:
+                self._jobs.put_nowait(None)
+                break
+            jobs.append(job)
+        return jobs
+
+    async def _serve(self, group: Sequence[_Job[Any]]) -> None:
+        error = JournalError(_CLOSED)
+        for attempt in range(_TRIES):
+            try:
+                results = await self._commit(group, apart=attempt > 0)
+            except JournalError as failure:
+                error = failure
+                collided = is_collision(failure.__cause__ or failure)
+                hopeless = isinstance(failure, JournalBusyError | JournalFullError)
+                if not collided and (attempt or hopeless):
+                    break
+                continue
+            for job, (value, problem) in zip(group, results, strict=True):
+                if problem is not None:
+                    job.fail(problem)
+                elif not job.done.done():
+                    job.done.set_result(value)
+            return
+        for job in group:
+            own = copy(error)  # one error raised in many tasks would gather the tracebacks of all
+            own.__cause__ = error.__cause__
+            job.fail(own)
+
+    async def _commit(
+        self, group: Sequence[_Job[Any]], *, apart: bool
+    ) -> list[tuple[Any, BaseException | None]]:
+        standing: Standing | None = None
+        worked = False
+
+        def work(connection: Connection, now: float) -> list[tuple[Any, BaseException | None]]:
+            nonlocal standing, worked
+            standing, worked = self._owner.keep(connection, now), False
+            turn = Turn(connection, now, standing.id)
+            if apart:
+                results = [self._alone(job, turn) for job in group]
+            else:
+                results = [(job.operation(turn), None) for job in group]
+            worked = True
+            return results
+
+        try:
+            results = await self._database.transact(work, durable=any(job.durable for job in group))
+        except JournalError:
+            if (
+                worked and standing is not None
+            ):  # the commit failed, and a server may have made it all the same
+                self._owner.start_over(standing)
+            raise
+        if standing is not None:
+            self._owner.committed(standing)
+        return results
+
+    def _alone(self, job: _Job[Any], turn: Turn) -> tuple[Any, BaseException | None]:
+        try:
+            with turn.connection.begin_nested():
+                return job.operation(turn), None
+        except Exception as error:
+            if is_collision(error):
+                raise
+            return None, explained(error, self._database.place)

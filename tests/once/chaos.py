@@ -1,0 +1,138 @@
+"""Processes killed at random moments between a faulty server and one journal; then everything is counted.
+
+Nothing here is virtual: real processes, SIGKILL, real HTTP, a real database. What was loaded, and what several
+processes apply at once, has to be credited exactly once each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import sys
+from pathlib import Path
+
+from attrs import frozen
+from helpers import PROGRAM, credited
+
+from brevo_balance_async import BalanceClient
+from brevo_balance_async.journal import Journal, intent
+from brevo_balance_async.sandbox import Sandbox, effects
+
+HERE = Path(__file__).parent
+OPERATIONS = ("transactions.begin", "transactions.complete", "history.list")
+
+
+@frozen(kw_only=True)
+class Chaos:
+    """What is done to whom."""
+
+    journal: str
+    mode: str
+    references: int
+    """Half of them loaded, half applied by every process."""
+    kills: int
+    processes: int
+    faults: float
+    """Share of requests that go wrong."""
+    seed: int = 0
+
+
+@frozen
+class Count:
+    """What came of it."""
+
+    doubled: int
+    lost: int
+    unknown: int
+    requests: float
+    """For each credit."""
+
+
+async def run(chaos: Chaos) -> Count:
+    """Load, kill, let it finish, count."""
+    rng = random.Random(chaos.seed)
+    async with Sandbox(log_size=10) as sandbox:
+        async with BalanceClient(sandbox.api_key, base_url=sandbox.base_url) as client:
+            program = client.program(PROGRAM)
+            definition = (await program.definitions.create(name="Points", unit="POINTS")).id
+            half = chaos.references // 2
+            async with Journal(chaos.journal, lease=1) as journal:
+                scope = await journal.scope(program, definition)
+                batch = await journal.open_batch("chaos")
+                rows = [
+                    intent(reference=f"loaded-{n}", contact_id=n % 50 + 1, amount="1.5", line=n)
+                    for n in range(half)
+                ]
+                await journal.load(scope, batch, rows)
+                await journal.close_batch(batch, rows=half)
+        _add_faults(sandbox, chaos.faults)
+        settings = {
+            "journal": chaos.journal,
+            "key": sandbox.api_key,
+            "base_url": sandbox.base_url,
+            "definition": definition,
+            "lease": 1.0,
+            "once": {"mode": chaos.mode, "grace": 0.5, "settle": 2.5, "lag": 0.3, "patience": 2.0},
+            "apply": list(range(chaos.references - half)),
+        }
+        workers = [await _start(settings, rng) for _ in range(chaos.processes)]
+        for _ in range(chaos.kills):
+            await asyncio.sleep(rng.uniform(0.1, 0.8))
+            at = rng.randrange(len(workers))
+            workers[at].kill()
+            await workers[at].wait()
+            workers[at] = await _start(settings, rng)
+        wanted = {f"loaded-{n}" for n in range(half)} | {f"applied-{n}" for n in settings["apply"]}
+        open_ = await _until_settled(chaos, sandbox, wanted)
+        for worker in workers:
+            worker.kill()
+            await worker.wait()
+        per = credited(sandbox)
+        hits = sum(sandbox.hits(operation) for operation in OPERATIONS)
+        return Count(
+            doubled=sum(times > 1 for times in per.values()),
+            lost=len(wanted - per.keys()),
+            unknown=open_,
+            requests=hits / len(wanted),
+        )
+
+
+def _add_faults(sandbox: Sandbox, share: float) -> None:
+    kinds = (
+        effects.apply_then_drop(),
+        effects.apply_then_status(502),
+        effects.status(500),
+        effects.drop(),
+        effects.delay(0.3),
+    )
+    for operation in OPERATIONS:
+        for seed, effect in enumerate(kinds):
+            sandbox.faults.add(effect, operation=operation, probability=share / len(kinds), seed=seed)
+
+
+async def _start(settings, rng):
+    order = settings["apply"][:]
+    rng.shuffle(order)
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(HERE / "worker.py"),
+        json.dumps({**settings, "apply": order}),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1])])},
+    )
+    await worker.stdout.readline()  # it is ready, or has failed
+    return worker
+
+
+async def _until_settled(chaos: Chaos, sandbox: Sandbox, wanted: set[str]) -> int:
+    """Wait until nothing is open; how many rows are, should that last too long."""
+    async with Journal(chaos.journal, lease=1) as journal:
+        for _ in range(1200):
+            (of,) = (await journal.status()).scopes
+            left = sum(number for state, number in of.counts.items() if state not in {"applied", "refused"})
+            if not left and sum(of.counts.values()) == len(wanted):
+                return 0
+            await asyncio.sleep(0.1)
+        return left
