@@ -187,6 +187,33 @@ async def test_publishing(serve):
 
 
 @pytest.mark.parametrize("through_http", [True, False])
+async def test_merging_two_members(api, through_http):
+    definition = await api.definition()
+    moved = await api.credit(definition, 5, 1)
+    await api.credit(definition, 7, 2)
+    draft = await api.begin(definition, 1, 1)
+    if through_http:
+        body = {"program": api.program.upper(), "contactId": 1, "into": 2}
+        await control(api, "POST", "merge", body)
+    else:
+        api.sandbox.merge_contacts(api.program, 1, 2)
+    assert (await api.history(definition, 1))["count"] == 0
+    rows = (await api.history(definition, 2))["transactionHistory"]
+    assert {moved["id"], draft["id"]} < {row["id"] for row in rows}
+    done = await api.ok("POST", f"transactions/{draft['id']}/complete")
+    assert (done["contactId"], done["balance"]) == (2, 13)
+    for body, status in (
+        ({"program": api.program, "contactId": 1, "into": 2}, 404),
+        ({"program": api.program, "contactId": "2", "into": 3}, 422),
+        ({"program": api.program, "contactId": 2, "into": 2**63}, 422),
+        ({"program": "x", "contactId": 2, "into": 3}, 422),
+        ({"program": api.program, "contactId": 2}, 422),
+    ):
+        assert (await api.control("POST", "merge", body)).status == status
+    assert api.sandbox.ledger.balance(api.program, definition, 2) == 13
+
+
+@pytest.mark.parametrize("through_http", [True, False])
 async def test_reset_forgets_all_but_the_seed(serve, through_http):
     seed = {"program": "27aa1d7a-af67-4020-8a65-19d6b0f0a26e", "contacts": [4]}
     seed["definitions"] = [{"id": DEFINITION, "name": "Points", "unit": "POINTS"}]

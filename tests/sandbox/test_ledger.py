@@ -10,6 +10,7 @@ import pytest
 from brevo_balance_async.sandbox.http.answers import Answers
 from brevo_balance_async.sandbox.http.rows import written
 from brevo_balance_async.sandbox.rules.history import Wanted
+from brevo_balance_async.sandbox.rules.lifecycle import Lifecycle
 from brevo_balance_async.sandbox.rules.refusals import Refusal
 
 HOUR, DAY = 3600, 86400
@@ -22,13 +23,9 @@ def status_of(error):
 def test_a_draft_moves_nothing_until_it_is_completed(book):
     book = book()
     draft = book.begin("12.50")
-    assert (draft.status, draft.balance_after, book.balance()) == ("draft", None, 0)
+    assert (draft.status, book.balance()) == ("draft", 0)
     done = book.complete(draft)
-    assert (done.status, done.balance_after, book.balance()) == (
-        "completed",
-        Decimal("12.5"),
-        Decimal("12.5"),
-    )
+    assert (done.status, book.balance()) == ("completed", Decimal("12.5"))
 
 
 def test_a_transaction_completes_at_most_once(book):
@@ -109,7 +106,7 @@ def test_strict_refuses_a_credit_above_the_maximum(book, strategy):
     assert book.move(60).status == "completed"
     refused = book.move(41)
     assert (refused.status, refused.reject_reason) == ("rejected", "maximum balance reached")
-    assert book.move(40).balance_after == 100
+    assert (book.move(40).status, book.balance()) == ("completed", 100)
 
 
 def test_partial_credits_what_fits(book):
@@ -140,11 +137,11 @@ def test_debits_stop_at_zero_or_at_the_minimum(book):
     plain = book()
     plain.move(10)
     assert plain.move("-10.01").reject_reason == "insufficient balance"
-    assert plain.move(-10).balance_after == 0
+    assert (plain.move(-10).status, plain.balance()) == ("completed", 0)
     floored = book(min_amount=Decimal(5))
     floored.move(10)
     assert floored.move("-5.01").reject_reason == "minimum balance reached"
-    assert floored.move(-5).balance_after == 5
+    assert (floored.move(-5).status, floored.balance()) == ("completed", 5)
 
 
 def test_an_overdraft_is_paid_off_by_the_next_credit(book):
@@ -320,7 +317,7 @@ def test_an_order_expires_and_one_that_breaks_a_rule_is_rejected(book):
     book.ledger.settle()
     assert late.transaction.status == "expired"
     book.ledger.switches = book.ledger.switches.replaced({"orders_run_at_due": True})
-    over = book.ledger.create_order(book.program, amount=Decimal(6), due_at=due, **terms)
+    over = book.ledger.create_order(book.program, amount=Decimal(6), due_at=book.clock.now(), **terms)
     book.ledger.settle()
     assert (over.transaction.status, over.transaction.reject_reason) == (
         "rejected",
@@ -491,8 +488,8 @@ def test_accounts_rank_by_value_and_by_change(book):
         book.clock.advance(1)
 
     def ranked(by, *, descending):
-        found = book.ledger.contact_balances(book.program, book.definition, by=by, descending=descending)
-        return [account.contact_id for account in found]
+        found = book.ledger.contact_balances(book.program, book.definition, by=by)
+        return [account.contact_id for account in found.between(0, len(found), descending=descending)]
 
     assert ranked("value", descending=True) == [2, 1, 3]
     assert ranked("updatedAt", descending=False) == [1, 2, 3]
@@ -506,3 +503,214 @@ def test_created_balances_start_at_zero(book):
     created = book.ledger.create_balance(book.program, 5, book.definition)
     assert created.amount == 0
     assert book.ledger.create_balance(book.program, 5, book.definition) is created
+
+
+def test_a_listing_looks_only_at_accounts_to_which_something_is_due(book, monkeypatch):
+    book = book()
+    for contact in range(1, 301):
+        book.move(contact, contact, points_lifetime=60)
+    drafts = [book.begin(1, contact, ttl=600) for contact in (7, 8)]
+    looked_at = []
+    settle = Lifecycle.settle
+
+    def counted(life, account, now):
+        looked_at.append(account.contact_id)
+        settle(life, account, now)
+
+    monkeypatch.setattr(Lifecycle, "settle", counted)
+
+    def listed():
+        looked_at.clear()
+        ranking = book.ledger.contact_balances(book.program, book.definition, by="value")
+        return [(a.contact_id, a.balance) for a in ranking.between(0, 2, descending=True)]
+
+    assert listed() == [(300, 300), (299, 299)]
+    assert looked_at == []
+    book.move(1000, 5)
+    assert listed() == [(5, 1005), (300, 300)]
+    assert looked_at == []
+    book.clock.advance(600)
+    assert listed() == [(5, 1005), (300, 300)]
+    assert sorted(looked_at) == [7, 8]
+    assert [draft.status for draft in drafts] == ["expired", "expired"]
+    book.clock.advance(3000)
+    assert listed() == [(5, 1000), (300, 0)]
+    assert len(looked_at) == len(set(looked_at)) == 300
+    assert listed() == [(5, 1000), (300, 0)]
+    assert looked_at == []
+
+
+def test_members_that_join_later_are_listed_at_zero(book):
+    book = book()
+    program = book.ledger.catalogue.program(book.program)
+    for joins in ([3, 1], [], [2]):
+        for contact in joins:
+            program.enrol(contact)
+        ranking = book.ledger.contact_balances(book.program, book.definition, by="value")
+    assert [account.contact_id for account in ranking.between(0, 9, descending=False)] == [1, 2, 3]
+
+
+def test_a_limit_counts_what_was_completed_in_its_window_and_nothing_else(book):
+    book = book(switches={"default_floor": "none"})
+    book.limit(counts="amount", value=10, duration_unit="day", duration_value=1)
+    for _ in range(3):
+        for amount in (4, -50, 4):
+            assert book.move(amount).status == "completed"
+        assert book.begin(3).status == "rejected"
+        assert book.move(2).status == "completed"
+        assert book.move("0.01").status == "rejected"
+        book.clock.advance(DAY)
+
+
+def test_two_members_become_one(book):
+    book = book(switches={"default_floor": "none"})
+    book.limit(counts="transaction", value=5, duration_unit="day", duration_value=1)
+    moved = []
+    for amount, contact in ((5, 1), (7, 2), (3, 1), (-2, 2)):
+        moved.append(book.move(amount, contact, subscription_id=f"cust-{contact}").id)
+        book.clock.advance(1)
+    draft = book.begin(4, 1, ttl=600)
+    book.ledger.merge(book.program, 1, 2)
+    assert (book.balance(1), book.balance(2)) == (0, 13)
+    assert book.lots(2) == [5, 5, 3]
+    rows = page(book, contact=2).rows
+    assert [row.id for row in rows] == [*moved, draft.id]
+    assert {(row.contact_id, row.subscription_id) for row in rows} == {(2, "cust-2")}
+    assert page(book, contact=1).rows == []
+    assert page(book, contact=2, subscription_id="cust-1").rows == []
+    assert book.begin(1, None, subscription_id="cust-1").contact_id == 2
+    assert book.move(1, 2).status == "completed"
+    assert book.complete(draft).status == "completed"
+    assert book.move(1, 2).reject_reason == "credit transaction limit reached"
+    assert (book.balance(2), draft.contact_id) == (18, 2)
+    newcomer = book.move(2, 1)
+    assert (newcomer.contact_id, book.balance(1), newcomer.subscription_id) == (1, 2, "subscription-1")
+
+
+def test_what_one_of_two_merged_members_was_overdrawn_by_is_paid_from_the_lots_of_the_other(book):
+    book = book(switches={"default_floor": "none"})
+    for amount, contact in ((-6, 1), (4, 2), (5, 2)):
+        book.move(amount, contact)
+        book.clock.advance(1)
+    book.ledger.merge(book.program, 1, 2)
+    assert (book.balance(2), book.lots(2)) == (3, [3])
+    book.move(-1, 2)
+    assert (book.balance(2), book.lots(2)) == (2, [2])
+
+
+def test_drafts_and_points_that_moved_still_expire(book):
+    book = book()
+    book.move(5, 1, points_lifetime=20)
+    draft = book.begin(1, 1, ttl=600)
+    book.ledger.contact_balances(book.program, book.definition, by="value")
+    book.ledger.merge(book.program, 1, 2)
+    book.clock.advance(600)
+    ranking = book.ledger.contact_balances(book.program, book.definition, by="value")
+    assert draft.status == "expired"
+    book.clock.advance(600)
+    ranking = book.ledger.contact_balances(book.program, book.definition, by="value")
+    assert [(a.contact_id, a.balance) for a in ranking.between(0, 9, descending=True)] == [(2, 0)]
+
+
+@pytest.mark.parametrize(("contact", "into"), [(1, 1), (3, 1)])
+def test_only_two_members_can_be_merged(book, contact, into):
+    book = book()
+    book.move(5, 1)
+    with pytest.raises(Refusal) as error:
+        book.ledger.merge(book.program, contact, into)
+    assert status_of(error) == 404
+
+
+@pytest.mark.parametrize(("contact", "into"), [(1, 2), (2, 1)])
+def test_a_seeded_history_is_not_merged(book, contact, into):
+    book = book()
+    book.ledger.seed_history(book.program, book.definition, 1, 5)
+    book.move(3, 2)
+    with pytest.raises(ValueError, match="seeded history"):
+        book.ledger.merge(book.program, contact, into)
+    assert (book.balance(1), book.balance(2)) == (5, 3)
+    assert page(book, contact=2).rows[0].contact_id == 2
+
+
+def test_a_completion_that_takes_its_time_commits_what_has_expired_since(book):
+    book = book()
+    draft = book.begin(5, ttl=60)
+    commit = book.ledger.start_completing(book.program, draft.id, 120)
+    book.clock.advance(60)
+    assert [row.status for row in page(book).rows] == ["expired"]
+    with pytest.raises(Refusal) as error:
+        book.complete(draft)
+    assert status_of(error) == 422
+    book.clock.advance(59.999)
+    assert (book.balance(), draft.status) == (0, "expired")
+    book.clock.advance(0.001)
+    assert book.balance() == 5
+    assert book.ledger.finish_completing(commit) is draft
+    assert (draft.status, draft.completed_at) == ("completed", commit.at)
+    assert [row.status for row in page(book).rows] == ["completed"]
+
+
+@pytest.mark.parametrize("again", ["422", "credits_again"])
+def test_two_completions_at_once(book, again):
+    book = book(switches={"repeated_complete": again})
+    draft = book.begin(5, ttl=60)
+    first, second = (book.ledger.start_completing(book.program, draft.id, seconds) for seconds in (2, 1))
+    book.clock.advance(10)
+    assert book.ledger.finish_completing(second).status == "completed"
+    if again == "422":
+        with pytest.raises(Refusal) as error:
+            book.ledger.finish_completing(first)
+        assert status_of(error) == 422
+    else:
+        book.ledger.finish_completing(first)
+    assert book.balance() == (5 if again == "422" else 10)
+    assert len(book.lots()) == (1 if again == "422" else 2)
+    ids = [lot.id for lot in book.ledger.active_lots(book.program, book.definition, 1)]
+    assert len(set(ids)) == len(ids)
+    assert draft.id not in ids
+
+
+@pytest.mark.parametrize("end", ["cancel", "breach", "delete"])
+def test_a_completion_that_takes_its_time_may_fail_in_the_end(book, end):
+    book = book(max_amount=Decimal(6))
+    draft = book.begin(5, ttl=60)
+    commit = book.ledger.start_completing(book.program, draft.id, 10)
+    if end == "cancel":
+        book.cancel(draft)
+    elif end == "breach":
+        book.move(4)
+    else:
+        book.ledger.catalogue.delete_definition(book.program, book.definition)
+        book.ledger.catalogue.publish(book.program)
+    book.clock.advance(10)
+    with pytest.raises(Refusal) as error:
+        book.ledger.finish_completing(commit)
+    assert status_of(error) == 422
+    assert draft.status == ("cancelled" if end == "cancel" else "draft")
+
+
+@pytest.mark.parametrize("end", ["complete", "cancel"])
+def test_drafts_that_have_ended_are_not_waited_for(book, end):
+    book = book()
+    kept = [book.begin(1, ttl=1000) for _ in range(5)]
+    for _ in range(1000):
+        getattr(book, end)(book.begin(1, ttl=2000))
+    account = next(book.ledger.accounts())
+    assert len(account._agenda) <= 20
+    book.clock.advance(1000)
+    book.ledger.settle()
+    assert {draft.status for draft in kept} == {"expired"}
+
+
+def test_what_falls_due_brings_about_more_that_does(book):
+    book = book(duration_value=1, duration_unit="day")
+    terms = {"definition_id": book.definition, "contact_id": 1, "amount": Decimal(1), "source": "user"}
+    for minutes in range(1, 31):
+        due = book.clock.now() + timedelta(minutes=minutes)
+        book.ledger.create_order(book.program, due_at=due, **terms)
+    book.clock.advance(HOUR)
+    assert book.balance() == 30
+    book.clock.advance(DAY - HOUR + 10 * 60)
+    assert (book.balance(), len(book.lots())) == (20, 20)
+    book.clock.advance(HOUR)
+    assert (book.balance(), book.lots()) == (0, [])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import pytest
+from yarl import URL
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 NOW = "2026-11-23T09:30:00.000Z"
@@ -393,7 +395,7 @@ async def test_an_order(api):
         ("minAmount", "5"),
         ("minAmount", 10001),
         ("maxAmount", True),
-        ("maxAmount", 10**16),
+        ("maxAmount", 10**400),
         ("balanceOptionAmountOvertakingStrategy", "loose"),
         ("balanceOptionCreditRounding", "nearest"),
         ("balanceAvailabilityDurationValue", 1.5),
@@ -416,7 +418,8 @@ async def test_a_definition_s_fields_are_checked(api, field, value):
         ("amount", 0),
         ("amount", None),
         ("amount", "5"),
-        ("amount", 1e-13),
+        ("amount", 1e-400),
+        ("amount", True),
         ("balanceDefinitionId", "7c1f0f0e"),
         ("balanceDefinitionId", None),
         ("contactId", 0),
@@ -505,11 +508,16 @@ async def test_queries_are_checked(api, path, query):
     assert (await api("GET", path, **query)).status == 422
 
 
-@pytest.mark.parametrize("body", [b"{", b"[1]", b"null", b"", b'{"amount":NaN}', b"\xff", b"[" * 100_000])
-async def test_a_body_that_is_no_object_is_400(api, body):
-    url = f"{api.sandbox.base_url}/loyalty/balance/programs/{api.program}/transactions"
-    reply = await api.send("POST", url, data=body)
-    assert (reply.status, reply.json["code"]) == (400, "bad_request")
+@pytest.mark.parametrize("body", [b"{", b"[1]", b"null", b"", b'{"amount":NaN}', b"\xff"])
+@pytest.mark.parametrize(
+    ("switches", "expected"),
+    [({}, (422, "unprocessable_entity")), ({"malformed_body": "400"}, (400, "bad_request"))],
+)
+async def test_a_body_that_is_no_object(serve, switches, expected, body):
+    async with serve(**switches) as api:
+        url = f"{api.sandbox.base_url}/loyalty/balance/programs/{api.program}/transactions"
+        reply = await api.send("POST", url, data=body)
+        assert (reply.status, reply.json["code"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -530,6 +538,126 @@ async def test_paths_that_lead_nowhere(api, method, path, status):
     reply = await api(method, path)
     assert reply.status == status, reply.text
     assert set(reply.json) == {"code", "message"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PATCH", "balance-definitions", "GET, POST, HEAD"),
+        ("POST", f"balance-definitions/{UNKNOWN}", "GET, PUT, DELETE, HEAD"),
+        ("GET", "transactions", "POST"),
+        ("HEAD", "create-order", "POST"),
+        ("OPTIONS", "subscriptions/1/balances", "GET, POST, HEAD"),
+    ],
+)
+async def test_a_method_that_a_path_does_not_have_is_told_those_it_has(api, method, path, allowed):
+    reply = await api(method, path)
+    assert (reply.status, reply.headers["allow"]) == (405, allowed)
+    if method != "HEAD":
+        assert reply.json["code"] == "method_not_allowed"
+
+
+async def test_head_answers_as_get_does_without_a_body(api):
+    definition = await api.definition()
+    for path, status in (
+        ("balance-definitions", 200),
+        (f"balance-definitions/{definition}", 200),
+        (f"balance-definitions/{UNKNOWN}", 404),
+        (f"transaction-history?contactId=1&balanceDefinitionId={definition}", 200),
+        ("transaction-history", 422),
+        ("nothing", 404),
+    ):
+        head, get = await api("HEAD", path), await api("GET", path)
+        assert (head.status, head.text) == (get.status, "") == (status, "")
+        assert head.headers["content-length"] == get.headers["content-length"]
+    assert api.sandbox.requests[-2].method == "HEAD"
+    assert api.sandbox.requests[1].operation == "definitions.list"
+    unknown = await api.send("HEAD", f"{api.sandbox.base_url}/nothing", headers={})
+    assert unknown.status == 401
+
+
+async def test_path_segments_are_decoded_one_by_one(api):
+    definition = await api.definition()
+    encoded = "".join(f"%{ord(letter):02x}" for letter in definition)
+    program = api.program.replace("-", "%2D").replace("a", "%61")
+    for path in (
+        f"balance-definitions/{encoded}",
+        f"%62alance%2Ddefinitions/{definition}",
+        "subscriptions/%31/balances",
+    ):
+        url = f"{api.sandbox.base_url}/loyalty/balance/programs/{program}/{path}"
+        assert (await api.send("GET", URL(url, encoded=True))).status == 200
+    for segment in ("%2F", f"{definition}%2F", "%00", "%FF", "%"):
+        url = f"{api.sandbox.base_url}/loyalty/balance/programs/{program}/balance-definitions/{segment}"
+        reply = await api.send("GET", URL(url, encoded=True))
+        assert reply.status in (400, 422), segment
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (0.1 + 0.2, "0.30000000000000004"),
+        (100 / 3, "33.333333333333336"),
+        (1e15, "1000000000000000"),
+        (1e16, "10000000000000000"),
+        (2**53 + 1, "9007199254740992"),
+        (1e-12, "0.000000000001"),
+        (5e-324, "5E-324"),
+        (1.7976931348623157e308, "1.7976931348623157E+308"),
+        ("12.50", "12.5"),
+        ("0.1000000000000000055511151231257827", "0.1"),
+        ("1e2", "100"),
+    ],
+)
+async def test_amounts_are_doubles(api, sent, told):
+    definition = await api.definition()
+    text = sent if isinstance(sent, str) else json.dumps(sent)
+    body = f'{{"balanceDefinitionId":"{definition}","contactId":1,"amount":{text},"autoComplete":true}}'
+    url = f"{api.sandbox.base_url}/loyalty/balance/programs/{api.program}/transactions"
+    done = await api.send("POST", url, data=body.encode())
+    assert f'"amount":{told},' in done.text
+    assert f'"balance":{told}}}' in done.text
+    assert f'"value":{told}}}' in (await api("GET", "subscriptions/1/balances")).text
+
+
+async def test_sums_are_exact_beyond_28_digits(api):
+    definition = await api.definition()
+    for amount in (1e15, 1e-15, 33.333333333333336, 1e-15):
+        done = await api.credit(definition, amount)
+    assert done["balance"] == Decimal("1000000000000033.333333333333338")
+    (row,) = (await api.ok("GET", "contact-balances", balanceDefinitionId=definition))["balances"]
+    assert row["value"] == done["balance"]
+    done = await api.credit(definition, -1e15)
+    assert done["balance"] == Decimal("33.333333333333338")
+    limit = {**LIMIT, "value": 10**15}
+    await api.ok("POST", f"balance-definitions/{definition}/limits", limit)
+    over = await api.credit(definition, 1e-15)
+    assert (over["status"], over["rejectReason"]) == ("rejected", "credit amount limit reached")
+
+
+async def test_whole_numbers_may_have_a_point(api):
+    definition = await api.definition()
+    draft = await api.begin(definition, 1, 7.0, ttl=524.0)
+    assert (draft["contactId"], draft["expirationDate"]) == (7, "2026-11-23T09:38:44.000Z")
+    assert (await api.history(definition, 7))["count"] == 1
+    body = {"balanceDefinitionId": definition, "contactId": 7, "amount": 1, "ttl": 524.5}
+    assert (await api("POST", "transactions", body)).status == 422
+
+
+async def test_a_leap_second_is_a_moment(api):
+    definition = await api.definition()
+    draft = await api.begin(definition, 1, eventTime="2016-12-31T23:59:60.5Z")
+    assert draft["eventTime"] == "2017-01-01T00:00:00.000Z"
+
+
+async def test_partial_credits_what_fits_when_the_draft_completes(api):
+    definition = await api.definition(maxAmount=100, balanceOptionAmountOvertakingStrategy="partial")
+    draft = await api.begin(definition, 5)
+    await api.credit(definition, 98.99)
+    done = await api.ok("POST", f"transactions/{draft['id']}/complete")
+    assert (draft["amount"], done["amount"], done["balance"]) == (5, Decimal("1.01"), 100)
+    row = (await api.history(definition, sort="asc"))["transactionHistory"][0]
+    assert (row["id"], row["amount"], row["status"]) == (draft["id"], Decimal("1.01"), "completed")
 
 
 async def test_ids_are_read_in_either_case(api):
@@ -603,9 +731,7 @@ async def test_a_long_history_is_cut_where_it_is_read(serve):
         (definition,) = api.sandbox.seed(
             api.program,
             definitions=[{"name": "Points", "unit": "POINTS"}],
-            histories=[
-                {"contactId": 9, "count": 1_000_000, "amount": "0.5", "spacingSeconds": 0.5, "ties": 3}
-            ],
+            histories=[{"contactId": 9, "count": 1_000_000, "amount": 0.5, "spacingSeconds": 0.5, "ties": 3}],
         )
         ends = []
         for offset in (0, 499_750, 999_500):

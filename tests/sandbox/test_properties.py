@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from brevo_balance_async.sandbox import SandboxClock, Switches
 from brevo_balance_async.sandbox.rules.history import Wanted
 from brevo_balance_async.sandbox.rules.ledger import Ledger
+from brevo_balance_async.sandbox.rules.periods import LAST
 from brevo_balance_async.sandbox.rules.refusals import Refusal
 
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
@@ -30,10 +31,13 @@ class LedgerMachine(RuleBasedStateMachine):
         reserve=st.booleans(),
         rejection=st.sampled_from(["status", "422"]),
         hours=st.sampled_from([None, 5]),
+        consumed=st.sampled_from(["oldest_first", "soonest_first"]),
     )
-    def open(self, overtaking, reserve, rejection, hours):
+    def open(self, overtaking, reserve, rejection, hours, consumed):
         self.clock = SandboxClock(frozen=True)
-        self.ledger = Ledger(self.clock, Switches(drafts_reserve=reserve, rejection=rejection))
+        switches = Switches(drafts_reserve=reserve, rejection=rejection, lots_consumed=consumed)
+        self.ledger = Ledger(self.clock, switches)
+        self.soonest_first = consumed == "soonest_first"
         self.lifetime = hours and hours * 60
         terms = {"name": "n", "unit": "POINTS", "max_amount": MOST, "overtaking": overtaking}
         self.ledger.catalogue.create_definition(PROGRAM, terms, definition_id=DEFINITION)
@@ -56,9 +60,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self.note(transaction)
         return transaction
 
-    @rule(contact=contacts, size=sizes)
-    def credit(self, contact, size):
-        self.begin(contact, size, auto_complete=True, points_lifetime=self.lifetime)
+    @rule(contact=contacts, size=sizes, extra=st.sampled_from([0, 0, 60, 600]))
+    def credit(self, contact, size, extra):
+        lifetime = self.lifetime and self.lifetime + extra
+        self.begin(contact, size, auto_complete=True, points_lifetime=lifetime)
 
     @rule(contact=contacts, size=sizes)
     def debit(self, contact, size):
@@ -106,6 +111,13 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         assert self.refusals <= {422}
         now = self.clock.now()
+        # The listing first: it has to find by itself what has fallen due.
+        ranking = self.ledger.contact_balances(PROGRAM, DEFINITION, by="value")
+        listed = ranking.between(0, len(ranking), descending=True)
+        assert {account.contact_id: account.balance for account in listed} == {
+            account.contact_id: self.replayed(account.contact_id, now) for account in listed
+        }
+        assert [account.balance for account in listed] == sorted((a.balance for a in listed), reverse=True)
         for contact in (1, 2):
             balance = self.ledger.balance(PROGRAM, DEFINITION, contact)
             assert balance == self.replayed(contact, now)
@@ -126,8 +138,11 @@ class LedgerMachine(RuleBasedStateMachine):
                 mine = [t for t in self.seen.values() if t.contact_id == contact and t.status == status]
                 assert [row.id for row in page.rows] == [t.id for t in mine]
 
+    def expiry(self, lot):
+        return self.seen[lot].points_expire_at or LAST
+
     def replayed(self, contact, now):
-        """The balance found again from the completed rows alone: credits expire, debits eat the oldest first."""
+        """The balance found again from the completed rows alone: credits expire, debits eat one after another."""
         completed = [t for t in self.seen.values() if t.contact_id == contact and t.status == "completed"]
         order = {t.id: at for at, t in enumerate(self.seen.values())}
         events = [(t.completed_at, 1, order[t.id], t) for t in completed]
@@ -144,7 +159,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 lots[transaction.id] = transaction.size
             else:
                 left = transaction.size
-                for lot in list(lots):
+                for lot in sorted(lots, key=self.expiry) if self.soonest_first else list(lots):
                     taken = min(left, lots[lot])
                     lots[lot] -= taken
                     left -= taken

@@ -19,7 +19,9 @@ from brevo_balance_async.sandbox.http.wire import (
 from brevo_balance_async.sandbox.rules.amounts import rounded
 from brevo_balance_async.sandbox.rules.clock import SandboxClock
 from brevo_balance_async.sandbox.rules.expiry import points_expire_at
-from brevo_balance_async.sandbox.rules.periods import end_of, shifted, start_of
+from brevo_balance_async.sandbox.rules.moves import Moves
+from brevo_balance_async.sandbox.rules.periods import FIRST, LAST, end_of, later, shifted, start_of
+from brevo_balance_async.sandbox.rules.ranking import Ranking
 from brevo_balance_async.sandbox.rules.records import Definition
 
 NOW = datetime(2026, 10, 5, 12, 0, 0, 250000, tzinfo=UTC)
@@ -128,6 +130,13 @@ def test_numbers_are_written_exactly_and_shortest(number):
     assert "." not in text or text[-1] not in "0."
 
 
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_double_is_written_short_and_comes_back(double):
+    text = number_text(Decimal(repr(double)))
+    assert float(text) == double
+    assert len(text) < 60
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text() | st.decimals(-100, 100, places=3),
@@ -148,11 +157,89 @@ def test_json_comes_back_as_it_went(value):
         ("2026-11-23", None),
         ("2026-W48-1T09:00:00Z", None),
         ("yesterday, at about ten", None),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000Z"),
+        ("2017-01-01T01:59:60.999+02:00", "2017-01-01T00:00:00.000Z"),
+        ("2016-12-31T22:59:60Z", None),
+        ("2016-12-31T23:59:61Z", None),
+        ("9999-12-31T23:59:60Z", None),
+        ("2016-12-31T24:00:00Z", None),
     ],
 )
 def test_timestamps(text, expected):
     moment = read_timestamp(text)
     assert (moment and timestamp(moment)) == expected
+
+
+@pytest.mark.parametrize("unit", ["day", "week", "month", "year"])
+def test_beyond_the_calendar_is_its_end(unit):
+    assert shifted(LAST, 1000, unit) == LAST
+    assert shifted(FIRST, -1000, unit) == FIRST
+    assert end_of(LAST, unit) <= LAST
+    assert start_of(FIRST, unit) == FIRST
+    assert later(LAST, timedelta(seconds=1)) == LAST
+    assert later(FIRST, timedelta(seconds=-1)) == FIRST
+    assert later(LAST, timedelta(seconds=-1)) < LAST
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"expires_on": (29, 2)},
+        {"duration_value": 1000, "duration_unit": "year"},
+        {"duration_value": 1000, "duration_unit": "year", "duration_modifier": "endOfPeriod"},
+    ],
+)
+def test_points_credited_in_the_last_year_lapse_with_the_calendar(terms):
+    credited = datetime(9999, 6, 1, tzinfo=UTC)
+    assert points_expire_at(definition(**terms), credited, None) >= LAST - timedelta(seconds=1)
+    assert points_expire_at(definition(**terms), credited, 10**7) == LAST
+
+
+moves = st.lists(st.tuples(st.integers(0, 400), st.decimals(0, 10**9, places=3)), max_size=400)
+
+
+@given(moves, st.integers(-1, 401))
+def test_running_sums_are_the_sums(found, start):
+    found.sort(key=lambda move: move[0])
+    sums = Moves((NOW + timedelta(seconds=second), size) for second, size in found)
+    later_ones = [size for second, size in found if second >= start]
+    assert sums.since(NOW + timedelta(seconds=start)) == (len(later_ones), sum(later_ones, Decimal(0)))
+
+
+def test_a_running_sum_adds_up_no_more_than_one_step(monkeypatch):
+    sums = Moves((NOW + timedelta(seconds=second), Decimal(1)) for second in range(100_000))
+    added = []
+    monkeypatch.setattr("brevo_balance_async.sandbox.rules.moves.plus", lambda a, b: added.append(1) or a + b)
+    assert sums.since(NOW + timedelta(seconds=12_345)) == (87_655, 87_655)
+    assert len(added) < 128
+
+
+class Ranked:
+    """What a ranking sees of an account."""
+
+    def __init__(self, contact_id, key):
+        self.contact_id = contact_id
+        self.key = key
+
+
+@given(st.lists(st.integers(0, 9), max_size=120), st.data())
+def test_a_ranking_is_the_sorted_list(keys, data):
+    accounts = [Ranked(contact_id, key) for contact_id, key in enumerate(keys)]
+    ranking = Ranking(accounts, lambda account: account.key)
+    for _ in range(4):
+        for _ in range(data.draw(st.integers(0, 3))):
+            if data.draw(st.booleans()) or not accounts:
+                accounts.append(Ranked(len(accounts), data.draw(st.integers(0, 9))))
+                ranking.changing(accounts[-1], new=True)
+            else:
+                account = data.draw(st.sampled_from(accounts))
+                ranking.changing(account)
+                account.key = data.draw(st.integers(0, 9))
+        start, stop = sorted(data.draw(st.tuples(st.integers(0, 130), st.integers(0, 130))))
+        for descending in (False, True):
+            whole = sorted(accounts, key=lambda a: (a.key, a.contact_id), reverse=descending)
+            assert ranking.between(start, stop, descending=descending) == whole[start:stop]
+        assert len(ranking) == len(accounts)
 
 
 def test_a_frozen_clock_stands_until_it_is_advanced():

@@ -6,12 +6,14 @@ import inspect
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 from attrs import fields
 
 from brevo_balance_async.sandbox import Sandbox, SandboxClock, Switches
+from brevo_balance_async.sandbox.rules.switch_table import described, table
 from brevo_balance_async.sandbox.rules.switches import read_assignments
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -157,13 +159,32 @@ async def test_snake_case_query(serve, choice, status):
     async with serve(snake_case_query=choice) as api:
         definition = await api.definition()
         old = {"contact_id": "1", "balance_definition_id": definition, "sort_field": "createdAt"}
-        reply = await api("GET", "transaction-history", **old)
-        assert reply.status == status
+        for path in ("transaction-history", "active-balance"):
+            assert (await api("GET", path, **old)).status == status
+            for value in ("created_at", "updated_at", "name"):
+                assert (await api("GET", path, **{**old, "sort_field": value})).status == status
         new = {"contactId": "1", "balanceDefinitionId": definition}
         beside = await api("GET", "transaction-history", **new, sort_field="odd")
         assert beside.status == (200 if choice == "ignored" else 422)
+        today = await api("GET", "transaction-history", **new, sortField="created_at")
+        assert today.status == (200 if choice == "accepted" else 422)
         filtered = await api("GET", "transaction-history", **new, filters="status=draft")
         assert filtered.status == 200
+
+
+@pytest.mark.parametrize(("choice", "status"), [("ignored", 422), ("accepted", 200), ("422", 422)])
+async def test_contact_balances_of_2025_named_no_definition(serve, choice, status):
+    async with serve(snake_case_query=choice) as api:
+        nothing = await api("GET", "contact-balances")
+        assert nothing.status == (404 if choice == "accepted" else 422)
+        definition = await api.definition()
+        await api.definition(name="Second")
+        await api.credit(definition, 3)
+        reply = await api("GET", "contact-balances")
+        assert reply.status == status
+        if status == 200:
+            assert reply.json["balanceDefinitionId"] == definition
+            assert [row["value"] for row in reply.json["balances"]] == [3]
 
 
 @pytest.mark.parametrize(("choice", "status"), [("ignored", 200), ("422", 422)])
@@ -174,15 +195,23 @@ async def test_unknown_fields(serve, choice, status):
 
 
 @pytest.mark.parametrize(("form", "as_written"), [("number", "12.5"), ("string", '"12.5"')])
-async def test_amounts(serve, form, as_written):
+async def test_amounts_are_text_where_the_exported_schema_says_so_and_nowhere_else(serve, form, as_written):
     async with serve(amounts=form) as api:
-        definition = await api.definition()
-        await api.credit(definition, 12.5)
+        definition = await api.definition(maxAmount=99.5)
+        body = {"balanceDefinitionId": definition, "contactId": 1, "amount": 12.5}
+        done = await api("POST", "transactions", {**body, "autoComplete": True})
+        assert f'"amount":{as_written}' in done.text
+        assert '"balance":12.5' in done.text
         query = {"contactId": "1", "balanceDefinitionId": definition}
         for path in ("transaction-history", "active-balance"):
             assert f'"amount":{as_written}' in (await api("GET", path, **query)).text
-        for path in ("contact-balances", "subscriptions/1/balances"):
-            assert f'"value":{as_written}' in (await api("GET", path, **query)).text
+        assert f'"value":{as_written}' in (await api("GET", "subscriptions/1/balances")).text
+        opened = await api("POST", "subscriptions/1/balances", {"balanceDefinitionId": definition})
+        assert f'"amount":{as_written}' in opened.text
+        assert '"value":12.5' in (await api("GET", "contact-balances", **query)).text
+        order = await api("POST", "create-order", {**body, "dueAt": "2027-01-01T00:00:00Z", "source": "user"})
+        assert '"amount":12.5' in order.text
+        assert '"maxAmount":99.5' in (await api("GET", f"balance-definitions/{definition}")).text
 
 
 @pytest.mark.parametrize(
@@ -207,10 +236,11 @@ async def test_status_words(serve, words, draft, done):
         begun = await api.begin(definition, 1)
         assert begun["status"] == draft
         assert (await api.ok("POST", f"transactions/{begun['id']}/complete"))["status"] == done
-        for word in ("completed", "complete"):
-            assert [
-                r["status"] for r in (await api.history(definition, status=word))["transactionHistory"]
-            ] == [done]
+        (row,) = (await api.history(definition, status="completed"))["transactionHistory"]
+        assert row["status"] == done
+        query = {"contactId": "1", "balanceDefinitionId": definition}
+        for word in ("pending", "complete"):  # the filter never had the old words
+            assert (await api("GET", "transaction-history", **query, status=word)).status == 422
 
 
 async def test_subscription_balances(serve):
@@ -339,6 +369,181 @@ async def test_limit_without_definition(serve, choice):
     async with serve(limit_without_definition=choice) as api:
         reply = await api("POST", f"balance-definitions/{UNKNOWN}/limits", LIMIT)
         assert reply.status == int(choice)
+
+
+META = {"order": "7", "count": 7, "rate": 1.5, "gift": True, "parts": [1, "a"], "none": None}
+
+
+@pytest.mark.parametrize("shown", ["shown", "text", "absent"])
+async def test_history_meta(serve, shown):
+    async with serve(history_meta=shown) as api:
+        definition = await api.definition()
+        await api.credit(definition, 1, meta=META)
+        await api.credit(definition, 1)
+        without, having = (await api.history(definition))["transactionHistory"]
+        if shown == "absent":
+            assert "meta" not in having
+            assert "meta" not in without
+            assert len(having) == 10
+            return
+        assert without["meta"] is None
+        assert having["meta"] == (
+            META | {"rate": Decimal("1.5")}
+            if shown == "shown"
+            else {
+                "order": "7",
+                "count": "7",
+                "rate": "1.5",
+                "gift": "true",
+                "parts": '[1,"a"]',
+                "none": "null",
+            }
+        )
+
+
+@pytest.mark.parametrize("shown", ["text", "absent"])
+async def test_history_meta_of_seeded_rows(serve, shown):
+    async with serve(history_meta=shown) as api:
+        definition = await seeded(api, 30)
+        found = (await api.history(definition, sort="asc", limit="30"))["transactionHistory"]
+        metas = [{"row": str(row)} for row in range(30)] if shown == "text" else [None] * 30
+        assert [row.get("meta") for row in found] == metas
+        assert len({row["id"] for row in found}) == 30
+
+
+@pytest.mark.parametrize("listed", [True, False])
+async def test_history_drafts(serve, listed):
+    async with serve(history_drafts=listed) as api:
+        definition = await api.definition()
+        draft = await api.begin(definition, 1)
+        done = await api.credit(definition, 1)
+
+        async def listing(**query):
+            history = await api.history(definition, sort="asc", **query)
+            assert history["count"] == len(history["transactionHistory"])
+            return [row["id"] for row in history["transactionHistory"]]
+
+        drafts = [draft["id"]] if listed else []
+        assert await listing() == [*drafts, done["id"]]
+        assert await listing(status="draft") == drafts
+        await api.ok("POST", f"transactions/{draft['id']}/complete")
+        assert await listing() == [draft["id"], done["id"]]
+
+
+@pytest.mark.parametrize("filters", ["ignored", "honoured"])
+async def test_history_metadata_filter(serve, filters):
+    async with serve(history_metadata_filter=filters) as api:
+        definition = await seeded(api, 10)
+        for order, part in (("a", 1), ("b", 2), ("a", 2)):
+            await api.credit(definition, 1, meta={"order": order, "part": part})
+
+        async def found(**wanted):
+            query = {f"metadata[{name}]": value for name, value in wanted.items()}
+            history = await api.history(definition, sort="asc", **query)
+            rows = history["transactionHistory"]
+            assert history["count"] == len(rows)
+            return [row["meta"] for row in rows]
+
+        if filters == "ignored":
+            assert len(await found(order="nothing")) == 13
+            return
+        assert await found(order="a") == [{"order": "a", "part": 1}, {"order": "a", "part": 2}]
+        assert await found(order="a", part="2") == [{"order": "a", "part": 2}]
+        assert await found(row="7") == [{"row": 7}]
+        for wanted in ({"row": "10"}, {"row": "7", "order": "a"}, {"order": "c"}, {"row": "²"}):
+            assert await found(**wanted) == []
+
+
+@pytest.mark.parametrize(("choice", "then"), [("rejects", "rejected"), ("keeps_draft", "draft")])
+@pytest.mark.parametrize("rejection", ["status", "422"])
+async def test_breach_at_complete(serve, choice, then, rejection):
+    async with serve(breach_at_complete=choice, rejection=rejection) as api:
+        definition = await api.definition(maxAmount=10)
+        draft = await api.begin(definition, 8)
+        await api.credit(definition, 8)
+        reply = await api("POST", f"transactions/{draft['id']}/complete")
+        as_status = choice == "rejects" and rejection == "status"
+        assert reply.status == (200 if as_status else 422)
+        row = (await api.history(definition, sort="asc"))["transactionHistory"][0]
+        assert (row["status"], row["rejectReason"]) == (
+            then,
+            "maximum balance reached" if then == "rejected" else None,
+        )
+        await api.credit(definition, -8)
+        again = await api("POST", f"transactions/{draft['id']}/complete")
+        assert again.status == (200 if then == "draft" else 422)
+        assert api.sandbox.ledger.balance(api.program, definition, 1) == (8 if then == "draft" else 0)
+
+
+@pytest.mark.parametrize(("choice", "status", "balance"), [("422", 422, 5), ("credits_again", 200, 10)])
+async def test_repeated_complete(serve, choice, status, balance):
+    async with serve(repeated_complete=choice) as api:
+        definition = await api.definition(maxAmount=12)
+        draft = await api.begin(definition, 5)
+        path = f"transactions/{draft['id']}/complete"
+        await api.ok("POST", path)
+        again = await api("POST", path)
+        assert again.status == status
+        assert api.sandbox.ledger.balance(api.program, definition, 1) == balance
+        (row,) = (await api.history(definition))["transactionHistory"]
+        assert (row["id"], row["amount"], row["status"]) == (draft["id"], 5, "completed")
+        if status == 200:
+            assert again.json["balance"] == 10
+            assert (
+                await api("POST", path)
+            ).status == 422  # no third time: the balance would pass its maximum
+            assert (await api.history(definition, status="completed"))["count"] == 1
+        other = await api.begin(definition, 1)
+        await api.ok("POST", f"transactions/{other['id']}/cancel")
+        assert (await api("POST", f"transactions/{other['id']}/complete")).status == 422
+
+
+@pytest.mark.parametrize(("choice", "left"), [("oldest_first", [1, 3, 4]), ("soonest_first", [4, 2, 2])])
+async def test_lots_consumed(serve, choice, left):
+    async with serve(lots_consumed=choice) as api:
+        definition = await api.definition()
+        for amount, minutes in ((4, None), (2, 300), (3, 100), (4, 200)):
+            terms = {} if minutes is None else {"balanceExpiryInMinutes": minutes}
+            await api.credit(definition, amount, **terms)
+            api.sandbox.clock.advance(1)
+        await api.credit(definition, -5)
+        query = {"contactId": "1", "balanceDefinitionId": definition, "sort": "asc"}
+        lots = (await api.ok("GET", "active-balance", **query))["activeBalances"]
+        assert [lot["amount"] for lot in lots] == left
+
+
+@pytest.mark.parametrize(("choice", "status"), [("422", 422), ("accepted", 200)])
+async def test_past_due_at(serve, choice, status):
+    async with serve(past_due_at=choice) as api:
+        definition = await api.definition()
+        body = {"balanceDefinitionId": definition, "contactId": 1, "amount": 5, "source": "user"}
+        past = await api("POST", "create-order", {**body, "dueAt": "2026-11-23T09:29:59.999Z"})
+        assert past.status == status
+        assert api.sandbox.ledger.balance(api.program, definition, 1) == (5 if status == 200 else 0)
+        assert (await api("POST", "create-order", {**body, "dueAt": "2026-11-23T09:30:00Z"})).status == 200
+
+
+def test_the_readme_s_table_is_the_module_s():
+    lines = (Path(__file__).parents[2] / "README.md").read_text().splitlines()
+    head = table().splitlines()[0]
+    tables = [
+        list(takewhile(lambda line: line.startswith("|"), lines[at:]))
+        for at, line in enumerate(lines)
+        if line == head
+    ]
+    assert ["\n".join(rows) for rows in tables] in ([], [table()])
+
+
+def test_the_table_tells_each_switch_its_positions_and_its_doubt():
+    rows = table().splitlines()[2:]
+    assert len(rows) == len(fields(Switches))
+    assert rows[0] == (
+        "| `history_offset` | `records`, `pages0`, `pages1`, `ignored` | Does history's `offset` count records, "
+        "pages from 0 or pages from 1? The text changed in March 2026. |"
+    )
+    (row,) = [row for row in rows if "`draft_lifetime`" in row]
+    assert "| `3600`; a whole number of seconds from 1 to 1000000000, or None (null) |" in row
+    assert all(each.doubt for each in described())
 
 
 @pytest.mark.parametrize("switch", [switch.name for switch in fields(Switches)])

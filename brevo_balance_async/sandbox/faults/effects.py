@@ -52,6 +52,14 @@ class Delayed(Effect):
 
 
 @frozen(kw_only=True)
+class CommittedLater(Effect):
+    """A complete whose draft is checked at once, and committed and answered ``seconds`` later."""
+
+    seconds: float = field(validator=ge(0))
+    """On the sandbox's clock."""
+
+
+@frozen(kw_only=True)
 class Dropped(Effect):
     """No answer: the connection ends with FIN or RST."""
 
@@ -128,6 +136,14 @@ def apply_then_status(code: int, body: Any = None, headers: Mapping[str, str] | 
 def delay(seconds: float) -> Effect:
     """Carry out and answer after ``seconds`` of real time, even when the client has gone."""
     return Delayed(name="delay", applied=True, seconds=seconds)
+
+
+def commit_later(seconds: float) -> Effect:
+    """Check a complete's draft now, commit and answer after ``seconds`` of the sandbox's clock, expired or not by then.
+
+    In between history may show the draft as expired. Any other operation is carried out as if there were no fault.
+    """
+    return CommittedLater(name="commit_later", applied=True, seconds=seconds)
 
 
 def close_before_reading(how: str = "fin") -> Effect:
@@ -207,6 +223,7 @@ EFFECTS: dict[str, Callable[..., Effect]] = {
         status,
         apply_then_status,
         delay,
+        commit_later,
         close_before_reading,
         apply_then_drop,
         reset,

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from attrs import frozen
 
+from brevo_balance_async.sandbox.rules.periods import later
 from brevo_balance_async.sandbox.rules.refusals import forbidden, unauthorized
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Access:
         grant = self._grants.get(token) if scheme.lower() == "bearer" else None
         if grant is None or grant.expires_at <= self._clock.now():
             raise unauthorized()
-        scope = "loyalty:read" if method == "GET" else "loyalty:write"
+        scope = "loyalty:read" if method in {"GET", "HEAD"} else "loyalty:write"
         if scope not in grant.scopes:
             raise forbidden(f"the token lacks the scope {scope}")
 
@@ -76,7 +77,7 @@ class Access:
         if not scopes <= SCOPES:
             raise TokenRefusal(400, "invalid_scope")
         token = f"sandbox-{uuid4().hex}"
-        expires_at = self._clock.now() + timedelta(seconds=TOKEN_SECONDS)
+        expires_at = later(self._clock.now(), timedelta(seconds=TOKEN_SECONDS))
         self._grants[token] = _Grant(expires_at, scopes)
         return {"access_token": token, "token_type": "Bearer", "expires_in": TOKEN_SECONDS}
 

@@ -21,14 +21,17 @@ from brevo_balance_async.sandbox.rules.switches import Switches
 
 from .access import Access, TokenRefusal
 from .control import PREFIX, control
+from .fields import Fields, present, read_uuid
 from .guard import check_control, is_loopback
 from .log import RequestLog
 from .misbehaviour import Misbehaviour, response
 from .quota import ServerQuota
+from .reading import read_content
 from .redaction import quotes_no_request
 from .routes import OPERATIONS
 from .seeding import Seed
 from .service import Service
+from .wire import forget_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,7 +68,7 @@ class Sandbox:
         api_key: str = "xkeysib-sandbox-0123456789abcdef-LOCAL",
         client_id: str = "sandbox-client",
         client_secret: str = "sandbox-client-secret",  # noqa: S107 - it opens nothing but the sandbox
-        log_size: int = 50_000,
+        log_size: int = 20_000,
         allow_public: bool = False,
         switches: Switches | None = None,
         **changes: Any,
@@ -140,6 +143,15 @@ class Sandbox:
         """
         return Seed(program=program, **what).sow(self.ledger)
 
+    def merge_contacts(self, program: str, contact_id: int, into: int) -> None:
+        """Make one member out of two: what ``contact_id`` has in every balance moves to ``into``.
+
+        The ids of the transactions stay, and the old contact's history is empty afterwards.
+        """
+        ids = Fields({"contactId": contact_id, "into": into})
+        source, target = (present(ids.contact(name, required=True)) for name in ("contactId", "into"))
+        self.ledger.merge(read_uuid("program", program), source, target)
+
     def publish(self, program: str) -> None:
         """Let a program's edits reach its members, as the publish route does."""
         self.ledger.catalogue.publish(program)
@@ -156,6 +168,7 @@ class Sandbox:
         self.requests.clear()
         self.quota.reset()
         self.access.revoke_tokens()
+        forget_texts()
         self._sow()
 
     def _sow(self) -> None:
@@ -200,14 +213,23 @@ class Sandbox:
     # one request
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        content = await request.read()
+        content, unread = await read_content(request)
+        answer = await self._answered(request, content, unread)
+        if unread is not None:
+            answer.force_close()
+        return answer
+
+    async def _answered(
+        self, request: web.BaseRequest, content: bytes, unread: Refusal | None
+    ) -> web.StreamResponse:
         path = request.rel_url.raw_path
         if path.startswith(PREFIX):
-            return self._control(request, path, content)
+            return self._control(request, path, content, unread)
         headers = {name.lower(): value for name, value in request.headers.items()}
         if path == TOKEN_PATH and request.method == "POST":
             return self._token(content, headers)
-        received = self._service.receive(request.method, path, request.rel_url.query, headers, content)
+        query = request.rel_url.query
+        received = self._service.receive(request.method, path, query, headers, content, unread)
         effect = None
         if len(self.faults):
             contact_id = self._service.contact_of(received)
@@ -225,12 +247,16 @@ class Sandbox:
         except TokenRefusal as refusal:
             return response(self._service.answer(refusal.status, {"error": refusal.error}))
 
-    def _control(self, request: web.BaseRequest, path: str, content: bytes) -> web.Response:
+    def _control(
+        self, request: web.BaseRequest, path: str, content: bytes, unread: Refusal | None
+    ) -> web.Response:
         try:
             check_control(request.method, request.raw_path, request.remote or "", request.headers)
+            if unread is not None:
+                raise unread
             try:
                 body = json.loads(content) if content else None
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise malformed(f"invalid JSON: {error}") from error
             return response(self._service.answer(200, control(self, request.method, path, body)))
         except Refusal as refusal:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from brevo_balance_async.sandbox.rules.refusals import invalid, malformed
 
-from .fields import Fields
+from .fields import INT64, Fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,9 +33,12 @@ MOST_PERIODS = 1000
 def read_body(
     body: Any, switches: Switches, read: Callable[[Fields, Switches], dict[str, Any]]
 ) -> dict[str, Any]:
-    """The terms that ``read`` finds in a body; 400 when it is no object, 422 for a member it may not have."""
+    """The terms that ``read`` finds in a body; 422 for a member it may not have.
+
+    For a body that is no object it is 422 or 400, whichever the switch says.
+    """
     if not isinstance(body, dict):
-        raise malformed("the body must be a JSON object")
+        raise malformed("the body must be a JSON object", int(switches.malformed_body))
     fields = Fields(body)
     terms = read(fields, switches)
     unknown = fields.unread()
@@ -80,7 +83,7 @@ def limit_terms(body: Fields, _: Switches) -> dict[str, Any]:
         "kind": body.word("transactionType", KINDS, required=True),
         "duration_unit": body.word("durationUnit", PERIODS, required=True),
         "duration_value": body.integer("durationValue", least=1, most=MOST_PERIODS, required=True),
-        "value": body.integer("value", least=0, required=True),
+        "value": body.integer("value", least=0, most=INT64, required=True),
         "sliding": body.flag("slidingSchedule") or False,
     }
 
@@ -90,8 +93,8 @@ def begin_terms(body: Fields, _: Switches) -> dict[str, Any]:
     terms: dict[str, Any] = {
         "definition_id": body.uuid("balanceDefinitionId", required=True),
         "amount": _amount(body),
-        "contact_id": body.integer("contactId", least=1),
-        "subscription_id": body.text("LoyaltySubscriptionId"),
+        "contact_id": body.contact("contactId"),
+        "subscription_id": body.text("LoyaltySubscriptionId") or None,
         "kind": body.word("transactionType", KINDS),
         "ttl": body.integer("ttl", least=10, most=LONGEST_SECONDS),
         "points_lifetime": body.integer("balanceExpiryInMinutes", least=1, most=LONGEST_MINUTES),
@@ -108,7 +111,7 @@ def order_terms(body: Fields, _: Switches) -> dict[str, Any]:
     """An order's terms."""
     terms: dict[str, Any] = {
         "definition_id": body.uuid("balanceDefinitionId", required=True),
-        "contact_id": body.integer("contactId", least=1, required=True),
+        "contact_id": body.contact("contactId", required=True),
         "amount": _amount(body),
         "due_at": body.moment("dueAt", required=True),
         "source": body.word("source", ("engine", "user"), required=True),

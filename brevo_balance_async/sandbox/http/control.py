@@ -6,6 +6,7 @@
 | ``POST reset`` | | forgets everything but the seed it was started with |
 | ``POST seed`` | the members of ``Seed`` | adds contacts, definitions, histories |
 | ``POST publish`` | ``{"program"}`` | publishes a program's edits |
+| ``POST merge`` | ``{"program", "contactId", "into"}`` | makes one member out of two |
 | ``POST clock/advance`` | ``{"seconds"}`` | pushes the clock forward |
 | ``GET faults``, ``DELETE faults`` | | lists or clears the script |
 | ``POST faults`` | ``{"effect", "arguments", "operation", "nth", ...}`` | adds a fault, named as in ``effects`` |
@@ -68,6 +69,9 @@ class Handles(Protocol):
     def publish(self, program: str) -> None:
         """Let a program's edits reach its members."""
 
+    def merge_contacts(self, program: str, contact_id: int, into: int) -> None:
+        """Make one member out of two."""
+
     def reset(self) -> None:
         """Forget what happened."""
 
@@ -120,6 +124,11 @@ def _seed(sandbox: Handles, body: dict[str, Any]) -> Any:
 
 def _publish(sandbox: Handles, body: dict[str, Any]) -> Any:
     sandbox.publish(body["program"])
+    return {}
+
+
+def _merge(sandbox: Handles, body: dict[str, Any]) -> Any:
+    sandbox.merge_contacts(body["program"], body["contactId"], body["into"])
     return {}
 
 
@@ -183,6 +192,7 @@ _ROUTES: dict[tuple[str, str], Callable[[Handles, dict[str, Any]], Any]] = {
     ("POST", "reset"): _reset,
     ("POST", "seed"): _seed,
     ("POST", "publish"): _publish,
+    ("POST", "merge"): _merge,
     ("POST", "clock/advance"): _advance,
     ("GET", "faults"): _list_faults,
     ("POST", "faults"): _add_fault,

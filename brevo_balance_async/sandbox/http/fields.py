@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NoReturn
+from math import isfinite
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from brevo_balance_async.sandbox.rules.refusals import Refusal, invalid
 
-from .wire import read_timestamp
+from .wire import nearest_double, read_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_INTEGER_DIGITS = 15
-_DECIMAL_PLACES = 12
+_METADATA = re.compile(r"metadata\[(.+)\]", re.DOTALL)
+INT64 = 2**63 - 1
+_T = TypeVar("_T")
 
 
 class Fields:
@@ -73,20 +75,21 @@ class Fields:
             raise invalid(f"{name} must be at most {most}", "out_of_range")
         return number
 
+    def contact(self, name: str, *, required: bool = False) -> int | None:
+        """A contact id."""
+        return self.integer(name, least=1, most=INT64, required=required)
+
     def number(self, name: str, *, required: bool = False) -> Decimal | None:
-        """A number of sane size, exact."""
+        """A number: the double that is nearest, as the shortest decimal that means it."""
         value = self._take(name, required=required)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
             _wrong(name, "a number")
-        number = Decimal(value)
-        exponent = number.as_tuple().exponent
-        if number.adjusted() >= _INTEGER_DIGITS or (
-            isinstance(exponent, int) and exponent < -_DECIMAL_PLACES
-        ):
-            raise invalid(f"{name} has too many digits", "out_of_range")
-        return number
+        double = nearest_double(value)
+        if not double.is_finite():
+            raise invalid(f"{name} is not a number that a double holds", "out_of_range")
+        return double
 
     def flag(self, name: str) -> bool | None:
         """True or false."""
@@ -123,7 +126,10 @@ class Fields:
         return value
 
     def _integer(self, value: Any) -> int | None:
-        return value if type(value) is int else None
+        """``value`` when it is whole, as ``524.0`` is."""
+        if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+            return None
+        return int(value) if isfinite(value) and value == int(value) else None
 
     def _flag(self, value: Any) -> bool | None:
         return value if isinstance(value, bool) else None
@@ -132,12 +138,23 @@ class Fields:
 class QueryFields(Fields):
     """The members of a query string, where numbers and flags are text."""
 
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """Names and values of ``metadata[name]=value``."""
+        found = ((_METADATA.fullmatch(name), value) for name, value in self._members.items())
+        return tuple((name[1], value) for name, value in found if name is not None)
+
     def _integer(self, value: Any) -> int | None:
         digits = value.removeprefix("-")
         return int(value) if digits.isascii() and digits.isdigit() and len(digits) < 20 else None
 
     def _flag(self, value: Any) -> bool | None:
         return {"true": True, "false": False}.get(value)
+
+
+def present(value: _T | None) -> _T:
+    """``value``, which a reader with ``required`` never leaves out."""
+    assert value is not None
+    return value
 
 
 def read_uuid(name: str, value: object) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
 
-from .redaction import redacted, redacted_body, redacted_query, redacted_text
+from .redaction import redacted_body, redacted_headers, redacted_query, redacted_text
+from .sharing import shared_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -88,9 +89,9 @@ class RequestLog:
             seq=self._seq,
             operation=operation,
             method=method,
-            path=redacted_text(path),
+            path=shared_text(redacted_text(path)),
             query=redacted_query(query),
-            headers=redacted(headers),
+            headers=redacted_headers(headers),
             body=redacted_body(body),
         )
         self._records[record.seq] = record

@@ -11,12 +11,15 @@ from aiohttp import web
 from brevo_balance_async.sandbox.faults import effects
 from brevo_balance_async.sandbox.faults.delivery import answer_bytes, end
 
+from .service import Answer
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from .service import Answer, Received, Service
+    from .service import Received, Service
 
 _RST_AFTER_SECONDS = 0.02
+_LOOK_SECONDS = 0.01
 
 
 def response(answer: Answer) -> web.Response:
@@ -44,6 +47,8 @@ class Misbehaviour:
         """Let ``effect`` spoil the answer to a request, carry the operation out if it says so, and log both."""
         if isinstance(effect, effects.Delayed):
             return response(await self._in_spite_of_leaving(self._delayed(received, effect)))
+        if isinstance(effect, effects.CommittedLater):
+            return response(await self._in_spite_of_leaving(self._committed_later(received, effect)))
         answer = self._service.perform(received) if effect.applied else None
         if answer is None and effect.reads:
             self._service.charge(received)
@@ -110,6 +115,16 @@ class Misbehaviour:
     async def _delayed(self, received: Received, effect: effects.Delayed) -> Answer:
         await asyncio.sleep(effect.seconds)
         answer = self._service.perform(received)
+        self._service.settle(received, answer.status, applied=answer.applied, fault=effect.name)
+        return answer
+
+    async def _committed_later(self, received: Received, effect: effects.CommittedLater) -> Answer:
+        answer = self._service.start_completing(received, effect.seconds)
+        if not isinstance(answer, Answer):
+            commit = answer
+            while self._service.now() < commit.at and not self._stopping.is_set():
+                await self._pause(_LOOK_SECONDS)  # the clock may be frozen and advanced by anybody
+            answer = self._service.finish_completing(commit)
         self._service.settle(received, answer.status, applied=answer.applied, fault=effect.name)
         return answer
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from brevo_balance_async.sandbox.rules.history import Wanted
-from brevo_balance_async.sandbox.rules.refusals import invalid
+from brevo_balance_async.sandbox.rules.refusals import Refusal, invalid, malformed, not_found
 
 from .answers import Answers
 from .bodies import (
@@ -19,28 +19,20 @@ from .bodies import (
     order_terms,
     read_body,
 )
-from .fields import QueryFields
+from .fields import QueryFields, present
 from .paging import read_descending, read_limit, read_start
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from brevo_balance_async.sandbox.rules.ledger import Ledger
-    from brevo_balance_async.sandbox.rules.records import Definition
+    from brevo_balance_async.sandbox.rules.records import Definition, Transaction
     from brevo_balance_async.sandbox.rules.switches import Switches
 
-_T = TypeVar("_T")
+    from .fields import Fields
 
-STATUSES = {
-    "draft": "draft",
-    "completed": "completed",
-    "rejected": "rejected",
-    "cancelled": "cancelled",
-    "expired": "expired",
-    "pending": "draft",
-    "complete": "completed",
-}
-"""Words of the history filter, those of before 3 September 2026 among them."""
+STATUSES = frozenset({"draft", "completed", "rejected", "cancelled", "expired"})
+"""Words of the history filter, which never had ``pending`` and ``complete``."""
 
 _SNAKE_NAMES = {
     "contact_id": "contactId",
@@ -58,6 +50,8 @@ class Call:
     ids: tuple[str, ...]
     query: QueryFields
     body: Any
+    unparsed: Refusal | None = None
+    """Why the body could not be parsed; an operation that takes no body does not mind."""
 
     @property
     def switches(self) -> Switches:
@@ -68,6 +62,19 @@ class Call:
     def answers(self) -> Answers:
         """The spelling of answers."""
         return Answers(self.ledger.switches)
+
+    @property
+    def as_of_2025(self) -> bool:
+        """Whether what was right in 2025 still is."""
+        return self.switches.snake_case_query == "accepted"
+
+    def terms(self, read: Callable[[Fields, Switches], dict[str, Any]]) -> dict[str, Any]:
+        """What ``read`` finds in the body."""
+        if self.unparsed is not None and self.unparsed.status == 400:
+            raise malformed(self.unparsed.message, int(self.switches.malformed_body))
+        if self.unparsed is not None:
+            raise self.unparsed
+        return read_body(self.body, self.switches, read)
 
 
 def read_query(members: Mapping[str, str], switches: Switches) -> QueryFields:
@@ -111,7 +118,7 @@ def list_definitions(call: Call) -> Any:
 
 def create_definition(call: Call) -> Any:
     """``POST balance-definitions``."""
-    terms = read_body(call.body, call.switches, definition_terms)
+    terms = call.terms(definition_terms)
     return call.answers.definition(call.ledger.catalogue.create_definition(call.program_id, terms))
 
 
@@ -125,7 +132,7 @@ def get_definition(call: Call) -> Any:
 def update_definition(call: Call) -> Any:
     """``PUT balance-definitions/{id}``: replaces all terms."""
     (definition_id,) = call.ids
-    terms = read_body(call.body, call.switches, definition_terms)
+    terms = call.terms(definition_terms)
     return call.answers.definition(
         call.ledger.catalogue.update_definition(call.program_id, definition_id, terms)
     )
@@ -148,7 +155,7 @@ def publish(call: Call) -> None:
 def create_limit(call: Call) -> Any:
     """``POST balance-definitions/{id}/limits``."""
     (definition_id,) = call.ids
-    terms = read_body(call.body, call.switches, limit_terms)
+    terms = call.terms(limit_terms)
     return call.answers.limit(call.ledger.catalogue.create_limit(call.program_id, definition_id, terms))
 
 
@@ -162,7 +169,7 @@ def get_limit(call: Call) -> Any:
 def update_limit(call: Call) -> Any:
     """``PUT balance-definitions/{id}/limits/{id}``: replaces all terms."""
     definition_id, limit_id = call.ids
-    terms = read_body(call.body, call.switches, limit_terms)
+    terms = call.terms(limit_terms)
     return call.answers.limit(
         call.ledger.catalogue.update_limit(call.program_id, definition_id, limit_id, terms)
     )
@@ -177,27 +184,33 @@ def delete_limit(call: Call) -> None:
 # transactions
 
 
+def answer_transaction(ledger: Ledger, transaction: Transaction) -> Any:
+    """A transaction as it stands after a call of its own."""
+    balance = ledger.balance(transaction.program_id, transaction.definition_id, transaction.contact_id)
+    return Answers(ledger.switches).transaction(transaction, balance)
+
+
 def begin(call: Call) -> Any:
     """``POST transactions``."""
-    terms = read_body(call.body, call.switches, begin_terms)
-    return call.answers.transaction(call.ledger.begin(call.program_id, **terms))
+    terms = call.terms(begin_terms)
+    return answer_transaction(call.ledger, call.ledger.begin(call.program_id, **terms))
 
 
 def complete(call: Call) -> Any:
     """``POST transactions/{id}/complete``, without a body."""
     (transaction_id,) = call.ids
-    return call.answers.transaction(call.ledger.complete(call.program_id, transaction_id))
+    return answer_transaction(call.ledger, call.ledger.complete(call.program_id, transaction_id))
 
 
 def cancel(call: Call) -> Any:
     """``POST transactions/{id}/cancel``, without a body."""
     (transaction_id,) = call.ids
-    return call.answers.transaction(call.ledger.cancel(call.program_id, transaction_id))
+    return answer_transaction(call.ledger, call.ledger.cancel(call.program_id, transaction_id))
 
 
 def create_order(call: Call) -> Any:
     """``POST create-order``."""
-    terms = read_body(call.body, call.switches, order_terms)
+    terms = call.terms(order_terms)
     return call.answers.order(call.ledger.create_order(call.program_id, **terms))
 
 
@@ -226,28 +239,39 @@ def _shows(definition: Definition, *, include_internal: bool | None) -> bool:
 
 def list_balances(call: Call) -> Any:
     """``GET contact-balances``: every member's balance under one definition."""
-    definition_id = _definition_id(call)
+    definition_id = _listed_definition(call)
     limit = _balances_limit(call)
     start = read_start(call.query, limit, call.switches.listing_offset)
-    accounts = call.ledger.contact_balances(
-        call.program_id,
-        definition_id,
-        by=call.query.word("sortField", ("updatedAt", "value")) or "updatedAt",
-        descending=read_descending(call.query),
-    )
-    if not _shown(call, definition_id):
-        accounts = []
+    by = call.query.word("sortField", ("updatedAt", "value")) or "updatedAt"
+    descending = read_descending(call.query)
+    total, accounts = 0, []
+    ranking = call.ledger.contact_balances(call.program_id, definition_id, by=by)
+    if _shown(call, definition_id):
+        total, accounts = len(ranking), ranking.between(start, start + limit, descending=descending)
     members = call.ledger.catalogue.program(call.program_id).members
     answers = call.answers
     return {
         "balanceDefinitionId": definition_id,
         "loyaltyProgramId": call.program_id,
-        **answers.count(len(accounts)),
-        "balances": [
-            answers.contact_balance(account, members[account.contact_id])
-            for account in accounts[start : start + limit]
-        ],
+        **answers.count(total),
+        "balances": [answers.contact_balance(account, members[account.contact_id]) for account in accounts],
     }
+
+
+def _listed_definition(call: Call) -> str:
+    """The definition that contact-balances is about; in 2025 none was named, so it is the program's first."""
+    definition_id = call.query.uuid("balanceDefinitionId", required=not call.as_of_2025)
+    if definition_id is None:
+        definition_id = next(iter(call.ledger.catalogue.program(call.program_id).active.definitions), None)
+    if definition_id is None:
+        raise not_found("balance definition")
+    return definition_id
+
+
+def _check_sorting(call: Call) -> None:
+    """There is one way to sort by now, ``createdAt``; the others of 2025 come to the same here."""
+    words = ("createdAt", "created_at", "updated_at", "name") if call.as_of_2025 else ("createdAt",)
+    call.query.word("sortField", words)
 
 
 def list_active(call: Call) -> Any:
@@ -255,7 +279,7 @@ def list_active(call: Call) -> Any:
     contact_id, definition_id = _contact_id(call), _definition_id(call)
     limit = _balances_limit(call)
     start = read_start(call.query, limit, call.switches.listing_offset)
-    call.query.word("sortField", ("createdAt",))
+    _check_sorting(call)
     lots = call.ledger.active_lots(call.program_id, definition_id, contact_id)
     if not _shown(call, definition_id):
         lots = []
@@ -286,29 +310,23 @@ def get_balances(call: Call) -> Any:
 def create_balance(call: Call) -> Any:
     """``POST subscriptions/{contact}/balances``."""
     contact_id = _path_contact(call)
-    definition_id = read_body(call.body, call.switches, balance_terms)["definition_id"]
+    definition_id = call.terms(balance_terms)["definition_id"]
     created = call.ledger.create_balance(call.program_id, contact_id, definition_id)
     return call.answers.created_balance(call.program_id, contact_id, definition_id, created)
 
 
 def _path_contact(call: Call) -> int:
     """The path's contact id: an integer, although one of the two documents of this path calls it a UUID."""
-    contact_id = QueryFields({"contactId": call.ids[0]}).integer("contactId", least=1, required=True)
-    return _present(contact_id)
+    contact_id = QueryFields({"contactId": call.ids[0]}).contact("contactId", required=True)
+    return present(contact_id)
 
 
 def _contact_id(call: Call) -> int:
-    return _present(call.query.integer("contactId", least=1, required=True))
+    return present(call.query.contact("contactId", required=True))
 
 
 def _definition_id(call: Call) -> str:
-    return _present(call.query.uuid("balanceDefinitionId", required=True))
-
-
-def _present(value: _T | None) -> _T:
-    """``value``, which a reader with ``required`` never leaves out."""
-    assert value is not None
-    return value
+    return present(call.query.uuid("balanceDefinitionId", required=True))
 
 
 # history
@@ -324,16 +342,17 @@ def list_history(call: Call) -> Any:
         most=switches.history_max_limit,
         above=switches.above_max_limit,
     )
-    query.word("sortField", ("createdAt",))
-    status = query.word("status", STATUSES)
+    _check_sorting(call)
     page = call.ledger.history(
         call.program_id,
         definition_id,
         contact_id,
         wanted=Wanted(
-            status=status and STATUSES[status],
+            status=query.word("status", STATUSES),
             kind=query.word("transactionType", KINDS),
             subscription_id=query.text("loyaltySubscriptionId"),
+            meta=query.metadata() if switches.history_metadata_filter == "honoured" else (),
+            drafts=switches.history_drafts,
         ),
         start=read_start(query, limit, switches.history_offset),
         limit=limit,

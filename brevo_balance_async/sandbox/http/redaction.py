@@ -7,16 +7,18 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from aiohttp.http_exceptions import HttpProcessingError
+from multidict import MultiDict, MultiDictProxy
+
+from .sharing import shared_mapping
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping
 
-    from multidict import MultiDictProxy
-
 _SECRET_NAME = re.compile(r"auth|cookie|passw|secret|token|(api|partner)[-_]?key", re.IGNORECASE)
 _BREVO_KEY = re.compile(r"\bx(?:key|smtp)sib-[\w-]+", re.ASCII)
 _SCHEMES = frozenset({"basic", "bearer"})
+_NO_QUERY = MultiDictProxy(MultiDict[str]())
 _SHOWN = 4
 _SHORT = 12
 """A secret shorter than this is not shown at all."""
@@ -44,6 +46,11 @@ def redacted(members: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _value(name, value) for name, value in members.items()}
 
 
+def redacted_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The same for headers, which are mostly those of the request before."""
+    return shared_mapping(tuple(redacted(headers).items()))
+
+
 def redacted_body(body: Any) -> Any:
     """A body with its own members redacted. What stands deeper, as in ``meta``, is the caller's data and stays."""
     return redacted(body) if isinstance(body, dict) else _value("", body)
@@ -51,6 +58,8 @@ def redacted_body(body: Any) -> Any:
 
 def redacted_query(query: MultiDictProxy[str]) -> MultiDictProxy[str]:
     """The same for a query, in which a name may be repeated."""
+    if not query:
+        return _NO_QUERY
     kept = query.copy()
     kept.clear()
     kept.extend((name, _value(name, value)) for name, value in query.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from attrs import frozen
 
@@ -70,6 +71,8 @@ class Route:
     operation: Operation | None
     program_id: str
     ids: tuple[str, ...]
+    methods: tuple[str, ...]
+    """The methods that the path has."""
 
     def checked_ids(self) -> tuple[str, tuple[str, ...]]:
         """The program's id and the others as the ledger knows them; 422 for an id that is no UUID."""
@@ -80,13 +83,14 @@ class Route:
 
 
 def find_route(method: str, path: str) -> Route | None:
-    """The operation behind a request line; None for a path that does not exist."""
-    parts = path.split("/")
+    """The operation behind a request line, HEAD being a GET; None for a path that does not exist."""
+    parts = [unquote(part) for part in path.split("/")]
     if len(parts) < 7:
         return None
     ids = tuple(parts[7::2])
     shape = "/".join([*parts[:5], "*", *("*" if at % 2 else part for at, part in enumerate(parts[6:]))])
-    methods = _ROUTES.get(shape)
-    if methods is None:
+    operations = _ROUTES.get(shape)
+    if operations is None:
         return None
-    return Route(methods.get(method), parts[5], ids)
+    found = operations.get("GET" if method == "HEAD" else method)
+    return Route(found, parts[5], ids, (*operations, *(["HEAD"] if "GET" in operations else ())))

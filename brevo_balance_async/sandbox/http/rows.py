@@ -32,10 +32,8 @@ def _from_pattern(rows: SeededRows, start: int, stop: int, write: Callable[[Tran
     """
     one = rows.row(start)
     moment = rfc3339(one.created_at)
-    pattern = write(one).replace("%", "%%").replace(one.id, f"{one.id[:24]}%012x")
-    pattern = pattern.replace(f'{{"row":{start}}}', '{"row":%d}').replace(moment, "%s")
-    texts = []
-    for index in range(start, stop):
-        moment = rfc3339(rows.moment(index))
-        texts.append(pattern % (index, index, moment, moment))
-    return texts
+    pattern = write(one).replace("%", "%%").replace(one.id, f"{one.id[:24]}%(index)012x")
+    for quote in ("", '"'):  # as a number, or as text where a switch says so
+        pattern = pattern.replace(f'{{"row":{quote}{start}{quote}}}', f'{{"row":{quote}%(index)d{quote}}}')
+    pattern = pattern.replace(moment, "%(moment)s")
+    return [pattern % {"index": index, "moment": rfc3339(rows.moment(index))} for index in range(start, stop)]

@@ -1,22 +1,35 @@
-"""Filling a sandbox: contacts, definitions with limits, and long histories, at one go."""
+"""Filling a sandbox: contacts, definitions with limits, and long histories, at one go.
+
+All of a seed is read and checked, the way the API would, before any of it is put into the ledger.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from math import inf
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from attrs import field, frozen
 
+from brevo_balance_async.sandbox.rules.history import check_span
 from brevo_balance_async.sandbox.rules.refusals import invalid
 
-from .bodies import definition_terms, limit_terms, read_body
-from .fields import read_uuid
+from .bodies import LONGEST_SECONDS, definition_terms, limit_terms, read_body
+from .fields import Fields, present, read_uuid
+from .wire import as_received
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from brevo_balance_async.sandbox.rules.ledger import Ledger
+    from brevo_balance_async.sandbox.rules.switches import Switches
+
+_MOST_ROWS = 10**12
+"""As many as the id of a seeded row can count."""
 
 
 @frozen(kw_only=True)
@@ -26,7 +39,8 @@ class Seed:
     ``program``: the program's UUID. ``contacts``: contact ids, or objects ``{"contactId", "loyaltySubscriptionId"}``.
     ``definitions``: bodies as for creating a definition, which may add ``id`` and ``limits`` (bodies as for creating
     a limit). ``histories``: ``{"contactId", "count", "balanceDefinitionId", "amount", "spacingSeconds", "ties"}``,
-    of which only the first two are required when one definition is seeded beside them.
+    of which only the first two are required when one definition is seeded beside them. An ``amount`` may be text, which
+    is exact beyond what a double holds.
     """
 
     program: str
@@ -35,49 +49,113 @@ class Seed:
     histories: Iterable[Mapping[str, Any]] = field(default=())
 
     def sow(self, ledger: Ledger) -> list[str]:
-        """Put everything into ``ledger``, publish it, and return the ids of the definitions."""
+        """Put everything into ``ledger`` or, with a ``Refusal``, nothing; publish, return the definitions' ids."""
         program_id = read_uuid("program", self.program)
-        program = ledger.catalogue.add_program(program_id)
-        for contact in self.contacts:
-            if isinstance(contact, int):
-                program.enrol(contact)
-            else:
-                program.enrol(contact["contactId"], contact.get("loyaltySubscriptionId"))
-        definition_ids = [_sow_definition(ledger, program_id, dict(body)) for body in self.definitions]
+        contacts = [_read_contact(contact) for contact in self.contacts]
+        definitions = [_read_definition(body, ledger.switches) for body in self.definitions]
+        ids = [definition_id for definition_id, _, _ in definitions]
+        histories = [_read_history(body, ids) for body in self.histories]
+        _check_histories(ledger, program_id, ids, histories)
+        try:
+            program = ledger.catalogue.enrol(program_id, contacts)
+        except ValueError as error:
+            raise invalid(str(error)) from error
+        for definition_id, terms, limits in definitions:
+            ledger.catalogue.create_definition(program_id, terms, definition_id=definition_id)
+            for limit in limits:
+                ledger.catalogue.create_limit(program_id, definition_id, limit)
         program.publish()
-        for history in self.histories:
-            _sow_history(ledger, program_id, definition_ids, dict(history))
-        return definition_ids
+        for history in histories:
+            ledger.seed_history(program_id, **history)
+        return ids
 
 
-def _sow_definition(ledger: Ledger, program_id: str, body: dict[str, Any]) -> str:
-    definition_id = body.pop("id", None)
-    limits = body.pop("limits", ())
-    terms = read_body(body, ledger.switches, definition_terms)
-    created = ledger.catalogue.create_definition(
-        program_id, terms, definition_id=definition_id and read_uuid("id", definition_id)
+def _members(what: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise invalid(f"each of {what} must be an object")
+    return dict(value)
+
+
+def _read_contact(contact: object) -> tuple[int, str | None]:
+    """A contact's id, and its own subscription id if it has one."""
+    members = _members("contacts", contact) if isinstance(contact, Mapping) else {"contactId": contact}
+    fields = Fields(members)
+    contact_id = present(fields.contact("contactId", required=True))
+    subscription_id = fields.text("loyaltySubscriptionId")
+    _check_read("a contact", fields)
+    return contact_id, subscription_id
+
+
+def _read_definition(body: object, switches: Switches) -> tuple[str, dict[str, Any], list[dict[str, Any]]]:
+    """A definition's id, its terms, and the terms of its limits."""
+    members = _members("definitions", body)
+    given, limits = members.pop("id", None), members.pop("limits", ())
+    terms = read_body(as_received(members), switches, definition_terms)
+    return (
+        str(uuid4()) if given is None else read_uuid("id", given),
+        terms,
+        [read_body(as_received(_members("limits", limit)), switches, limit_terms) for limit in limits],
     )
-    for limit in limits:
-        ledger.catalogue.create_limit(program_id, created.id, read_body(limit, ledger.switches, limit_terms))
-    return created.id
 
 
-def _sow_history(
-    ledger: Ledger, program_id: str, definition_ids: Sequence[str], history: dict[str, Any]
+def _read_history(body: object, seeded: Sequence[str]) -> dict[str, Any]:
+    """What ``Ledger.seed_history`` takes; a history without a definition is of the only one ``seeded`` beside it."""
+    members = _members("histories", body)
+    written = members.pop("amount", None)
+    exact = _exact(written) if isinstance(written, str) else None
+    fields = Fields(members if exact else members | {"amount": written})
+    definition_id = fields.uuid("balanceDefinitionId")
+    if definition_id is None and len(seeded) != 1:
+        raise invalid("balanceDefinitionId is required unless one definition is seeded", "missing_parameter")
+    amount, spacing = exact or fields.number("amount"), fields.number("spacingSeconds")
+    if amount is not None and amount <= 0:
+        raise invalid("amount must be more than 0", "out_of_range")
+    if spacing is not None and not 0 <= spacing <= LONGEST_SECONDS:
+        raise invalid(f"spacingSeconds must be from 0 to {LONGEST_SECONDS}", "out_of_range")
+    history = {
+        "definition_id": definition_id or seeded[0],
+        "contact_id": fields.contact("contactId", required=True),
+        "count": fields.integer("count", least=1, most=_MOST_ROWS, required=True),
+        "amount": Decimal(1) if amount is None else amount,
+        "spacing": timedelta(seconds=1 if spacing is None else float(spacing)),
+        "ties": fields.integer("ties", least=1) or 1,
+    }
+    _check_read("a history", fields)
+    return history
+
+
+def _exact(text: str) -> Decimal:
+    """An amount written as text, which no double has touched, though one could hold its size."""
+    with suppress(InvalidOperation):
+        amount = Decimal(text)
+        if amount.is_finite() and 0 < abs(float(amount)) < inf:
+            return amount
+    raise invalid(f"amount must be a number, not {text!r:.80}")
+
+
+def _check_read(what: str, fields: Fields) -> None:
+    unknown = fields.unread()
+    if unknown:
+        raise invalid(f"{what} has no {', '.join(sorted(unknown))}")
+
+
+def _check_histories(
+    ledger: Ledger, program_id: str, seeded: Sequence[str], histories: Iterable[Mapping[str, Any]]
 ) -> None:
-    definition_id = history.pop("balanceDefinitionId", None)
-    if definition_id is None:
-        if len(definition_ids) != 1:
-            raise invalid(
-                "balanceDefinitionId is required unless one definition is seeded", "missing_parameter"
-            )
-        (definition_id,) = definition_ids
-    contact_id, count = history.pop("contactId"), history.pop("count")
-    amount = Decimal(str(history.pop("amount", 1)))
-    spacing = timedelta(seconds=float(history.pop("spacingSeconds", 1)))
-    ties = history.pop("ties", 1)
-    if history:
-        raise TypeError(f"a history has no {', '.join(sorted(history))}")
-    ledger.seed_history(
-        program_id, definition_id, contact_id, count, amount=amount, spacing=spacing, ties=ties
-    )
+    """Whether each history fits the calendar, has a definition, and is the only one of its contact."""
+    program = ledger.catalogue.find(program_id)
+    met: set[tuple[str, int]] = set()
+    for history in histories:
+        definition_id, contact_id = history["definition_id"], history["contact_id"]
+        if definition_id not in seeded and (
+            program is None or definition_id not in program.draft.definitions
+        ):
+            raise invalid(f"there is no balance definition {definition_id}")
+        account = program.book(definition_id).find(contact_id) if program else None
+        if (definition_id, contact_id) in met or (account is not None and len(account.history.rows())):
+            raise invalid(f"contact {contact_id} has a history already; only an empty one can be seeded")
+        met.add((definition_id, contact_id))
+        try:
+            check_span(ledger.clock.now(), history["count"], history["ties"], history["spacing"])
+        except ValueError as error:
+            raise invalid(str(error), "out_of_range") from error

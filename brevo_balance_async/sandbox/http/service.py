@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from brevo_balance_async.sandbox.rules.refusals import Refusal, not_found
+from brevo_balance_async.sandbox.rules.refusals import Refusal, not_allowed, not_found
 
-from .operations import Call, read_query
-from .routes import Route, find_route
+from .fields import Fields, QueryFields
+from .operations import Call, answer_transaction, read_query
+from .routes import Operation, Route, find_route
+from .sharing import lean
 from .wire import read_json, write_json
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from brevo_balance_async.sandbox.faults.effects import TooMany
     from brevo_balance_async.sandbox.rules.ledger import Ledger
+    from brevo_balance_async.sandbox.rules.records import Commit
 
     from .access import Access
     from .log import RequestLog, RequestRecord
@@ -53,7 +56,10 @@ class Received:
     query: Mapping[str, str] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: Any = field(repr=False)
-    malformed: Refusal | None
+    unparsed: Refusal | None
+    """Why the body could not be parsed."""
+    unread: Refusal | None
+    """Why it could not even be read."""
 
 
 class Service:
@@ -72,15 +78,18 @@ class Service:
         query: MultiDictProxy[str],
         headers: Mapping[str, str],
         content: bytes,
+        unread: Refusal | None = None,
     ) -> Received:
-        """Enter a request into the log."""
+        """Enter a request into the log; ``unread`` is why its body could not be read."""
         route = find_route(method, path)
-        body, malformed = None, None
+        body, unparsed = None, None
         if content:
             try:
                 body = read_json(content)
             except Refusal as refusal:
-                malformed = refusal
+                unparsed = refusal
+        if isinstance(body, dict):
+            body = lean(body)
         record = self._log.open(
             operation=route.operation.name if route and route.operation else None,
             method=method,
@@ -89,7 +98,7 @@ class Service:
             headers=headers,
             body=body,
         )
-        return Received(record, route, query, headers, body, malformed)
+        return Received(record, route, query, headers, body, unparsed, unread)
 
     def settle(
         self, received: Received, status: int | None, *, applied: bool, fault: str | None = None
@@ -106,6 +115,32 @@ class Service:
             return self.refused(refusal)
         return self.answer(200 if value is not None else 204, value, applied=True)
 
+    def start_completing(self, received: Received, seconds: float) -> Commit | Answer:
+        """Check what a complete asks for; ``finish_completing`` answers it in ``seconds`` of the sandbox's clock.
+
+        What is refused at once is answered at once, and so is any other operation.
+        """
+        if received.record.operation != "transactions.complete":
+            return self.perform(received)
+        try:
+            self._admit(received)
+            _, call = self._call(received)
+            return self._ledger.start_completing(call.program_id, call.ids[0], seconds)
+        except Refusal as refusal:
+            return self.refused(refusal)
+
+    def finish_completing(self, commit: Commit) -> Answer:
+        """What became of a complete that took its time."""
+        try:
+            transaction = self._ledger.finish_completing(commit)
+        except Refusal as refusal:
+            return self.refused(refusal)
+        return self.answer(200, answer_transaction(self._ledger, transaction), applied=True)
+
+    def now(self) -> datetime:
+        """The moment on the sandbox's clock."""
+        return self._ledger.clock.now()
+
     def charge(self, received: Received) -> None:
         """Count a request that is not carried out against the quota, if its caller is known."""
         with suppress(Refusal):
@@ -118,7 +153,8 @@ class Service:
 
     def refused(self, refusal: Refusal) -> Answer:
         """An error answer."""
-        answer = self.answer(refusal.status, {"code": refusal.code, "message": refusal.message})
+        body = {"code": refusal.code, "message": refusal.message}
+        answer = self.answer(refusal.status, body, refusal.headers)
         if refusal.status == 429 and not self._ledger.switches.quota_headers_on_429:
             for name in self._quota.headers():
                 answer.headers.pop(name, None)
@@ -155,17 +191,18 @@ class Service:
 
     def contact_of(self, received: Received) -> int | None:
         """The contact that a request is about, as far as it tells."""
-        record, route = received.record, received.route
-        if isinstance(received.body, dict) and isinstance(received.body.get("contactId"), int):
-            return int(received.body["contactId"])
-        named = received.query.get("contactId", "")
-        if route is not None and route.ids and record.operation is not None:
-            if record.operation.startswith("balances."):
-                named = route.ids[0]
-            elif record.operation.startswith("transactions."):
-                transaction = self._ledger.transaction(route.ids[0])
-                return transaction.contact_id if transaction else None
-        return int(named) if named.isascii() and named.isdigit() else None
+        operation, route, body = received.record.operation or "", received.route, received.body
+        with suppress(Refusal):
+            if route is not None and route.ids:
+                _, ids = route.checked_ids()
+                if operation.startswith("balances."):
+                    return QueryFields({"contactId": ids[0]}).contact("contactId")
+                if operation.startswith("transactions."):
+                    transaction = self._ledger.transaction(ids[0])
+                    return transaction.contact_id if transaction else None
+            named = Fields(body).contact("contactId") if isinstance(body, dict) else None
+            return named or QueryFields(received.query).contact("contactId")
+        return None
 
     def _admit(self, received: Received) -> None:
         self._access.check(received.record.method, received.headers)
@@ -173,16 +210,20 @@ class Service:
             raise _quota_used_up()
 
     def _run(self, received: Received) -> Any:
+        operation, call = self._call(received)
+        return operation.run(call)
+
+    def _call(self, received: Received) -> tuple[Operation, Call]:
         route = received.route
         if route is None:
             raise not_found("route")
         if route.operation is None:
-            raise Refusal(405, "method_not_allowed", "method not allowed")
-        if received.malformed is not None:
-            raise received.malformed
+            raise not_allowed(route.methods)
+        if received.unread is not None:
+            raise received.unread
         program_id, ids = route.checked_ids()
         query = read_query(received.query, self._ledger.switches)
-        return route.operation.run(Call(self._ledger, program_id, ids, query, received.body))
+        return route.operation, Call(self._ledger, program_id, ids, query, received.body, received.unparsed)
 
 
 def _quota_used_up() -> Refusal:

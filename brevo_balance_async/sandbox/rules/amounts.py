@@ -1,11 +1,17 @@
-"""Rounding of amounts."""
+"""Exact arithmetic of amounts, and their rounding."""
 
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
 
 _MODES = {"lower": ROUND_FLOOR, "upper": ROUND_CEILING, "natural": ROUND_HALF_UP}
-_WIDE = Context(prec=60)
+
+# An amount is a double, and a sum of doubles has fewer digits than this, however many they are.
+_EXACT = Context(prec=1000)
+plus = _EXACT.add
+minus = _EXACT.subtract
+times = _EXACT.multiply
+
 ZERO = Decimal(0)
 
 
@@ -16,4 +22,4 @@ def rounded(amount: Decimal, rule: str | None, places: int) -> Decimal:
     """
     if rule is None:
         return amount
-    return amount.quantize(Decimal(1).scaleb(-places), rounding=_MODES[rule], context=_WIDE)
+    return amount.quantize(Decimal(1).scaleb(-places), rounding=_MODES[rule], context=_EXACT)

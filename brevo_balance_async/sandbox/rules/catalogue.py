@@ -12,7 +12,7 @@ from .records import Definition, Limit
 from .refusals import failed_dependency, invalid, not_found, unprocessable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from .clock import SandboxClock
     from .switches import Switches
@@ -36,6 +36,8 @@ class Catalogue:
 
     def clear(self) -> None:
         """Forget every program."""
+        for program in self:
+            program.clear()
         self._programs.clear()
 
     def add_program(self, program_id: str) -> Program:
@@ -54,6 +56,25 @@ class Catalogue:
         if found is None:
             raise not_found("loyalty program")
         return found
+
+    def find(self, program_id: str) -> Program | None:
+        """The program, if somebody has made it."""
+        return self._programs.get(program_id)
+
+    def enrol(self, program_id: str, contacts: Iterable[tuple[int, str | None]]) -> Program:
+        """Make contacts members, each with its subscription id if it has one, and the program if there is none.
+
+        Raises ``ValueError`` when a subscription id belongs to another contact; then nothing has changed.
+        """
+        known = program_id in self._programs
+        program = self.add_program(program_id)
+        try:
+            program.enrol_all(contacts)
+        except ValueError:
+            if not known:
+                del self._programs[program_id]
+            raise
+        return program
 
     def publish(self, program_id: str) -> None:
         """Let the edits reach members."""

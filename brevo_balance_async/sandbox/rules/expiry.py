@@ -6,7 +6,7 @@ from calendar import isleap
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from .periods import end_of, shifted, start_of
+from .periods import LAST, end_of, later, shifted, start_of
 
 if TYPE_CHECKING:
     from .records import Definition
@@ -20,7 +20,7 @@ def points_expire_at(definition: Definition, credited_at: datetime, minutes: int
     ``endOfPeriod`` snap its end to the start or the last second of the unit.
     """
     if minutes is not None:
-        return credited_at + timedelta(minutes=minutes)
+        return later(credited_at, timedelta(minutes=minutes))
     if definition.expires_on is not None:
         return _next_end_of_day(credited_at, *definition.expires_on)
     if definition.duration_value is None or definition.duration_unit is None:
@@ -34,10 +34,9 @@ def points_expire_at(definition: Definition, credited_at: datetime, minutes: int
 
 
 def _next_end_of_day(moment: datetime, day: int, month: int) -> datetime:
-    year = moment.year
-    while True:
+    for year in range(moment.year, LAST.year + 1):
         if (day, month) != (29, 2) or isleap(year):
             end = end_of(moment.replace(year=year, month=month, day=day), "day")
             if end > moment:
                 return end
-        year += 1
+    return LAST

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from datetime import timedelta
+from decimal import Decimal
+from heapq import merge
 from itertools import chain, groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
 from attrs.validators import ge, gt
 
 from .amounts import ZERO
+from .periods import FIRST
 from .records import Transaction
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from decimal import Decimal
     from random import Random
 
 _created_at = attrgetter("created_at")
+_A_DAY = timedelta(days=1)
+
+
+def check_span(last_at: datetime, count: int, ties: int, spacing: timedelta) -> None:
+    """Raise ``ValueError`` when the oldest of ``count`` rows would lie before the calendar."""
+    if (count - 1) // ties * (spacing / _A_DAY) > (last_at - FIRST) / _A_DAY:
+        raise ValueError("the oldest row of the history would lie before the year 1")
 
 
 @frozen(kw_only=True)
@@ -37,6 +46,9 @@ class SeededRows:
     spacing: timedelta = field(validator=ge(timedelta(0)))
     ties: int = field(validator=ge(1))
     """Rows that share one ``createdAt``."""
+
+    def __attrs_post_init__(self) -> None:
+        check_span(self.last_at, self.count, self.ties, self.spacing)
 
     def row_id(self, index: int) -> str:
         """A UUID that names the block and the row, see ``locate``."""
@@ -59,12 +71,25 @@ class SeededRows:
             size=self.size,
             sent_negative=False,
             status="completed",
-            meta={"row": index},
+            flat_meta=("row", index),
             event_time=moment,
             created_at=moment,
             updated_at=moment,
             completed_at=moment,
         )
+
+    def with_meta(self, wanted: tuple[tuple[str, str], ...]) -> list[Transaction]:
+        """The rows whose ``meta`` may have these values: at most one, for its only member is the row's number."""
+        name, value = wanted[0]
+        known = name == "row" and value.isascii() and value.isdigit() and len(value) < 16
+        return [self.row(int(value))] if known and int(value) < self.count else []
+
+
+def meta_text(value: object) -> str:
+    """A value of ``meta`` as the text that a filter compares: a text as it stands, others as JSON writes them."""
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def locate(transaction_id: str) -> tuple[int, int] | None:
@@ -105,14 +130,23 @@ class Wanted:
     status: str | None = None
     kind: str | None = None
     subscription_id: str | None = None
+    meta: tuple[tuple[str, str], ...] = ()
+    """Names and values that a row's ``meta`` must have, compared as text."""
+    drafts: bool = True
+    """Whether drafts are listed at all."""
 
-    def lets_pass(self, status: str, kind: str, subscription_id: str) -> bool:
-        """Whether a row with these values is wanted."""
+    def lets_pass(self, row: Transaction) -> bool:
+        """Whether a row is wanted."""
         return (
-            (self.status is None or self.status == status)
-            and (self.kind is None or self.kind == kind)
-            and (self.subscription_id is None or self.subscription_id == subscription_id)
+            (self.status is None or self.status == row.status)
+            and (self.kind is None or self.kind == row.kind)
+            and (self.subscription_id is None or self.subscription_id == row.subscription_id)
+            and (self.drafts or row.status != "draft")
+            and (not self.meta or self._has(row.meta or {}))
         )
+
+    def _has(self, meta: dict[str, Any]) -> bool:
+        return all(name in meta and meta_text(meta[name]) == value for name, value in self.meta)
 
 
 _EVERYTHING = Wanted()
@@ -165,6 +199,19 @@ class History:
         self._rows.recorded.remove(row)
         self.changed()
 
+    def absorb(self, other: History) -> None:
+        """Take over the rows of another contact. Raises ``ValueError`` when one of the two is seeded."""
+        if self.seeded or other.seeded:
+            raise ValueError("a seeded history cannot be merged with another")
+        rows = merge(self._rows.recorded, other.rows().recorded, key=_created_at)
+        self._rows = Rows(None, list(rows))
+        self.changed()
+
+    @property
+    def seeded(self) -> bool:
+        """Whether there are rows that are made when they are looked at."""
+        return self._rows.seeded is not None
+
     def changed(self) -> None:
         """Forget what filters found and the pages that were read."""
         if self._filtered:
@@ -178,14 +225,15 @@ class History:
             return self._rows
         found = self._filtered.get(wanted)
         if found is None:
-            seeded = self._rows.seeded
-            if seeded is not None and not wanted.lets_pass("completed", "credit", seeded.subscription_id):
+            seeded, recorded = self._rows.seeded, self._rows.recorded
+            if (
+                seeded is not None and wanted.meta
+            ):  # each seeded row has a meta of its own, all else is the same
+                recorded = [*seeded.with_meta(wanted.meta), *recorded]
                 seeded = None
-            recorded = [
-                row
-                for row in self._rows.recorded
-                if wanted.lets_pass(row.status, row.kind, row.subscription_id)
-            ]
+            elif seeded is not None and not wanted.lets_pass(seeded.row(0)):
+                seeded = None
+            recorded = [row for row in recorded if wanted.lets_pass(row)]
             found = self._filtered[wanted] = Rows(seeded, recorded)
         return found
 

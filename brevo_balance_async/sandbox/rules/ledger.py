@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 from random import Random
+from sys import intern
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from .amounts import ZERO, rounded
+from .amounts import ZERO, rounded, times
 from .catalogue import Catalogue
 from .expiry import points_expire_at
 from .history import Page, Rows, SeededRows, Wanted, locate, shuffled_ties, visible
 from .lifecycle import Lifecycle
 from .limits import Breach
-from .records import CreatedBalance, Order, Transaction
+from .periods import later
+from .records import Commit, CreatedBalance, Order, Transaction, flat
 from .refusals import invalid, not_found, unprocessable
 from .switches import Switches
 
@@ -28,10 +31,17 @@ if TYPE_CHECKING:
 
     from .account import Account
     from .clock import SandboxClock
+    from .ranking import Ranking
     from .records import Definition, Lot
 
 
 _PAGES_KEPT = 256
+
+
+@lru_cache(maxsize=256)
+def _span(seconds: int) -> timedelta:
+    """One object for the many drafts that live as long."""
+    return timedelta(seconds=seconds)
 
 
 class Ledger:
@@ -97,39 +107,63 @@ class Ledger:
             meta=meta,
             event_time=event_time,
             points_lifetime=points_lifetime,
-            expires_at=None if seconds is None else now + timedelta(seconds=seconds),
+            lifetime=None if seconds is None else _span(seconds),
         )
         try:
             allowed = self._life.allowed(account, transaction, now)
         except Breach as breach:
             if self.switches.rejection == "422":
                 raise unprocessable(str(breach)) from breach
-            self._record(account, transaction)
             self._life.reject(account, transaction, breach, now)
         else:
-            self._record(account, transaction)
             if auto_complete:
                 self._life.complete(account, transaction, allowed, now)
+        self._record(account, transaction)
         return transaction
 
     def complete(self, program_id: str, transaction_id: str) -> Transaction:
         """Let a draft change the balance; 422 when it is no draft any more, so it does so at most once."""
         now = self.clock.now()
-        account, transaction = self._live_draft(program_id, transaction_id, now)
+        account, transaction = self._completable(program_id, transaction_id, now)
         try:
             allowed = self._life.allowed(account, transaction, now)
         except Breach as breach:
-            self._life.reject(account, transaction, breach, now)
-            if self.switches.rejection == "422":
+            keeps = self.switches.breach_at_complete == "keeps_draft"
+            if transaction.status == "draft" and not keeps:
+                self._life.reject(account, transaction, breach, now)
+            if transaction.status != "rejected" or self.switches.rejection == "422":
                 raise unprocessable(str(breach)) from breach
         else:
             self._life.complete(account, transaction, allowed, now)
         return transaction
 
+    def start_completing(self, program_id: str, transaction_id: str, seconds: float) -> Commit:
+        """Check a draft now and let it change the balance in ``seconds``, whether or not it has expired by then.
+
+        That is a server which checks, works for a while, and then commits. ``finish_completing`` tells the outcome.
+        """
+        now = self.clock.now()
+        account, transaction = self._completable(program_id, transaction_id, now)
+        commit = Commit(transaction, at=later(now, timedelta(seconds=seconds)))
+        account.expect(commit.at, commit)
+        return commit
+
+    def finish_completing(self, commit: Commit) -> Transaction:
+        """What became of the draft; to be asked when ``commit.at`` has come. 404 when all was forgotten meanwhile."""
+        transaction = commit.transaction
+        if self.transaction(transaction.id) is None:
+            raise not_found("transaction")
+        self._life.settle(self._account_of(transaction), self.clock.now())
+        if not commit.done:
+            raise unprocessable(commit.refusal or f"transaction is still {transaction.status}")
+        return transaction
+
     def cancel(self, program_id: str, transaction_id: str) -> Transaction:
         """Give a draft up; the balance does not move."""
         now = self.clock.now()
-        account, transaction = self._live_draft(program_id, transaction_id, now)
+        account, transaction = self._looked_up(program_id, transaction_id, now)
+        if transaction.status != "draft":
+            raise unprocessable(f"transaction is already {transaction.status}")
         self._life.cancel(account, transaction, now)
         return transaction
 
@@ -147,6 +181,8 @@ class Ledger:
     ) -> Order:
         """Open a draft that is to be completed at ``due_at`` and expires at ``expires_at``."""
         now = self.clock.now()
+        if due_at < now and self.switches.past_due_at == "422":
+            raise invalid("dueAt must not lie in the past", "out_of_range")
         if definition_id not in self.catalogue.program(program_id).active.definitions:
             raise unprocessable("balance definition not found")  # 404 is documented on begin, not here
         account, transaction = self._draft(
@@ -156,7 +192,7 @@ class Ledger:
             now=now,
             contact_id=contact_id,
             meta=meta,
-            expires_at=expires_at,
+            lifetime=None if expires_at is None else expires_at - now,
         )
         order = Order(
             id=str(uuid4()),
@@ -172,18 +208,15 @@ class Ledger:
 
     # balances
 
-    def contact_balances(
-        self, program_id: str, definition_id: str, *, by: str, descending: bool
-    ) -> list[Account]:
+    def contact_balances(self, program_id: str, definition_id: str, *, by: str) -> Ranking:
         """The account of every member under one definition, sorted by ``updatedAt`` or ``value``."""
         program = self.catalogue.program_with(program_id, definition_id)
         now = self.clock.now()
         book = program.book(definition_id)
-        for contact_id in program.members:
-            book.open(contact_id, now)
-        for account in book:
+        program.open_accounts(book, now)
+        for account in book.due(now):
             self._life.settle(account, now)
-        return book.ranked(by, descending=descending)
+        return book.ranked(by)
 
     def active_lots(self, program_id: str, definition_id: str, contact_id: int) -> list[Lot]:
         """What is left of each credit of a contact, oldest first."""
@@ -233,7 +266,7 @@ class Ledger:
         rows = account.history.rows(wanted)
         total = len(rows)
         if switches.history_lag:
-            total = visible(rows, self.clock.now() - timedelta(seconds=switches.history_lag))
+            total = visible(rows, later(self.clock.now(), timedelta(seconds=-switches.history_lag)))
         first, last = min(start, total), min(start + limit, total)
         if descending:
             first, last = total - last, total - first
@@ -281,8 +314,10 @@ class Ledger:
     def settle(self) -> None:
         """Let everything happen that has fallen due."""
         now = self.clock.now()
-        for account in self.accounts():
-            self._life.settle(account, now)
+        for program in self.catalogue:
+            for book in program.books():
+                for account in book.due(now):
+                    self._life.settle(account, now)
 
     def accounts(self) -> Iterator[Account]:
         """All accounts."""
@@ -334,7 +369,26 @@ class Ledger:
         account.history.seed(rows)
         self._seeded.append(rows)
         expires_at = points_expire_at(program.active.definition(definition_id), now, None)
-        account.credit(amount * count, str(uuid4()), now, expires_at)
+        account.credit(times(amount, Decimal(count)), str(uuid4()), now, expires_at)
+
+    def merge(self, program_id: str, contact_id: int, into: int) -> None:
+        """Make one member out of two, which the API cannot: rows, points and drafts of ``contact_id`` move to ``into``.
+
+        Its subscription ids mean ``into`` from now on. Raises ``ValueError`` when one of the two has a seeded history.
+        """
+        program, now = self.catalogue.program(program_id), self.clock.now()
+        if contact_id == into or contact_id not in program.members:
+            raise not_found("subscription")
+        pairs = [(book.find(contact_id), book.find(into)) for book in program.books()]
+        accounts = [account for pair in pairs for account in pair if account is not None]
+        if any(account.history.seeded for account in accounts):
+            raise ValueError("a contact with a seeded history cannot be merged with another")
+        program.enrol(into)
+        for account in accounts:
+            self._life.settle(account, now)
+            for row in account.history.rows().recorded:
+                row.contact_id, row.subscription_id = into, program.members[into]
+        program.merge(contact_id, into, now)
 
     # the steps between
 
@@ -353,7 +407,7 @@ class Ledger:
         amount: Decimal,
         *,
         now: datetime,
-        expires_at: datetime | None,
+        lifetime: timedelta | None,
         contact_id: int | None = None,
         subscription_id: str | None = None,
         kind: str | None = None,
@@ -364,9 +418,9 @@ class Ledger:
         """A draft that is not recorded yet, and the account it is meant for."""
         program = self.catalogue.program_with(program_id, definition_id)
         definition = program.active.definitions[definition_id]
-        kind = kind or ("debit" if amount < 0 else "credit")
+        kind = intern(kind or ("debit" if amount < 0 else "credit"))
         rule = definition.credit_rounding if kind == "credit" else definition.debit_rounding
-        size = rounded(abs(amount), rule, self.switches.rounding_places)
+        size = rounded(amount.copy_abs() if amount < 0 else amount, rule, self.switches.rounding_places)
         if not size:
             raise invalid("amount is zero after rounding")
         owner = self.catalogue.member(program, contact_id, subscription_id)
@@ -374,19 +428,19 @@ class Ledger:
         self._life.settle(account, now)
         return account, Transaction(
             id=str(uuid4()),
-            program_id=program_id,
-            definition_id=definition_id,
-            contact_id=owner,
+            program_id=program.id,  # the texts that are there already: those of each request would be kept
+            definition_id=definition.id,
+            contact_id=account.contact_id,
             subscription_id=subscription_id or program.members[owner],
             kind=kind,
             size=size,
             sent_negative=amount < 0,
             status="draft",
-            meta=meta,
+            flat_meta=flat(meta),
             event_time=event_time or now,
             created_at=now,
             updated_at=now,
-            draft_expires_at=expires_at,
+            draft_lifetime=lifetime,
             points_lifetime=points_lifetime,
         )
 
@@ -394,14 +448,20 @@ class Ledger:
         self._transactions[transaction.id] = transaction
         self._life.record(account, transaction)
 
-    def _live_draft(self, program_id: str, transaction_id: str, now: datetime) -> tuple[Account, Transaction]:
+    def _looked_up(self, program_id: str, transaction_id: str, now: datetime) -> tuple[Account, Transaction]:
         self.catalogue.program(program_id)
         transaction = self.transaction(transaction_id)
         if transaction is None or transaction.program_id != program_id:
             raise not_found("transaction")
         account = self._account_of(transaction)
         self._life.settle(account, now)
-        if transaction.status != "draft":
+        return account, transaction
+
+    def _completable(
+        self, program_id: str, transaction_id: str, now: datetime
+    ) -> tuple[Account, Transaction]:
+        account, transaction = self._looked_up(program_id, transaction_id, now)
+        if not self._life.may_complete(transaction):
             raise unprocessable(f"transaction is already {transaction.status}")
         return account, transaction
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from .amounts import ZERO
-from .periods import shifted, start_of
+from .amounts import ZERO, minus, plus
+from .periods import later, shifted, start_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
     from decimal import Decimal
 
@@ -30,7 +29,7 @@ def window_start(limit: Limit, now: datetime) -> datetime:
     and nothing else.)
     """
     if limit.sliding:
-        return shifted(now, -limit.duration_value, limit.duration_unit) + _TICK
+        return later(shifted(now, -limit.duration_value, limit.duration_unit), _TICK)
     return start_of(shifted(now, 1 - limit.duration_value, limit.duration_unit), limit.duration_unit)
 
 
@@ -41,10 +40,9 @@ def check_operation_cap(definition: Definition, kind: str, size: Decimal) -> Non
         raise Breach(f"amount exceeds the maximum {kind} amount per operation")
 
 
-def check_limit(limit: Limit, size: Decimal, earlier: Iterable[Decimal]) -> None:
-    """Raise ``Breach`` when ``size`` on top of the ``earlier`` sizes of the window is more than ``limit`` allows."""
-    used = list(earlier)
-    total = len(used) + 1 if limit.counts == "transaction" else sum(used, size)
+def check_limit(limit: Limit, size: Decimal, count: int, amount: Decimal) -> None:
+    """Raise ``Breach`` when ``size`` is too much after ``count`` transactions that moved ``amount`` in the window."""
+    total = count + 1 if limit.counts == "transaction" else plus(amount, size)
     if total > limit.value:
         raise Breach(f"{limit.kind} {limit.counts} limit reached")
 
@@ -57,7 +55,7 @@ def fitting_credit(definition: Definition, balance: Decimal, size: Decimal) -> D
     """
     if definition.max_amount is None:
         return size
-    room = max(ZERO, definition.max_amount - balance)
+    room = max(ZERO, minus(definition.max_amount, balance))
     if size <= room:
         return size
     if definition.overtaking == "partial" and room > 0:
@@ -70,5 +68,5 @@ def check_floor(definition: Definition, available: Decimal, size: Decimal, *, fl
     floor = definition.min_amount
     if floor is None and floor_at_zero:
         floor = ZERO
-    if floor is not None and available - size < floor:
+    if floor is not None and minus(available, size) < floor:
         raise Breach("insufficient balance" if floor == 0 else "minimum balance reached")

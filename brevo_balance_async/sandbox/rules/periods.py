@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+FIRST = datetime.min.replace(tzinfo=UTC)
+LAST = datetime.max.replace(tzinfo=UTC, microsecond=999000)
+"""The ends of the calendar. A moment beyond them is the end itself, so that no clock and no span is too much."""
+
+
+def later(moment: datetime, by: timedelta) -> datetime:
+    """``moment`` moved by a span (negative: back)."""
+    try:
+        return moment + by
+    except OverflowError:
+        return LAST if by > timedelta(0) else FIRST
 
 
 def shifted(moment: datetime, count: int, unit: str) -> datetime:
     """``moment`` moved by ``count`` units (negative: back); a day that its month does not have becomes the last one."""
     if unit == "day":
-        return moment + timedelta(days=count)
+        return later(moment, timedelta(days=count))
     if unit == "week":
-        return moment + timedelta(weeks=count)
+        return later(moment, timedelta(weeks=count))
     months = moment.year * 12 + moment.month - 1 + (count * 12 if unit == "year" else count)
     year, month = divmod(months, 12)
+    if not FIRST.year <= year <= LAST.year:
+        return LAST if count > 0 else FIRST
     return moment.replace(year=year, month=month + 1, day=min(moment.day, monthrange(year, month + 1)[1]))
 
 

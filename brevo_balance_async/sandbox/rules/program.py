@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING
 
-from .account import Book
+from .book import Book
 from .refusals import not_found
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from .records import Definition, Limit
 
@@ -59,16 +59,17 @@ class Ruleset:
 class Program:
     """Rules, members and accounts of one loyalty program."""
 
-    __slots__ = ("_books", "_contacts", "_new_contact", "active", "draft", "id", "members")
+    __slots__ = ("_books", "_contacts", "_joined", "_new_contact", "active", "draft", "id", "members")
 
     def __init__(self, program_id: str, *, publishes_edits: bool) -> None:
         self.id = program_id
         self.draft = Ruleset()
         self.active = self.draft if publishes_edits else Ruleset()
         self.members: dict[int, str] = {}
+        self._joined: list[int] = []
         self._contacts: dict[str, int] = {}
         self._books: dict[str, Book] = {}
-        self._new_contact = count(1_000_000_001)
+        self._new_contact = 1_000_000_000
 
     def publish(self) -> None:
         """Make the draft version the active one."""
@@ -81,10 +82,32 @@ class Program:
 
     def enrol(self, contact_id: int, subscription_id: str | None = None) -> None:
         """Make a contact a member; without a subscription id of its own it gets one."""
-        subscription_id = subscription_id or self.members.get(contact_id) or f"subscription-{contact_id}"
+        subscription_id = (
+            subscription_id or self.members.get(contact_id) or self._new_subscription(contact_id)
+        )
         if self._contacts.setdefault(subscription_id, contact_id) != contact_id:
             raise ValueError(f"{subscription_id} belongs to another contact")
-        self.members.setdefault(contact_id, subscription_id)
+        if contact_id not in self.members:
+            self.members[contact_id] = subscription_id
+            self._joined.append(contact_id)
+
+    def enrol_all(self, contacts: Iterable[tuple[int, str | None]]) -> None:
+        """Make all of ``contacts`` members, or none."""
+        members, owners, joined = dict(self.members), dict(self._contacts), len(self._joined)
+        try:
+            for contact_id, subscription_id in contacts:
+                self.enrol(contact_id, subscription_id)
+        except ValueError:
+            self.members, self._contacts = members, owners
+            del self._joined[joined:]
+            raise
+
+    def merge(self, source_id: int, target_id: int, now: datetime) -> None:
+        """Make one member out of two: ``source_id`` is none any more, and ``target_id`` has all that it had."""
+        self.enrol(target_id)
+        self._contacts[self.members.pop(source_id)] = target_id
+        for book in self._books.values():
+            book.merge(source_id, target_id, now)
 
     def contact_of(self, subscription_id: str) -> int | None:
         """The contact behind a subscription id."""
@@ -92,7 +115,17 @@ class Program:
 
     def unused_contact(self) -> int:
         """A contact id for a subscription nobody has heard of."""
-        return next(self._new_contact)
+        self._new_contact += 1
+        while self._new_contact in self.members:
+            self._new_contact += 1
+        return self._new_contact
+
+    def open_accounts(self, book: Book, now: datetime) -> None:
+        """Give an account in ``book`` to every member that has joined since the last time."""
+        for contact_id in self._joined[book.members_seen :]:
+            if contact_id in self.members:
+                book.open(contact_id, now)
+        book.members_seen = len(self._joined)
 
     def books(self) -> Iterable[Book]:
         """The accounts of every definition there is or was."""
@@ -104,3 +137,14 @@ class Program:
         if book is None:
             book = self._books[definition_id] = Book()
         return book
+
+    def clear(self) -> None:
+        """Let go of the accounts."""
+        for book in self._books.values():
+            book.clear()
+
+    def _new_subscription(self, contact_id: int) -> str:
+        subscription_id = f"subscription-{contact_id}"
+        while subscription_id in self._contacts:
+            subscription_id += "-again"
+        return subscription_id

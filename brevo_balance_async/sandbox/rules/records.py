@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, frozen
 
+from .periods import later
+
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
     from decimal import Decimal
 
 
@@ -60,7 +64,12 @@ class Limit:
     updated_at: datetime
 
 
-@define(kw_only=True, eq=False)
+def flat(meta: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
+    """Names and values in turn: what a ledger keeps a million times is half the size that way."""
+    return None if meta is None else tuple(chain.from_iterable(meta.items()))
+
+
+@define(kw_only=True, eq=False, weakref_slot=False)
 class Transaction:
     """One credit or debit on its way from draft to its end."""
 
@@ -75,11 +84,12 @@ class Transaction:
     sent_negative: bool
     """Whether the caller wrote the amount with a minus."""
     status: str
-    meta: dict[str, Any] | None
+    flat_meta: tuple[Any, ...] | None
     event_time: datetime
     created_at: datetime
     updated_at: datetime
-    draft_expires_at: datetime | None = None
+    draft_lifetime: timedelta | None = None
+    """How long it may stay a draft; None: for ever."""
     points_lifetime: int | None = None
     """``balanceExpiryInMinutes``: minutes that the credited points live."""
     points_expire_at: datetime | None = None
@@ -87,17 +97,36 @@ class Transaction:
     cancelled_at: datetime | None = None
     rejected_at: datetime | None = None
     reject_reason: str | None = None
-    balance_after: Decimal | None = None
+
+    @property
+    def draft_expires_at(self) -> datetime | None:
+        """When a draft expires."""
+        return None if self.draft_lifetime is None else later(self.created_at, self.draft_lifetime)
+
+    @property
+    def meta(self) -> dict[str, Any] | None:
+        """What the caller attached."""
+        return (
+            None
+            if self.flat_meta is None
+            else dict(zip(self.flat_meta[::2], self.flat_meta[1::2], strict=True))
+        )
 
 
-@define(kw_only=True, eq=False)
+@define(kw_only=True, eq=False, weakref_slot=False)
 class Lot:
     """What is left of one credit's points."""
 
-    id: str
+    source: str
+    """The UUID of what brought the points."""
     remaining: Decimal
     created_at: datetime
     expires_at: datetime | None
+
+    @property
+    def id(self) -> str:
+        """The lot's own UUID, made out of its source's, which is kept anyway."""
+        return f"{15 - int(self.source[0], 16):x}{self.source[1:]}"
 
 
 @frozen(kw_only=True)
@@ -119,3 +148,15 @@ class CreatedBalance:
     id: str
     amount: Decimal
     created_at: datetime
+
+
+@define(eq=False)
+class Commit:
+    """The end of a completion that takes its time: the draft was found live, what remains is to move the balance."""
+
+    transaction: Transaction
+    at: datetime
+    done: bool = False
+    """Whether the balance has moved."""
+    refusal: str | None = None
+    """Why it did not after all."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
 
 class Refusal(Exception):  # noqa: N818 - it is an answer of the API, not a defect of the sandbox
     """An error answer. Brevo's body is flat: ``{"code": ..., "message": ...}``.
@@ -9,16 +14,29 @@ class Refusal(Exception):  # noqa: N818 - it is an answer of the API, not a defe
     The statuses are documented; which codes the loyalty routes use is not, so the platform-wide list is used.
     """
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(status, code, message)
         self.status = status
         self.code = code
         self.message = message
+        self.headers = headers or {}
 
 
-def malformed(message: str) -> Refusal:
-    """400: the body is not a JSON object."""
-    return Refusal(400, "bad_request", message)
+def malformed(message: str, status: int = 400) -> Refusal:
+    """400, or 422 where a switch says so: the body is not a JSON object."""
+    return Refusal(status, "bad_request" if status == 400 else "unprocessable_entity", message)
+
+
+def too_large() -> Refusal:
+    """413: the body has more bytes than are read."""
+    return Refusal(413, "request_entity_too_large", "the body is too large")
+
+
+def not_allowed(methods: Iterable[str]) -> Refusal:
+    """405: the path exists, the method does not."""
+    return Refusal(405, "method_not_allowed", "method not allowed", {"allow": ", ".join(methods)})
 
 
 def unauthorized() -> Refusal:
