@@ -16,8 +16,7 @@ from brevo_balance_async.errors import (
     InvalidRequestError,
     OutcomeUnknownError,
     PermissionDeniedError,
-    QuotaWaitError,
-    RateLimitedError,
+    QuotaError,
     ResponseError,
     TransportError,
     UnprocessableError,
@@ -121,11 +120,17 @@ class Calls:
 
     async def find(self, row: Row, definition: str) -> TransactionRecord | None:
         """The chosen transaction in the contact's history; None proves nothing."""
-        since = None if row.tid_at is None else datetime.fromtimestamp(row.tid_at, UTC) - _SLACK
-        async for record in self.history(row, definition, since):
-            if record.id.lower() == row.tid:
-                return record
-        return None
+        try:
+            return await self._send(
+                self._program.history.find(
+                    contact_id=row.contact or 0,
+                    balance_definition_id=definition,
+                    transaction_id=row.tid,
+                    since=None if row.tid_at is None else datetime.fromtimestamp(row.tid_at, UTC) - _SLACK,
+                )
+            )
+        except RefusedError as refusal:
+            raise DoubtError(f"history: {refusal}") from refusal
 
     async def history(
         self, row: Row, definition: str, since: datetime | None
@@ -168,10 +173,9 @@ class Calls:
         except InvalidRequestError as error:
             breaker.left()
             raise RefusedError(error) from error
-        except (QuotaWaitError, RateLimitedError) as error:
+        except QuotaError as error:
             breaker.left()
-            wait = error.wait if isinstance(error, QuotaWaitError) else error.retry_after
-            raise NotNowError(error.message, wait) from error
+            raise NotNowError(error.message, error.retry_after) from error
         except OutcomeUnknownError as error:
             breaker.failed()
             raise DoubtError(f"{error.endpoint}: {(error.cause or error).message}") from error
