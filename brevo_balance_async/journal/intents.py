@@ -42,6 +42,10 @@ class Intent:
         """What is kept of contact, amount and details when the row is redacted."""
         return payload_hash(self.reference, self.contact, self.amount, self.details)
 
+    def conflict(self, intent: Intent) -> ReferenceConflictError | None:
+        """The error if another intent uses this one's reference for something else."""
+        return _difference(self, intent)
+
 
 @frozen
 class Row:
@@ -94,11 +98,12 @@ class Row:
             if self.payload_hash == intent.payload_hash:
                 return None
             return ReferenceConflictError(self.reference, "payload", "redacted", intent.amount)
-        stored, given = _payload(self), _payload(intent)
-        for field in sorted(stored.keys() | given.keys()):
-            if stored.get(field) != given.get(field):
-                return ReferenceConflictError(self.reference, field, stored.get(field), given.get(field))
-        return None
+        return _difference(self, intent)
+
+    @property
+    def takes_another_payload(self) -> bool:
+        """Whether a load may correct it: nothing was sent that could count, and nobody is at it."""
+        return (self.state == "planned" and self.owner is None) or self.amount == "0"
 
 
 _BLANK: Final = Row(
@@ -120,8 +125,12 @@ def intent(
     meta: dict[str, Any] | None = None,
     balance_expiry_in_minutes: int | None = None,
     line: int | None = None,
+    zero: bool = False,
 ) -> Intent:
-    """The canonical form; ``InvalidRequestError`` names the argument that cannot be right."""
+    """The canonical form; ``InvalidRequestError`` names the argument that cannot be right.
+
+    ``zero``: for a load, which takes an amount of zero as well, and refuses it without a request.
+    """
     details: dict[str, Any] = {}
     if event_time is not None:
         details["event_time"] = codec.wire_time(validation.timestamp("event_time", event_time))
@@ -133,10 +142,18 @@ def intent(
     return Intent(
         reference=validation.reference(reference),
         contact=validation.contact_id(contact_id),
-        amount=canonical_amount(validation.amount(amount)),
+        amount=canonical_amount(validation.number("amount", amount) if zero else validation.amount(amount)),
         details=_text(details) if details else None,
         line=line,
     )
+
+
+def _difference(stored: Intent | Row, given: Intent) -> ReferenceConflictError | None:
+    old, new = _payload(stored), _payload(given)
+    for field in sorted(old.keys() | new.keys()):
+        if old.get(field) != new.get(field):
+            return ReferenceConflictError(stored.reference, field, old.get(field), new.get(field))
+    return None
 
 
 def payload_hash(reference: str, contact: int, amount: str, details: str | None) -> str:
