@@ -12,7 +12,7 @@ from brevo_balance_async.errors import InputFileError, InvalidRequestError, Prob
 from brevo_balance_async.importer.entries import Entry
 from brevo_balance_async.importer.files import MOST_PROBLEMS
 from brevo_balance_async.importer.seen import Seen
-from brevo_balance_async.journal import Intent, intent
+from brevo_balance_async.journal import Intent, canonical_amount, details
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,43 +49,39 @@ class Reading:
 
         Raises ``InputFileError`` for rows that cannot be read; conflicts are left to ``check``.
         """
-        part: dict[str, list[Intent]] = {}
-        size = 0
+        part: list[tuple[str, Intent]] = []
         try:
             async for entry in _each(self._rows):
                 self.rows += 1
-                if (new := self._new(entry)) is None:
-                    continue
-                part.setdefault(entry.balance_definition_id, []).append(new)
-                size += 1
-                if size == _PART:
-                    for each in part.items():
+                if not isinstance(entry, Entry):
+                    raise InvalidRequestError("rows", f"must give Entry objects, not {shown(entry)}")
+                line = self.rows if entry.line is None else entry.line
+                try:
+                    part.append((entry.balance_definition_id, _intent(entry, line)))
+                except InvalidRequestError as error:
+                    self._tell(Problem(line, error.argument, error.reason))
+                if len(part) == _PART:
+                    for each in self._new(part):
                         yield each
-                    part, size = {}, 0
+                    part = []
         except InputFileError as error:
+            self._new(part)
             self.problems += error.problems
             self.check()
-        for each in part.items():
+        for each in self._new(part):
             yield each
 
-    def _new(self, entry: Entry) -> Intent | None:
-        """The intent of a row, unless its reference came before or it is wrong."""
-        if not isinstance(entry, Entry):
-            raise InvalidRequestError("rows", f"must give Entry objects, not {shown(entry)}")
-        line = self.rows if entry.line is None else entry.line
-        try:
-            wanted = _intent(entry, line)
-        except InvalidRequestError as error:
-            self._tell(Problem(line, error.argument, error.reason))
-            return None
-        earlier = self.seen.add(entry.balance_definition_id, wanted)
-        if earlier is None:
-            return wanted
-        if (conflict := earlier.conflict(wanted)) is None:
-            self.duplicates += 1
-        else:
-            self.conflict(line, conflict, f"stands on line {earlier.line} already, with")
-        return None
+    def _new(self, part: list[tuple[str, Intent]]) -> Iterable[tuple[str, list[Intent]]]:
+        """The intents of a part whose reference did not come before, by definition."""
+        new: dict[str, list[Intent]] = {}
+        for (definition, wanted), earlier in zip(part, self.seen.add(part), strict=True):
+            if earlier is None:
+                new.setdefault(definition, []).append(wanted)
+            elif (conflict := earlier.conflict(wanted)) is None:
+                self.duplicates += 1
+            else:
+                self.conflict(wanted.line, conflict, f"stands on line {earlier.line} already, with")
+        return new.items()
 
     def conflict(
         self,
@@ -116,15 +112,13 @@ def _line(problem: Problem) -> int:
 
 
 def _intent(entry: Entry, line: int) -> Intent:
-    return intent(
-        reference=entry.reference,
-        contact_id=entry.contact_id,
-        amount=entry.amount,
-        event_time=entry.event_time,
-        meta=entry.meta,
-        balance_expiry_in_minutes=entry.balance_expiry_in_minutes,
-        line=line,
-        zero=True,
+    """An entry is in canonical form already."""
+    return Intent(
+        entry.reference,
+        entry.contact_id,
+        canonical_amount(entry.amount),
+        details(entry.event_time, entry.meta, entry.balance_expiry_in_minutes),
+        line,
     )
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import count
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from brevo_balance_async.journal import Intent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 OPEN, SETTLED_BEFORE, TOLD = range(3)
 """What is known of a row: nothing yet; it was settled before this run; its end has been told."""
 
 _CHUNK: Final = 1_000
+_COLUMNS: Final = attrgetter("reference", "contact", "amount", "details", "line")
 _TABLE: Final = """
     PRAGMA journal_mode = OFF;
     PRAGMA synchronous = OFF;
@@ -34,6 +37,7 @@ class Seen:
         )  # a file without a name: it is gone when closed
         self._file.executescript(_TABLE)
         self._definitions: dict[str, int] = {}
+        self._numbers = count(1)
 
     def close(self) -> None:
         """Delete it."""
@@ -42,21 +46,28 @@ class Seen:
     def _number(self, definition: str) -> int:
         return self._definitions.setdefault(definition, len(self._definitions))
 
-    def add(self, definition: str, wanted: Intent) -> Intent | None:
-        """Remember an intent; the one that came before it with its reference, if there is one."""
-        key = (self._number(definition), wanted.reference)
-        added = self._file.execute(
-            "INSERT OR IGNORE INTO seen (definition, reference, contact, amount, details, line) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (*key, wanted.contact, wanted.amount, wanted.details, wanted.line),
+    def add(self, intents: Sequence[tuple[str, Intent]]) -> list[Intent | None]:
+        """Remember intents; for each the one that came before it with its reference, if there is one."""
+        rows = [
+            (next(self._numbers), self._number(definition), *_COLUMNS(wanted))
+            for definition, wanted in intents
+        ]
+        added = self._file.executemany(
+            "INSERT OR IGNORE INTO seen (number, definition, reference, contact, amount, details, line) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            rows,
         )
-        if added.rowcount:
-            return None
+        if added.rowcount == len(rows):
+            return [None] * len(rows)
+        return [self._before(*row[:3]) for row in rows]
+
+    def _before(self, number: int, definition: int, reference: str) -> Intent | None:
         found = self._file.execute(
-            "SELECT reference, contact, amount, details, line FROM seen WHERE definition = ? AND reference = ?",
-            key,
-        )
-        return Intent(*found.fetchone())
+            "SELECT reference, contact, amount, details, line FROM seen "
+            "WHERE definition = ? AND reference = ? AND number < ?",
+            (definition, reference, number),
+        ).fetchone()
+        return None if found is None else Intent(*found)
 
     def mark(self, definition: str, reference: str, state: int) -> bool:
         """Change what is known of a row; False if it is none of this source, or is in that state already."""

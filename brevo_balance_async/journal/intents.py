@@ -12,7 +12,7 @@ from decimal import Context, Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from brevo_balance_async.core import codec, validation
 from brevo_balance_async.errors import InvalidRequestError, ReferenceConflictError
@@ -106,14 +106,15 @@ class Row:
         return (self.state == "planned" and self.owner is None) or self.amount == "0"
 
 
-_BLANK: Final = Row(
-    *(0, "", 0, None, None, "", None, None, None, "", None, 0, None, None, 0.0, 0, None, None, None, 0.0)
-)
+_DEFAULTS: Final[dict[str, Any]] = dict.fromkeys(("payload_hash", "mode", "tid", "tid_at", "credited")) | {
+    "attempts": 0,
+    "looks": 0,
+}
 
 
 def new_row(columns: dict[str, Any], now: float) -> Row:
     """The row that an INSERT of these columns has made; the others have their defaults."""
-    return evolve(_BLANK, now=now, **columns)
+    return Row(now=now, **_DEFAULTS, **columns)
 
 
 def intent(
@@ -125,30 +126,35 @@ def intent(
     meta: dict[str, Any] | None = None,
     balance_expiry_in_minutes: int | None = None,
     line: int | None = None,
-    zero: bool = False,
 ) -> Intent:
-    """The canonical form; ``InvalidRequestError`` names the argument that cannot be right.
-
-    ``zero``: for a load, which takes an amount of zero as well, and refuses it without a request.
-    """
-    details: dict[str, Any] = {}
-    if event_time is not None:
-        details["event_time"] = codec.wire_time(validation.timestamp("event_time", event_time))
-    if meta:
-        details["meta"] = _meta(meta)
-    if balance_expiry_in_minutes is not None:
-        minutes = validation.integer("balance_expiry_in_minutes", balance_expiry_in_minutes, least=1)
-        details["balance_expiry_in_minutes"] = minutes
+    """The canonical form; ``InvalidRequestError`` names the argument that cannot be right."""
     return Intent(
         reference=validation.reference(reference),
         contact=validation.contact_id(contact_id),
-        amount=canonical_amount(validation.number("amount", amount) if zero else validation.amount(amount)),
-        details=_text(details) if details else None,
+        amount=canonical_amount(validation.amount(amount)),
+        details=details(event_time, meta, balance_expiry_in_minutes),
         line=line,
     )
 
 
+def details(
+    event_time: datetime | None, meta: dict[str, Any] | None, balance_expiry_in_minutes: int | None
+) -> str | None:
+    """The JSON text of what not every intent has."""
+    found: dict[str, Any] = {}
+    if event_time is not None:
+        found["event_time"] = codec.wire_time(validation.timestamp("event_time", event_time))
+    if meta:
+        found["meta"] = _meta(meta)
+    if balance_expiry_in_minutes is not None:
+        minutes = validation.integer("balance_expiry_in_minutes", balance_expiry_in_minutes, least=1)
+        found["balance_expiry_in_minutes"] = minutes
+    return _text(found) if found else None
+
+
 def _difference(stored: Intent | Row, given: Intent) -> ReferenceConflictError | None:
+    if (stored.contact, stored.amount, stored.details) == (given.contact, given.amount, given.details):
+        return None
     old, new = _payload(stored), _payload(given)
     for field in sorted(old.keys() | new.keys()):
         if old.get(field) != new.get(field):
