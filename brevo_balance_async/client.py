@@ -193,6 +193,14 @@ class BalanceClient:
         """What the account's quota headers last said, or None before the first answer that had them."""
         return self._requester.shared.gate.state
 
+    @property
+    def walk_memory(self) -> WalkMemory:
+        """What the walks of this client and its views have learned about listings; write into it to override.
+
+        ``walk_memory.offset_counts["history.list"] = "records"`` saves the requests that find it out.
+        """
+        return self._memory
+
     def with_options(
         self,
         *,

@@ -339,9 +339,10 @@ class PaginationError(BalanceError):
 
 
 class JournalError(BalanceError):
-    """The journal could not do what was asked. What could not be written down was not sent.
+    """The journal could not do what was asked. Nothing is sent that was not written down before.
 
-    The error under it, if there is one, is the ``__cause__``.
+    ``applied`` is None where the end of something that was sent could not be written: ask again with the same
+    reference. The error under it, if there is one, is the ``__cause__``.
     """
 
 
@@ -373,4 +374,4 @@ class JournalVersionError(JournalError):
 
 
 class JournalFullError(JournalError):
-    """The disk that the journal is on is full. Nothing that could not be written down was sent."""
+    """The disk that the journal is on is full."""

@@ -6,15 +6,16 @@ be inserted and deleted meanwhile. How firm the promise is depends on the listin
 - ordered by a key that never changes (``createdAt``: history, active balances): proved, and memory does not grow;
 - ordered by a key that changes (``updatedAt``, ``value``), or by none that the rows show: each id once, and the
   number of rows is compared with the total at the end, where one is stated. About 15 bytes a row are kept.
-  ``collect_checked`` promises more;
-- rows without an id: walked by position, provided that nothing moves.
+  ``collect_checked`` promises more.
+
+A row without an id, and a page longer than asked for, raise ``PaginationError``.
 
 What no walk can tell from the end of a listing: a server that sends fewer rows than asked at once and states their
-number as the total; and, where no total is stated, a first answer that is empty, or a page that was cut short and
-followed by one cut at the same row. A silent cap of fewer than about 20 rows can leave no page that overlaps, if
-offset counts pages; that raises.
+number as the total; and, where no total is stated, a first answer that is empty, or answers that are cut short at
+the same row twice. A server that caps pages silently at fewer than about 20 rows can leave no page that overlaps;
+that raises.
 
-The reasoning is in ``core.frontier`` and ``core.walk``; here is the part that waits for answers. Brevo counts
+The reasoning is in ``core.paging``; here is the part that waits for answers. Brevo counts
 requests by the hour, so a walk asks for the largest page there is unless told otherwise, and fetches ahead only
 when asked to, and only pages that are known to exist.
 """
@@ -28,9 +29,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from attrs import define, field
 
-from brevo_balance_async.core.listing import Batch, Listing, OffsetMeaning, WalkMemory
-from brevo_balance_async.core.readahead import ReadAhead
-from brevo_balance_async.core.walk import Walk
+from brevo_balance_async.core.paging.listing import Batch, Listing, OffsetMeaning, WalkMemory
+from brevo_balance_async.core.paging.readahead import ReadAhead
+from brevo_balance_async.core.paging.walk import Walk
 from brevo_balance_async.errors import InvalidRequestError, PaginationError
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Page(Generic[T]):
     _walk: Walk[T] = field(repr=False)
     _reader: weakref.ref[ReadAhead[T]] = field(repr=False)  # weak: a page that is kept keeps nothing running
     _given: int = field(repr=False)
+    _left: int | None = field(repr=False)
     _following: Page[T] | None = field(default=None, init=False, repr=False)
     _asking: asyncio.Lock = field(factory=asyncio.Lock, init=False, repr=False)
 
@@ -95,8 +97,8 @@ class Page(Generic[T]):
                     raise PaginationError("the walk has gone on past this page", seen=self._given)
                 reader = self._reader()
                 if reader is None or reader.closed:
-                    reader = ReadAhead(self._fetch, self._walk, 0)
-                self._following = await PageIterator(reader, _Cursor(0)).page()
+                    reader = ReadAhead(self._fetch, self._walk, 0, self._left)
+                self._following = await PageIterator(reader, _Cursor(self.offset + len(self.items))).page()
         return self._following
 
 
@@ -144,12 +146,21 @@ class PageIterator(_WalkIterator[T]):
         step, walk = await reader.step(), reader.walk
         rows: Sequence[T] = () if step is None else step.rows
         if step is None:
-            offset, more = walk.position, False
+            offset, more = self._cursor.position, False
         else:
-            offset, more = step.positions[0] - 1, walk.more
+            offset, more = step.positions[0] - 1, walk.more and reader.left != 0
             self._cursor.position = step.positions[-1]
         return Page(
-            rows, walk.count, offset, walk.limit, more, reader.fetch, walk, weakref.ref(reader), walk.given
+            items=rows,
+            count=walk.count,
+            offset=offset,
+            limit=walk.limit,
+            has_more=more,
+            fetch=reader.fetch,
+            walk=walk,
+            reader=weakref.ref(reader),
+            given=walk.given,
+            left=reader.left,
         )
 
 
@@ -196,6 +207,7 @@ class Paginator(Generic[T]):
         limit: int | None = None,
         offset: int = 0,
         ahead: int = 0,
+        most: int | None = None,
     ) -> None:
         self._fetch = fetch
         self._listing = listing
@@ -203,6 +215,7 @@ class Paginator(Generic[T]):
         self._limit = limit
         self._offset = offset
         self._ahead = ahead
+        self._most = most
         self._cursor = _Cursor(offset)
 
     @property
@@ -223,8 +236,10 @@ class Paginator(Generic[T]):
 
     def _reader(self, most: int | None = None) -> ReadAhead[T]:
         self._cursor = _Cursor(self._offset)
-        walk = Walk(self._listing, self._memory, self._limit, self._offset)
-        return ReadAhead(self._fetch, walk, self._ahead, None if most is None else self._offset + most)
+        left = min((each for each in (self._most, most) if each is not None), default=None)
+        limit = min(left, self._limit or self._listing.max_limit) if left else self._limit
+        walk = Walk(self._listing, self._memory, limit, self._offset)
+        return ReadAhead(self._fetch, walk, self._ahead, left)
 
     def __await__(self) -> Generator[Any, None, Page[T]]:
         return self._first().__await__()
@@ -236,15 +251,11 @@ class Paginator(Generic[T]):
         return page
 
     async def collect(self, max_items: int | None = None) -> list[T]:
-        """All rows, or the first ``max_items``, in a list; asks for no page beyond them."""
-        rows: list[T] = []
+        """All rows in a list; ``collect(n)`` gives the same as ``take(n).collect()``."""
+        if max_items is not None and max_items < 0:
+            raise InvalidRequestError("max_items", "must not be negative")
         async with RowIterator(self._reader(max_items), self._cursor) as walk:
-            while max_items is None or len(rows) < max_items:
-                try:
-                    rows.append(await anext(walk))
-                except StopAsyncIteration:
-                    break
-        return rows
+            return [row async for row in walk]
 
     async def collect_checked(self, max_walks: int = 5) -> list[T]:
         """All rows, walked until two walks in a row found the same rows: at least twice the quota.
@@ -287,6 +298,26 @@ class Paginator(Generic[T]):
         """
         if pages < 0:
             raise InvalidRequestError("pages", "must not be negative")
+        return self._copy(ahead=pages, most=self._most)
+
+    def take(self, rows: int) -> Paginator[T]:
+        """The first ``rows`` rows of the same listing, for no more requests than they need.
+
+        "The latest five" of a history is ``history.list(...).take(5)`` and makes one request. A page then is not
+        larger than ``rows``. Iterating, ``pages()``, ``collect()``, ``await`` and ``prefetch`` work as before.
+        ``PaginationError`` is raised only for what went wrong on the way to these rows.
+        """
+        if rows < 0:
+            raise InvalidRequestError("rows", "must not be negative")
+        return self._copy(ahead=self._ahead, most=rows if self._most is None else min(rows, self._most))
+
+    def _copy(self, *, ahead: int, most: int | None) -> Paginator[T]:
         return Paginator(
-            self._fetch, self._listing, self._memory, limit=self._limit, offset=self._offset, ahead=pages
+            self._fetch,
+            self._listing,
+            self._memory,
+            limit=self._limit,
+            offset=self._offset,
+            ahead=ahead,
+            most=most,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from brevo_balance_async.errors import JournalError
 from brevo_balance_async.exactly_once.answers import Calls
 from brevo_balance_async.exactly_once.breaker import Breaker, pause
 from brevo_balance_async.exactly_once.busy import Busy
@@ -97,6 +98,11 @@ class Settler:
                 await machine.settle()
         except LaterError as later:
             after, reason = max(later.after, machine.in_doubt_for, _LEAST), later.reason
+        except JournalError as error:
+            if claim.row.state in {"chosen", "sent"}:
+                error.applied = None
+            after = machine.in_doubt_for
+            raise
         except BaseException:
             after = machine.in_doubt_for
             raise

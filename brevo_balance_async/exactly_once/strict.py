@@ -125,6 +125,7 @@ class Strict:
             self._quiet_until = self._clock.time()
             raise
         else:
+            self._quiet_until = self._clock.time()
             await self._applied(done.amount)
 
     async def _look(self, tid: str) -> None:

@@ -12,7 +12,7 @@ from brevo_balance_async.errors import JournalBusyError, JournalError, JournalFu
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_NOTHING: Final = "what could not be written down was not sent"
+_NOTHING: Final = "nothing is sent that was not written down before"
 
 # The low byte of SQLite's result code names the kind.
 _SQLITE: Final[dict[int, tuple[Callable[[str], JournalError], str]]] = {

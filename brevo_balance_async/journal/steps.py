@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
-from sqlalchemy import and_, bindparam, or_, select, tuple_, update
+from sqlalchemy import and_, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from brevo_balance_async.journal.intents import Row
@@ -79,7 +79,8 @@ def take_due(turn: Turn, scope: int, *, batch: int, due_by: float, limit: int) -
     )
     rows = [_row(each, turn.now) for each in turn.connection.execute(due)]
     if rows:
-        mine = tuple_(_C.scope, _C.reference).in_([(row.scope, row.reference) for row in rows])
+        # Not pairs of scope and reference: SQLite would read all rows to find them.
+        mine = and_(_C.scope == scope, _C.reference.in_([row.reference for row in rows]))
         turn.connection.execute(update(INTENT).where(mine).values(owner=turn.me))
     return [evolve(row, owner=turn.me, inherited=row.owner is not None) for row in rows]
 

@@ -54,7 +54,7 @@ class Journal(Rows):
         self.clock: Clock = clock or BootClock()
         self._database = database(url, None if clock is None else clock.time)
         super().__init__(Owner(lease, self.clock))
-        self._used = False
+        self._used = self._closed = False
         self._heart: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -84,7 +84,10 @@ class Journal(Rows):
         self._heart = asyncio.create_task(self._beat(), name="brevo-balance-heartbeat")
 
     async def close(self) -> None:
-        """Write what is under way, and leave the rows that are open to others."""
+        """Write what is under way, and leave the rows that are open to others; harmless a second time."""
+        if self._closed:
+            return
+        self._closed = True
         writer, self._open = self._open, None
         if self._heart is not None:
             self._heart.cancel()

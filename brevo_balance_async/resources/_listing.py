@@ -1,14 +1,59 @@
-"""What every listing takes: page, order, version; checked, and named for the wire."""
+"""What the four listings share: the paginator over their requests, and the checked query of page and order."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from brevo_balance_async.core import validation
 from brevo_balance_async.models import Sort, Version
+from brevo_balance_async.pagination import Batch, Listing, Paginator
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
+
+    from brevo_balance_async.core.echo import Echo
+    from brevo_balance_async.core.protocol import Endpoint
+    from brevo_balance_async.core.requester import Caller
+    from brevo_balance_async.models import Unset
+    from brevo_balance_async.pagination import WalkMemory
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Answer(Protocol[T_co]):
+    """The model of one page: its rows. One that states a total has a ``count`` too."""
+
+    @property
+    def items(self) -> Sequence[T_co] | None: ...
+
+
+def paginator(
+    caller: Caller,
+    program_id: str,
+    memory: WalkMemory,
+    endpoint: Endpoint[Any],
+    listing: Listing[T],
+    query: Mapping[str, Any],
+    *,
+    limit: int | None,
+    offset: int,
+    echo: Echo,
+    timeout: float | Unset | None,
+) -> Paginator[T]:
+    """A paginator whose requests are calls of ``endpoint`` with ``query`` and the page that the walk asks for."""
+
+    async def fetch(limit: int, offset: int) -> Batch[T]:
+        page: Answer[T] = await caller.call(
+            endpoint,
+            (program_id,),
+            query={**query, "limit": limit, "offset": offset},
+            echo=echo,
+            timeout=timeout,
+        )
+        return Batch(page.items or (), getattr(page, "count", None))
+
+    return Paginator(fetch, listing, memory, limit=limit, offset=offset)
 
 
 def listing_query(

@@ -19,14 +19,14 @@ from brevo_balance_async.models import (
     SubscriptionBalances,
     Unset,
 )
-from brevo_balance_async.pagination import Batch, Listing, Paginator
-from brevo_balance_async.resources._listing import internal_query, listing_query
+from brevo_balance_async.pagination import Listing
+from brevo_balance_async.resources._listing import internal_query, listing_query, paginator
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from brevo_balance_async.core.requester import Caller
-    from brevo_balance_async.pagination import WalkMemory
+    from brevo_balance_async.pagination import Paginator, WalkMemory
 
 _BASE = "/loyalty/balance/programs/{program_id}"
 _CONTACT = _BASE + "/subscriptions/{contact_id}/balances"
@@ -79,29 +79,36 @@ class Balances:
     ) -> Paginator[ContactBalance]:
         """Walk every member's balance of one definition.
 
-        ``limit`` is the page size, 1 to 500 (None: 500); ``sort_field`` is ``updatedAt`` or ``value``. Both
-        change while members earn and spend, so a walk promises each contact once, compares with the total at
-        its end and raises ``PaginationError`` where it does not fit; ``collect_checked()`` walks until two
-        walks agree.
+        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``.
+        ``sort_field`` is ``updatedAt`` or ``value``. Both change while members earn and spend, so a walk
+        promises each contact once, compares with the total at its end and raises ``PaginationError`` where
+        it does not fit; ``collect_checked()`` walks until two walks agree.
+
+        Without ``sort`` and ``sort_field`` it asks for ``updatedAt`` ascending: a member whose balance changes
+        moves to the end, where the walk still comes. With ``sort="desc"`` (or ``value``) such a member moves to
+        where the walk has been, so on a busy program a walk of more than one page nearly always ends in
+        ``PaginationError``: take only the first rows of it (``take``), or a quiet hour.
         """
         definition = validation.uuid("balance_definition_id", balance_definition_id)
+        if sort is None and sort_field is None:  # Brevo documents no default; the sandbox's is descending
+            sort_field, sort = "updatedAt", Sort.ASC
         query = {
             "balance_definition_id": definition,
             **listing_query(limit, offset, sort_field, ("updatedAt", "value"), sort),
             **internal_query(include_internal),
         }
-
-        async def fetch(limit: int, offset: int) -> Batch[ContactBalance]:
-            page = await self._caller.call(
-                LIST,
-                (self._program_id,),
-                query={**query, "limit": limit, "offset": offset},
-                echo=(("balance_definition_id", definition),),
-                timeout=timeout,
-            )
-            return Batch(page.items, page.count)
-
-        return Paginator(fetch, CONTACT_LISTING, self._memory, limit=limit, offset=offset)
+        return paginator(
+            self._caller,
+            self._program_id,
+            self._memory,
+            LIST,
+            CONTACT_LISTING,
+            query,
+            limit=limit,
+            offset=offset,
+            echo=(("balance_definition_id", definition),),
+            timeout=timeout,
+        )
 
     def list_active(
         self,
@@ -117,7 +124,8 @@ class Balances:
     ) -> Paginator[ActiveBalance]:
         """Walk the lots of points that one contact still holds of one definition, each with its expiry.
 
-        ``limit`` is the page size, 1 to 500 (None: 500); ``sort_field`` can only be ``createdAt``.
+        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``.
+        ``sort_field`` can only be ``createdAt``. Raises ``PaginationError`` where the walk cannot be whole.
         """
         contact = validation.contact_id(contact_id)
         definition = validation.uuid("balance_definition_id", balance_definition_id)
@@ -127,18 +135,18 @@ class Balances:
             **listing_query(limit, offset, sort_field, ("createdAt",), sort),
             **internal_query(include_internal),
         }
-
-        async def fetch(limit: int, offset: int) -> Batch[ActiveBalance]:
-            page = await self._caller.call(
-                LIST_ACTIVE,
-                (self._program_id,),
-                query={**query, "limit": limit, "offset": offset},
-                echo=(("contact_id", contact), ("balance_definition_id", definition)),
-                timeout=timeout,
-            )
-            return Batch(page.items, page.count)
-
-        return Paginator(fetch, ACTIVE_LISTING, self._memory, limit=limit, offset=offset)
+        return paginator(
+            self._caller,
+            self._program_id,
+            self._memory,
+            LIST_ACTIVE,
+            ACTIVE_LISTING,
+            query,
+            limit=limit,
+            offset=offset,
+            echo=(("contact_id", contact), ("balance_definition_id", definition)),
+            timeout=timeout,
+        )
 
     async def get(
         self,

@@ -23,15 +23,15 @@ from brevo_balance_async.models import (
     Unset,
     Version,
 )
-from brevo_balance_async.pagination import Batch, Listing, Paginator
-from brevo_balance_async.resources._listing import listing_query, version_query
+from brevo_balance_async.pagination import Listing
+from brevo_balance_async.resources._listing import listing_query, paginator, version_query
 from brevo_balance_async.resources._read_back import read_back
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from brevo_balance_async.core.requester import Caller
-    from brevo_balance_async.pagination import WalkMemory
+    from brevo_balance_async.pagination import Paginator, WalkMemory
 
 _MANY = "/loyalty/balance/programs/{program_id}/balance-definitions"
 _ONE = _MANY + "/{definition_id}"
@@ -71,27 +71,28 @@ class Definitions:
     ) -> Paginator[BalanceDefinition]:
         """Walk the definitions of the program.
 
-        ``limit`` is the page size, 1 to 500 (None: 500); ``sort_field`` is ``name``, ``created_at`` or
-        ``updated_at`` (Brevo's default), ``sort`` ``asc`` or ``desc`` (default), ``version`` ``draft``
-        (default) or ``active``. The answer states no total and may be sorted by a key that changes, so a walk
-        promises each id once; ``collect_checked()`` walks until two walks agree.
+        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``.
+        ``sort_field`` is ``name``, ``created_at`` or ``updated_at`` (Brevo's default), ``sort`` ``asc`` or
+        ``desc`` (default), ``version`` ``draft`` (default) or ``active``. The answer states no total and
+        may be sorted by a key that changes, so a walk promises each id once; ``collect_checked()`` walks
+        until two walks agree.
         """
         query = {
             **listing_query(limit, offset, sort_field, ("name", "created_at", "updated_at"), sort),
             **version_query(version),
         }
-
-        async def fetch(limit: int, offset: int) -> Batch[BalanceDefinition]:
-            page = await self._caller.call(
-                LIST,
-                (self._program_id,),
-                query={**query, "limit": limit, "offset": offset},
-                echo=(("items", PRESENT),),
-                timeout=timeout,
-            )
-            return Batch(page.items or ())
-
-        return Paginator(fetch, LISTING, self._memory, limit=limit, offset=offset)
+        return paginator(
+            self._caller,
+            self._program_id,
+            self._memory,
+            LIST,
+            LISTING,
+            query,
+            limit=limit,
+            offset=offset,
+            echo=(("items", PRESENT),),
+            timeout=timeout,
+        )
 
     async def create(
         self,

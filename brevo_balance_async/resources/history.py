@@ -21,15 +21,15 @@ from brevo_balance_async.models import (
     TransactionType,
     Unset,
 )
-from brevo_balance_async.pagination import Batch, Listing, Paginator
-from brevo_balance_async.resources._listing import listing_query
+from brevo_balance_async.pagination import Listing
+from brevo_balance_async.resources._listing import listing_query, paginator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from uuid import UUID
 
     from brevo_balance_async.core.requester import Caller
-    from brevo_balance_async.pagination import WalkMemory
+    from brevo_balance_async.pagination import Paginator, WalkMemory
 
 LIST = Endpoint(
     "history.list",
@@ -76,10 +76,10 @@ class History:
     ) -> Paginator[TransactionRecord]:
         """Walk a contact's transactions of one definition, newest first unless ``sort="asc"``.
 
-        ``limit`` is the page size, 1 to 500 (None: 500); ``sort_field`` can only be ``createdAt``; ``status``
-        and ``transaction_type`` narrow it down. ``offset`` always counts records here, whatever the server's
-        counts. ``filters`` belongs to the API of before 2026 and is ignored by today's: it is sent, with a
-        ``DeprecationWarning``.
+        ``limit`` is the page size, 1 to 500 (None: 500); for the first n rows use ``take(n)``.
+        ``sort_field`` can only be ``createdAt``; ``status`` and ``transaction_type`` narrow it down.
+        ``offset`` always counts records here, whatever the server's counts. ``filters`` belongs to the API
+        of before 2026 and is ignored by today's: it is sent, with a ``DeprecationWarning``.
 
         The walk gives every row that exists throughout exactly once, or raises ``PaginationError``.
         """
@@ -105,12 +105,18 @@ class History:
             else validation.text("loyalty_subscription_id", loyalty_subscription_id, least=1),
             "filters": filters,
         }
-
-        async def fetch(limit: int, offset: int) -> Batch[TransactionRecord]:
-            page = await self._page({**query, "limit": limit, "offset": offset}, timeout)
-            return Batch(page.items, page.count)
-
-        return Paginator(fetch, LISTING, self._memory, limit=limit, offset=offset)
+        return paginator(
+            self._caller,
+            self._program_id,
+            self._memory,
+            LIST,
+            LISTING,
+            query,
+            limit=limit,
+            offset=offset,
+            echo=(("contact_id", contact), ("balance_definition_id", definition)),
+            timeout=timeout,
+        )
 
     async def find(
         self,

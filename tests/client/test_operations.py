@@ -192,6 +192,39 @@ async def test_balances(program, points, sandbox):
     assert sandbox.requests[-1].query["limit"] == "500"
 
 
+async def test_the_order_of_balances(program, points, sandbox):
+    """Without arguments the one order that a busy listing can be walked in; given ones are sent as they are."""
+    cases = [
+        ({}, "updatedAt", "asc"),
+        ({"sort": "desc"}, None, "desc"),
+        ({"sort_field": "value"}, "value", None),
+    ]
+    for arguments, field, order in cases:
+        await program.balances.list(points.id, **arguments).collect()
+        query = sandbox.requests[-1].query
+        assert (query.get("sortField"), query.get("sort")) == (field, order)
+
+
+async def test_the_latest_rows_of_a_history(program, points, sandbox):
+    for amount in (1, 2, 3):
+        await program.transactions.begin(
+            balance_definition_id=points.id, contact_id=3, amount=amount, auto_complete=True
+        )
+    before = len(sandbox.requests)
+    rows = await program.history.list(contact_id=3, balance_definition_id=points.id).take(2).collect()
+    assert [row.amount for row in rows] == [3, 2]
+    assert [request.query["limit"] for request in list(sandbox.requests)[before:]] == ["2"]
+
+
+async def test_what_walks_remember(client, program, points, sandbox):
+    assert client.with_options(timeout=5).walk_memory is client.walk_memory
+    client.walk_memory.largest_limit["definitions.list"] = 7
+    before = len(sandbox.requests)
+    await program.definitions.list().collect()
+    asked = [(each.query["limit"], each.query["offset"]) for each in list(sandbox.requests)[before:]]
+    assert asked == [("7", "0"), ("1", "1")]  # no total is stated, so that one request makes sure of the end
+
+
 async def test_history(program, points, sandbox):
     for amount in (1, 2, -1):
         await program.transactions.begin(

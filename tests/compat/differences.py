@@ -24,7 +24,21 @@ class Difference:
         return same and (not self.calls or call in self.calls)
 
 
-BARE_LISTINGS = frozenset({"definitions.list", "balances.list", "balances.list_active", "history.list"})
+BARE_LISTINGS = frozenset(
+    {
+        "definitions.list",
+        "balances.list",
+        "balances.list (newest first)",
+        "balances.list_active",
+        "history.list",
+    }
+)
+FROM_THE_START = (
+    "rows are passed over only once it is known what offset counts, so that the first page is read too"
+)
+BUSY_ORDER = (
+    "the one order in which a listing can be walked while balances change; Brevo documents no default"
+)
 VENDOR = "headers x-fern-..."
 
 LISTED = [
@@ -54,6 +68,10 @@ LISTED = [
         "a walk always says where it is; 0 is the documented default",
         BARE_LISTINGS,
     ),
+    Difference("query limit", '"1"', '"2"', FROM_THE_START, frozenset({"balances.list (all arguments)"})),
+    Difference("query offset", '"1"', '"0"', FROM_THE_START, frozenset({"balances.list (all arguments)"})),
+    Difference("query sortField", ABSENT, '"updatedAt"', BUSY_ORDER, frozenset({"balances.list"})),
+    Difference("query sort", ABSENT, '"asc"', BUSY_ORDER, frozenset({"balances.list"})),
     Difference(
         "body balanceExpirationDate",
         '"2026-12-31"',

@@ -236,6 +236,11 @@ CALLS = [
         expect={**READ_42, "id": "<undone>", "status": "cancelled", "balance": None, "cancelledAt": NOW},
     ),
     Call(
+        "balances.list",
+        POINTS,
+        expect={"count": 1, "balances": [{"contactId": 42, "loyaltySubscriptionId": "subscription-42"}]},
+    ),
+    Call(
         "transactions.begin",
         {
             **POINTS,
@@ -295,7 +300,8 @@ CALLS = [
     ),
     Call(
         "balances.list",
-        POINTS,
+        {**POINTS, "sort": "desc"},
+        variant="newest first",
         expect={
             "count": 2,
             "balances": [

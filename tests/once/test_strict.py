@@ -375,6 +375,33 @@ async def test_what_cannot_be_written_is_not_sent(sandbox, apply, journal, defin
     assert sent(sandbox) == before + sent(sandbox, "definitions.create") - 1
 
 
+async def test_an_end_that_cannot_be_written_is_nobodys_verdict(
+    sandbox, program, journal, definition, monkeypatch
+):
+    """The points have moved; the error must not say that nothing changed, and asking again finds it."""
+    args = {"reference": "r", "contact_id": 1, "balance_definition_id": definition, "amount": "5"}
+    transact = journal._database.transact
+
+    async def full(work, *, durable):
+        if sandbox.hits(COMPLETE):
+            raise JournalFullError("the disk is full")
+        return await transact(work, durable=durable)
+
+    monkeypatch.setattr(journal._database, "transact", full)
+    with pytest.raises(JournalFullError) as caught:
+        await ExactlyOnce(program, journal, **QUICK).apply(**args)
+    assert caught.value.applied is None
+    monkeypatch.undo()
+    with pytest.raises(ReferenceConflictError) as refused:
+        await ExactlyOnce(program, journal, **QUICK).apply(**{**args, "amount": 6})
+    assert refused.value.applied is False
+    async with Journal(journal._database.place) as other:
+        await journal.close()
+        outcome = await ExactlyOnce(program, other, **QUICK).apply(**args)
+    assert outcome.state == "applied", outcome
+    assert credited(sandbox) == {"r": 1}
+
+
 async def test_a_choice_that_was_lost_with_a_copy_of_the_journal_is_found_in_the_copy(
     sandbox, definition, sqlite_url, tmp_path
 ):

@@ -19,13 +19,19 @@ from brevo_balance_async import (
     QuotaError,
     QuotaWaitError,
     RateLimitedError,
+    ReferenceConflictError,
     ResponseError,
     TransactionStatus,
 )
+from brevo_balance_async.exactly_once import ExactlyOnce, Outcome
 from brevo_balance_async.hooks import AttemptFinished, Event
 from brevo_balance_async.importer import Entry, read_csv, read_jsonl
+from brevo_balance_async.journal import Journal, JournalStatus, metadata, schema_sql
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
     from brevo_balance_async import (
         ActiveBalance,
         Balance,
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
         ContactBalance,
         Page,
         Paginator,
+        Program,
         QuotaState,
         SubscriptionBalances,
         Transaction,
@@ -155,7 +162,9 @@ async def walks() -> None:
         first: Page[TransactionRecord] = await walk
         second: Page[TransactionRecord] = await first.next()
         everything: list[TransactionRecord] = await walk.prefetch(4).collect(max_items=10)
-        print(walk.position, second, everything)
+        latest: list[TransactionRecord] = await walk.take(5).collect()
+        client.walk_memory.offset_counts["history.list"] = "records"
+        print(walk.position, second, everything, latest)
         balances: list[ContactBalance] = await program.balances.list(PROGRAM).collect()
         lots: list[ActiveBalance] = await program.balances.list_active(
             contact_id=1, balance_definition_id=PROGRAM
@@ -192,6 +201,44 @@ def entries() -> None:
             print(line, name, problem.reason)
 
 
+async def exactly_once(program: Program, engine: AsyncEngine, sync: Engine) -> None:
+    async with Journal("credits.db", lease=30.0) as journal:
+        once = ExactlyOnce(program, journal, mode="strict", ttl=7200, reserve=0.2, verify_first=True)
+        outcome: Outcome = await once.apply(
+            reference="order-42",
+            contact_id=42,
+            balance_definition_id=PROGRAM,
+            amount="12.50",
+            event_time=datetime.now(UTC),
+            meta={"shop": 7},
+            timeout=2.0,
+        )
+        credited: Decimal | None = outcome.credited
+        wait: float | None = outcome.retry_after
+        print(outcome.state, outcome.final, outcome.repeated, outcome.reference, outcome.transaction_id)
+        print(credited, wait, outcome.reason, outcome.line, outcome.amount)
+        async for each in once.deliver(forever=True, concurrency=10):
+            print(each.state)
+        async for doubled in once.audit(undo=True):
+            print(doubled.reference, doubled.extra, doubled.undone)
+        once.drain()
+        async with engine.begin() as connection:
+            new: bool = await journal.add(
+                connection, program, reference="r", contact_id=1, balance_definition_id=PROGRAM, amount=1
+            )
+        with sync.begin() as within:
+            journal.add_sync(
+                within, program, reference="r", contact_id=1, balance_definition_id=PROGRAM, amount=1
+            )
+        status: JournalStatus = await journal.status()
+        print(new, status.workers, [scope.counts for scope in status.scopes])
+        await journal.reopen("r")
+        await journal.resolve("r", applied=True, note="seen in the history")
+        await journal.redact(datetime.now(UTC))
+        metadata.create_all(sync)
+        print(schema_sql("postgresql"))
+
+
 async def errors() -> None:
     try:
         await calls()
@@ -202,6 +249,8 @@ async def errors() -> None:
     except OutcomeUnknownError as error:
         cause: BalanceError | None = error.cause
         print(cause, error.look_for, error.arguments["contact_id"])
+    except ReferenceConflictError as error:
+        print(error.field, error.stored, error.given)
     except QuotaWaitError as error:
         print(error.retry_after, error.max_wait)
     except QuotaError as error:

@@ -65,8 +65,7 @@ WITHIN = {
     ("config", "errors"),
     ("hooks", "errors"),
 }
-# The walk is one idea in several modules; that they make no circle is another test.
-WALK = {"core.walk", "core.frontier", "core.readahead", "core.route", "core.offsets", "core.listing"}
+PAGING = "core.paging"  # one idea in several modules; that they make no circle is another test
 # Rooms of several modules may import each other, without circles; the journal also takes values from these of core.
 PACKAGES = {"journal", "exactly_once", "importer"}
 JOURNAL_TAKES = {"core.validation", "core.codec", "core.clock"}
@@ -146,6 +145,10 @@ def room(name: str) -> str:
     return name
 
 
+def is_paging(name: str) -> bool:
+    return name == PAGING or name.startswith(f"{PAGING}.")
+
+
 ALL = modules()
 CLIENT = {name: path for name, path in ALL.items() if name.split(".")[0] != SANDBOX}
 
@@ -168,7 +171,7 @@ def test_imports_run_downhill(name):
         below = LEVELS[room(target)] < LEVELS[source]
         beside = (
             (name, target) in WITHIN
-            or {name, target} <= WALK
+            or (is_paging(name) and is_paging(target))
             or target.startswith(f"{name}.")
             or (name.split(".")[0] in PACKAGES and name.split(".")[0] == target.split(".")[0])
             or (name.split(".")[0] == "journal" and target in JOURNAL_TAKES)
@@ -186,6 +189,11 @@ def test_only_the_client_composes_resources():
         name for name in CLIENT if any(t.startswith("resources.") for t in ours(imports(name, ALL[name])))
     }
     assert {name for name in users if not name.startswith("resources")} == {"client"}
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if is_paging(name)])
+def test_paging_uses_nothing_else_of_core(name):
+    assert {t for t in ours(imports(name, ALL[name])) if t.startswith("core.") and not is_paging(t)} == set()
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name.split(".")[0] == SANDBOX])

@@ -1,8 +1,10 @@
-"""The simulated listing lives with the benchmark; the tests walk the same one."""
+"""The simulated listing is in ``tests/listings.py``; virtual time lives with the benchmarks."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+TESTS = Path(__file__).parents[1]
+for shared in (TESTS, TESTS.parent / "benchmarks"):
+    sys.path.insert(0, str(shared))

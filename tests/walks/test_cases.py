@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 
 import pytest
-from walks import MEANINGS, Row, Server, listing, whole
+from listings import MEANINGS, Server, listing, whole
 
-from brevo_balance_async.core.frontier import ById
-from brevo_balance_async.core.listing import Batch, WalkMemory
-from brevo_balance_async.core.walk import PATIENCE, Walk
+from brevo_balance_async.core.paging.end import PROOFS
+from brevo_balance_async.core.paging.frontier import ById
+from brevo_balance_async.core.paging.listing import Batch, WalkMemory
+from brevo_balance_async.core.paging.walk import PATIENCE, Walk
 from brevo_balance_async.errors import (
     ClientStateError,
     InvalidRequestError,
@@ -95,20 +97,23 @@ def test_answers_that_are_cut_short(rows, cuts, limit, meaning, known, anchored)
 
 @pytest.mark.parametrize("meaning", MEANINGS)
 @pytest.mark.parametrize("limit", [11, 25, None])
-def test_a_page_longer_than_asked_and_a_limit_that_is_refused(limit, meaning):
+def test_a_limit_that_is_refused(limit, meaning):
     server = Server(rows=203, meaning=meaning, refuses=20)
+    assert walked(server, limit=limit) == server.listed()
+
+
+@pytest.mark.parametrize("call", [1, 3])
+def test_a_page_longer_than_asked_raises(call):
+    server = Server(rows=203)
     answer = server.answer
-    long = [3, 4]
 
     def longer(limit, offset):
-        batch = answer(limit, offset)
-        if server.calls in long:
-            first = {"records": offset, "pages0": offset * limit}.get(meaning, max(0, offset - 1) * limit)
-            return Batch([Row(i, server.live[i][0]) for i in server.listed()[first : first + 27]], 203)
-        return batch
+        return answer(limit + (server.calls == call - 1), offset)
 
     server.answer = longer
-    assert walked(server, limit=limit) == server.listed()
+    with pytest.raises(PaginationError, match=r"sent \d+ rows where \d+ were asked for"):
+        walked(server, limit=25)
+    assert server.calls == call
 
 
 @pytest.mark.parametrize("refuses", [9, 11, 12])
@@ -170,22 +175,54 @@ def test_a_walk_resumed_where_the_documents_are_wrong_is_whole_or_raises(rows, o
 @pytest.mark.parametrize("count", ["true", "absent", "always 0"])
 @pytest.mark.parametrize("anchored", [True, False])
 def test_a_listing_of_few_rows(count, limit, rows, known, meaning, anchored):
-    if not anchored and count == "always 0":
-        return  # by id the total has to fit
+    if count == "always 0" and rows and not anchored:  # by id the total has to fit
+        server = Server(rows=rows, meaning=meaning, count=COUNTS[count])
+        with pytest.raises(PaginationError, match=f"{rows} rows came, and the total says 0"):
+            walked(server, limit=limit, known=meaning if known else None, anchored=False)
+        return
     server = Server(rows=rows, meaning=meaning, count=COUNTS[count])
     found = walked(server, limit=limit, known=meaning if known else None, anchored=anchored)
     assert found == server.listed()
     assert server.calls <= rows + 7
 
 
-@pytest.mark.parametrize("rows", [1, 3, 24, 25, 60])
-def test_a_total_that_promises_more_takes_three_proofs_or_raises(rows):
-    server = Server(rows=rows, count=COUNTS["too big"])
-    try:
-        assert walked(server, limit=25, largest=50) == server.listed()
-        assert rows > 3
-    except PaginationError:
-        assert rows <= 3
+@pytest.mark.parametrize("rows", [3, 24, 25, 60])
+def test_a_total_that_promises_more_takes_proofs(rows):
+    server, told = Server(rows=rows, count=COUNTS["too big"]), Server(rows=rows)
+    assert walked(server, limit=25, largest=50, known="records") == server.listed()
+    assert walked(told, limit=25, largest=50, known="records") == told.listed()
+    assert PROOFS - 1 <= server.calls - told.calls <= PROOFS
+
+
+def test_a_total_that_promises_more_than_one_row_raises():
+    with pytest.raises(PaginationError, match="brought nothing new"):
+        walked(Server(rows=1, count=COUNTS["too big"]), limit=25)
+
+
+@pytest.mark.parametrize("anchored", [True, False])
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("count", ["true", "absent"])
+@pytest.mark.parametrize("cap", [1, 2, 3, 5, 8, 13, 16])
+def test_a_silent_cap_of_few_rows_is_whole_or_raises(cap, count, meaning, anchored):
+    whole = 0
+    for rows, limit, known in itertools.product([1, 2, 3, 4, 9, 40, 200], [None, 4, 25], [None, meaning]):
+        server = Server(rows=rows, meaning=meaning, cap=cap, count=COUNTS[count])
+        try:
+            found = walked(server, limit=limit, known=known, anchored=anchored)
+        except PaginationError:
+            continue
+        assert found == server.listed()
+        whole += 1
+    assert whole >= (6 if cap < 3 else 18)
+
+
+@pytest.mark.parametrize("after", [1, 3])
+def test_answers_that_dry_up_where_no_total_is_stated_are_no_end(after):
+    server = Server(count=COUNTS["absent"])
+    answer = server.answer
+    server.answer = lambda limit, offset: Batch(answer(limit, offset).items if server.calls < after else ())
+    with pytest.raises(PaginationError, match="brought nothing new"):
+        walked(server, limit=25, known="records")
 
 
 @pytest.mark.parametrize("descending", [True, False])
@@ -213,10 +250,10 @@ def test_a_row_that_comes_in_front_of_a_page_of_one_is_no_disorder(descending):
         assert not memory.unordered
 
 
-def test_rows_without_an_id_that_move_say_nothing_about_the_order():
+def test_rows_without_an_id_say_nothing_about_the_order():
     memory = WalkMemory()
-    with pytest.raises(PaginationError):
-        whole(Server(ids=False, deletes=1, seed=3), listing(), 25, memory)
+    with pytest.raises(PaginationError, match="a row came without an id"):
+        whole(Server(ids=False), listing(), 25, memory)
     assert not memory.unordered
 
 
@@ -243,10 +280,10 @@ def cut_paginator(rows, cuts, meaning, ahead, **options):
 @pytest.mark.parametrize(
     ("meaning", "cut"), [("records", 10), ("records", 100), ("pages0", 100), ("pages1", 30)]
 )
-async def test_one_short_page_does_not_make_the_others_small(meaning, cut, ahead):
+async def test_one_short_page_makes_the_others_small_only_where_a_cap_would_move_them(meaning, cut, ahead):
     server, walk = cut_paginator(5_000, {1: cut}, meaning, ahead)
     assert [row.id for row in await walk.collect()] == server.listed()
-    assert server.calls <= 11 + 10
+    assert server.calls <= (11 + 10 if meaning == "records" else 1.4 * 5_000 / cut)
 
 
 @pytest.mark.parametrize("ahead", [0, 8])
@@ -319,9 +356,11 @@ async def test_one_walk_cannot_be_checked():
 def test_ids_in_steps_cost_no_more_than_others():
     spent = []
     for step in (1, 16384):
-        frontier = ById(lambda row: row, floor=0)
+        frontier = ById(lambda row: row, 0)
         started = time.process_time()
         for first in range(0, 20_000, 500):
-            frontier.begin([number * step for number in range(first, first + 500)])
+            assert frontier.join(
+                [number * step for number in range(max(0, first - 1), first + 500)], first, 1
+            )
         spent.append(time.process_time() - started)
     assert spent[1] < 10 * spent[0] + 0.1

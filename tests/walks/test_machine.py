@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from walks import MEANINGS, Server, listing
+from listings import MEANINGS, Server, listing
 
-from brevo_balance_async.core.listing import Batch, WalkMemory
-from brevo_balance_async.core.walk import PATIENCE, Walk
+from brevo_balance_async.core.paging.listing import Batch, WalkMemory
+from brevo_balance_async.core.paging.walk import PATIENCE, Walk
 from brevo_balance_async.errors import PaginationError
 
 COUNTS = {

@@ -6,7 +6,7 @@ import asyncio
 import tracemalloc
 
 import pytest
-from walks import MEANINGS, Row, Server, listing, million
+from listings import MEANINGS, Row, Server, listing, million
 
 from brevo_balance_async.errors import InvalidRequestError, PaginationError, ServerError, UnprocessableError
 from brevo_balance_async.pagination import Batch, Paginator, WalkMemory
@@ -240,11 +240,6 @@ async def test_a_checked_walk_waits_until_the_listing_is_quiet():
     with pytest.raises(PaginationError, match="no two of 3 walks") as caught:
         await paginator(Server(updates=1), anchored=False).collect_checked(max_walks=3)
     assert isinstance(caught.value.__cause__, PaginationError)
-
-
-async def test_a_checked_walk_without_ids():
-    server = Server(ids=False, rows=60)
-    assert len(await paginator(server).collect_checked()) == 60
 
 
 def test_prefetch_refuses_a_negative_number():

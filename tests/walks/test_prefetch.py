@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 
 import pytest
+from listings import MEANINGS, Server, latency, listing
 from virtual_time import run
-from walks import MEANINGS, Server, latency, listing
 
 from brevo_balance_async.errors import PaginationError, ServerError
 from brevo_balance_async.pagination import Batch, Paginator, WalkMemory
@@ -317,11 +316,15 @@ async def test_a_silent_cap_drops_what_was_fetched_for_nothing():
 
 
 async def test_pages_that_lose_their_end():
+    raised = 0
     for seed in range(20):
         link = Link(Server(seed=seed, truncates=0.3))
-        with contextlib.suppress(PaginationError):
+        try:
             assert ids(await link.walk(4).collect()) == link.server.listed()
+        except PaginationError:
+            raised += 1
         assert not others()
+    assert raised <= 1
 
 
 @pytest.mark.parametrize("meaning", ["pages0", "pages1"])
@@ -346,11 +349,6 @@ async def test_a_listing_by_id():
     link = Link(Server())
     walk = Paginator(link.fetch, listing(disputed=False, anchored=False), WalkMemory(), limit=25).prefetch(5)
     assert ids(await walk.collect()) == link.server.listed()
-
-
-async def test_rows_without_an_id():
-    link = Link(Server(ids=False))
-    assert len(await link.walk(5).collect()) == 400
 
 
 def test_a_link_with_latency():

@@ -10,10 +10,10 @@ import collections
 import random
 
 import pytest
-from walks import MEANINGS, Server, listing
+from listings import MEANINGS, Server, listing
 
-from brevo_balance_async.core.listing import WalkMemory
-from brevo_balance_async.core.walk import PATIENCE, Walk
+from brevo_balance_async.core.paging.listing import WalkMemory
+from brevo_balance_async.core.paging.walk import PATIENCE, Walk
 from brevo_balance_async.errors import PaginationError, UnprocessableError
 from brevo_balance_async.pagination import Paginator
 

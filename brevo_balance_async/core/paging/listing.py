@@ -1,4 +1,4 @@
-"""What a walk is told: the rows of one answer, what is known about a listing, and what earlier walks learned."""
+"""What a walk is told and what it tells: the rows of one answer, the new ones of them; what is known of a listing."""
 
 from __future__ import annotations
 
@@ -27,6 +27,22 @@ class Batch(Generic[T]):
 
 
 @frozen
+class Step(Generic[T]):
+    """The new rows of one page, and for each the position to resume from once it was used."""
+
+    rows: Sequence[T]
+    positions: Sequence[int]
+
+    @classmethod
+    def of(cls, page: Sequence[T], fresh: Sequence[int], base: int) -> Step[T]:
+        """The rows number ``fresh`` of a page that starts at record ``base``."""
+        if fresh and fresh[-1] - fresh[0] == len(fresh) - 1:  # nearly always: they follow one another
+            begin, behind = fresh[0], fresh[-1] + 1
+            return cls([*page[begin:behind]], range(base + begin + 1, base + behind + 1))
+        return cls([page[index] for index in fresh], [base + index + 1 for index in fresh])
+
+
+@frozen
 class Listing(Generic[T]):
     """What is known about one listing; a constant at the head of a resource module.
 
@@ -48,7 +64,7 @@ class Listing(Generic[T]):
 
 @define
 class WalkMemory:
-    """What walks learned, by listing name; one per client, shared by all of its walks.
+    """What walks learned, by listing name; one per client (``client.walk_memory``), shared by all of its walks.
 
     Write into it to override: ``offset_counts["history.list"] = "pages1"`` saves the walk from finding out,
     ``largest_limit["history.list"] = 100`` caps its pages. ``unordered`` names the listings whose rows did not

@@ -6,14 +6,15 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from brevo_balance_async.errors import ClientStateError, UnprocessableError
+from brevo_balance_async.core.paging.listing import Step
+from brevo_balance_async.errors import ClientStateError, ResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from brevo_balance_async.core.listing import Batch
-    from brevo_balance_async.core.offsets import Window
-    from brevo_balance_async.core.walk import Step, Walk
+    from brevo_balance_async.core.paging.listing import Batch
+    from brevo_balance_async.core.paging.offsets import Query
+    from brevo_balance_async.core.paging.walk import Walk
 
 T = TypeVar("T")
 
@@ -21,7 +22,7 @@ T = TypeVar("T")
 class ReadAhead(Generic[T]):
     """The driver of one walk. Up to ``ahead`` requests, for pages known to exist, run before they are wanted.
 
-    None is made ahead for rows from position ``stop`` on, which nobody will want.
+    ``left`` is how many rows are still wanted (None: all): no request is made for rows beyond them.
 
     A request that is due is awaited by the consumer itself; only those made ahead are tasks. The tasks do not
     refer to this object, so it dies with its last user (what ``break`` does to an iterator) and cancels them.
@@ -33,19 +34,19 @@ class ReadAhead(Generic[T]):
         fetch: Callable[[int, int], Awaitable[Batch[T]]],
         walk: Walk[T],
         ahead: int,
-        stop: int | None = None,
+        left: int | None = None,
     ) -> None:
         self.fetch = fetch
         self.walk = walk
+        self.left = left
         self.closed = False
         self._ahead = ahead
-        self._stop_at = stop
         self._busy = False
-        self._queue: deque[tuple[Window, asyncio.Task[Batch[T]]]] = deque()
+        self._queue: deque[tuple[Query, asyncio.Task[Batch[T]]]] = deque()
 
     async def step(self) -> Step[T] | None:
         """The next new rows, or None at the end. Raises ``ClientStateError`` while another task waits for them."""
-        if self.closed:
+        if self.closed or self.left == 0:
             return None
         if self._busy:  # two answers taken at once would each be right, and together lose rows
             raise ClientStateError(
@@ -62,6 +63,11 @@ class ReadAhead(Generic[T]):
         if step is None:
             await self._stop()
             self.walk.verify()
+        elif self.left is not None:
+            step = Step(step.rows[: self.left], step.positions[: self.left])
+            self.left -= len(step.rows)
+            if self.left == 0:
+                await self._stop()
         return step
 
     async def _advance(self) -> Step[T] | None:
@@ -69,34 +75,35 @@ class ReadAhead(Generic[T]):
         bridging = False  # the head of the queue does not join yet; those behind it join it
         while not walk.done:
             apart = bool(queue) and queue[0][0].at >= walk.position
-            if not walk.knows_offsets or (apart and walk.shortened):
-                await self._stop()  # what was fetched ahead does not follow any more
+            if queue and not walk.knows_offsets:
+                await self._stop()
             ahead = bool(queue) and not bridging and not apart
-            window = queue[0][0] if ahead else walk.next()
+            asked = queue[0][0] if ahead else walk.next()
             try:
-                batch = await (queue[0][1] if ahead else self.fetch(window.limit, window.offset))
-            except UnprocessableError:
-                if not walk.refused(window):
+                batch = await (queue[0][1] if ahead else self.fetch(asked.limit, asked.offset))
+            except ResponseError as error:
+                if not (_is_about_limit(error) and walk.refused(asked)):
                     raise
                 await self._stop()
                 continue
-            step = walk.feed(window, batch)
+            step = walk.feed(asked, batch)
             bridging = step is None and len(queue) > 1
             if ahead and not bridging:
                 queue.popleft()
-            self._fill()
+            self._fill(0 if step is None else len(step.rows))
             if step is not None and step.rows:
                 return step
         return None
 
-    def _fill(self) -> None:
+    def _fill(self, given: int) -> None:
+        stop = None if self.left is None else self.walk.position + max(0, self.left - given)
         while len(self._queue) < self._ahead:
-            window = self.walk.after(self._queue[-1][0] if self._queue else None, self._stop_at)
-            if window is None:
+            asked = self.walk.after(self._queue[-1][0] if self._queue else None, stop)
+            if asked is None:
                 break
-            task = asyncio.get_running_loop().create_task(_answer(self.fetch, self.walk, window))
+            task = asyncio.get_running_loop().create_task(_answer(self.fetch, self.walk, asked))
             task.add_done_callback(_heed)
-            self._queue.append((window, task))
+            self._queue.append((asked, task))
 
     async def _stop(self) -> None:
         tasks = [task for _, task in self._queue if not task.done()]
@@ -116,12 +123,15 @@ class ReadAhead(Generic[T]):
             _cancel(task)
 
 
-async def _answer(
-    fetch: Callable[[int, int], Awaitable[Batch[T]]], walk: Walk[T], window: Window
-) -> Batch[T]:
-    batch = await fetch(window.limit, window.offset)  # a coroutine of its own: it must not hold the reader
-    walk.hear(window, batch.count)
+async def _answer(fetch: Callable[[int, int], Awaitable[Batch[T]]], walk: Walk[T], asked: Query) -> Batch[T]:
+    batch = await fetch(asked.limit, asked.offset)  # a coroutine of its own: it must not hold the reader
+    walk.hear(asked, batch.count)
     return batch
+
+
+def _is_about_limit(error: ResponseError) -> bool:
+    """Whether the server may have refused the limit, so that a smaller one is worth asking for."""
+    return error.status == 422 or (error.status == 400 and error.code == "out_of_range")
 
 
 def _heed(task: asyncio.Task[Any]) -> None:

@@ -1,0 +1,222 @@
+"""Which rows a walk has, and whether a page joins them. Here, and only here, a gap is found.
+
+For a listing whose rows are inserted and deleted while it is walked. A page is one contiguous snapshot of it.
+``join`` gives the new rows of a page, or None if the page may have left a gap to the rows already seen.
+
+**By key** (a row's key never changes). Let K be the furthest key seen. *Invariant: every row that exists
+throughout the walk and whose key lies before K has been seen.* A page joins when its first key lies strictly
+before K. It then holds every row that existed at that moment with K <= key < K', its own last key, in whatever
+order ties came; so taking it makes the invariant true of K'. When the answers were asked for does not matter.
+A row is new when its key lies after K, or equals K and its id is not among the ids seen with key K. No other id
+is kept: memory does not grow with the walk.
+
+**By id** (the key is mutable or unknown, or the rows do not come in its order). A page joins when its first row
+was seen before. Every id is kept, as a 64-bit fingerprint: about 15 bytes a row. A row that jumps out of the
+part not yet seen into the part already seen is lost; it leaves two traces, so both are looked for: rows already
+seen are pushed along, and fewer rows come than the total says. Rows that go away can hide the second, so a total
+that drops is no proof either. What stays unseen is a jump, a deletion and an insertion between the same two
+answers. (Two ids with one fingerprint, 1 chance in 10 million for a million rows, would show in the total.)
+"""
+
+from __future__ import annotations
+
+import operator
+from array import array
+from collections import defaultdict
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from brevo_balance_async.core.paging.listing import Listing
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+
+MASK = 0x3FFF
+"""Fingerprints are kept in this many arrays, and one more."""
+
+
+class DisorderError(Exception):
+    """The rows of an answer contradict what the frontier rests on; ``lasting`` if the next walk will meet that too."""
+
+    def __init__(self, reason: str, *, lasting: bool = False) -> None:
+        super().__init__(reason)
+        self.lasting = lasting
+
+
+class Frontier(Protocol[T_contra]):
+    """What a walk asks about a page."""
+
+    same_end: bool
+    """Whether the last page taken ends like the one before: with the same row, or with rows of the same key."""
+    shifted: bool
+    """Whether rows came in before the end of the page before, as far as that can hide a row."""
+
+    @property
+    def overlap(self) -> int:
+        """How many rows before the end of the last page the next one has to start."""
+        ...
+
+    def join(self, rows: Sequence[T_contra], at: int, known: int) -> Sequence[int] | None:
+        """Take the page, asked for at record ``at``: the indexes of its new rows, or None if there may be a gap.
+
+        ``known`` counts the page's leading rows that lie before the end of the last page.
+        """
+        ...
+
+    def complaint(self, total: int | None, given: int, *, moved: bool) -> str:
+        """Why ``given`` rows in all cannot be promised to be whole, or an empty string.
+
+        ``moved``: the stated total dropped during the walk, or a page was ``shifted``.
+        """
+        ...
+
+
+class ByKey(Generic[T]):
+    """The walk over a sort key that never changes; it began at record ``low``."""
+
+    def __init__(self, identity: Callable[[T], Hashable | None], key: Callable[[T], Any], low: int) -> None:
+        self._identity = identity
+        self._key = key
+        self._low = low
+        self._before: Callable[[Any, Any], bool] | None = None  # known from the first page with two keys
+        self._last: Any = None
+        self._ties: set[Hashable] = set()  # the ids with the key _last
+        self._page_end: Any = None
+        self.same_end = self.shifted = False
+
+    @property
+    def overlap(self) -> int:
+        """The rows with the furthest key, and one before them."""
+        return len(self._ties) + 1
+
+    def join(self, rows: Sequence[T], at: int, known: int) -> Sequence[int] | None:
+        """The rows after the furthest key, or with that key and an id not seen with it."""
+        del known
+        keys, ids = self._ordered_keys(rows), _ids(rows, self._identity)
+        earlier = 0
+        while earlier < len(keys) and self._lies_before(keys[earlier]):
+            earlier += 1
+        if (
+            self._before is None
+        ):  # all rows so far share one key: those with another may lie before them or after
+            joins = at == self._low == 0 and (not keys or not self._ties or keys[-1] == self._last)
+        else:
+            joins = earlier > 0 or not self._ties or at == self._low == 0
+        if not joins and not (keys and all(ident in self._ties for ident in ids[earlier:])):
+            return None
+        self.same_end = bool(keys) and keys[-1] == self._page_end
+        self._page_end = keys[-1] if keys else self._page_end
+        return self._take(keys, ids, earlier)
+
+    def _take(self, keys: list[Any], ids: list[Hashable], index: int) -> Sequence[int]:
+        fresh: list[int] = []
+        while self._ties and index < len(keys) and keys[index] == self._last:
+            if ids[index] not in self._ties:
+                self._ties.add(ids[index])
+                fresh.append(index)
+            index += 1
+        if index == len(keys):
+            return fresh
+        later: Sequence[int] = range(index, len(keys))
+        if len(set(ids[index:])) < len(later):  # a row twice in one page
+            later = [each for each in later if ids[each] not in ids[index:each]]
+        self._last, self._ties = keys[-1], set()
+        for key, ident in zip(reversed(keys), reversed(ids), strict=True):
+            if key != self._last:
+                break
+            self._ties.add(ident)
+        return [*fresh, *later] if fresh else later
+
+    def _lies_before(self, key: Any) -> bool:
+        return bool(self._ties) and self._before is not None and self._before(key, self._last)
+
+    def _ordered_keys(self, rows: Sequence[T]) -> list[Any]:
+        keys = [self._key(row) for row in rows]
+        if not _in_order(keys):
+            raise DisorderError("the rows are not in the order of their sort key", lasting=True)
+        try:
+            if self._before is None and keys and keys[0] != keys[-1]:
+                self._before = operator.lt if keys[0] < keys[-1] else operator.gt
+            if self._before is not None and keys and self._before(keys[-1], keys[0]):
+                raise DisorderError("the rows are in the opposite order of the ones before")
+            if self._ties and keys:
+                operator.lt(keys[0], self._last)
+        except TypeError:
+            raise DisorderError("a sort key cannot be compared with the ones before", lasting=True) from None
+        return keys
+
+    def complaint(self, total: int | None, given: int, *, moved: bool) -> str:
+        """Nothing: the proof needs no total."""
+        del total, given, moved
+        return ""
+
+
+class ById(Generic[T]):
+    """The walk that remembers every id; it began at record ``low``."""
+
+    overlap = 1
+
+    def __init__(self, identity: Callable[[T], Hashable | None], low: int) -> None:
+        self._identity = identity
+        self._low = low
+        self._seen: defaultdict[int, array[int]] = defaultdict(partial(array, "q"))
+        self._last: int | None = None  # the last row of the last page
+        self.same_end = self.shifted = False
+
+    def join(self, rows: Sequence[T], at: int, known: int) -> Sequence[int] | None:
+        """The rows whose id was not seen, unless they stand before the first seen one where the walk began."""
+        # The hash of a tuple, because that of a number is the number and would fill few buckets.
+        prints = [hash((ident,)) for ident in _ids(rows, self._identity)]
+        seen = self._seen
+        first = next((place for place, each in enumerate(prints) if each in seen[each & MASK]), None)
+        begins = self._last is None or at == self._low == 0
+        if not begins and (first is None or (first > 0 and at >= self._low)):
+            return None
+        self.shifted = self._last in prints[known:]
+        fresh: list[int] = []
+        for place, each in enumerate(prints):
+            bucket = seen[each & MASK]
+            if each not in bucket:
+                bucket.append(each)
+                fresh.append(place)
+        self.same_end = bool(prints) and prints[-1] == self._last
+        self._last = prints[-1] if prints else self._last
+        return fresh if begins or not first else [place for place in fresh if place > first]
+
+    def complaint(self, total: int | None, given: int, *, moved: bool) -> str:
+        """The number of rows has to be the total, which must not have dropped."""
+        if moved:
+            return (
+                "rows went away or moved forward while they were walked, which can hide one that was missed"
+            )
+        return "" if total in (None, given) else f"{given} rows came, and the total says {total}"
+
+
+def choose(listing: Listing[T], rows: Sequence[T], *, ordered: bool, low: int) -> Frontier[T]:
+    """The stronger frontier, if the first page allows it; ``ordered`` False rules the sort key out.
+
+    A walk that begins in the middle, at record ``low``, has to see the direction of the keys at once.
+    """
+    if ordered and listing.sort_key is not None:
+        keys = [listing.sort_key(row) for row in rows]
+        if _in_order(keys) and (low == 0 or keys[0] != keys[-1]):
+            return ByKey(listing.identity, listing.sort_key, low)
+    return ById(listing.identity, low)
+
+
+def _ids(rows: Sequence[T], identity: Callable[[T], Hashable | None]) -> list[Hashable]:
+    ids = [identity(row) for row in rows]
+    if None in ids:
+        raise DisorderError("a row came without an id")
+    return ids
+
+
+def _in_order(keys: list[Any]) -> bool:
+    try:
+        either = operator.le if not keys or keys[0] <= keys[-1] else operator.ge
+        return all(map(either, keys, keys[1:]))
+    except TypeError:  # None, or keys of different kinds
+        return False
