@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from attrs import define, evolve, frozen
 
-from brevo_balance_async.core.clock import wait_for_timer
 from brevo_balance_async.errors import InvalidRequestError
+from brevo_balance_async.exactly_once.breaker import pause
 from brevo_balance_async.exactly_once.outcome import outcome
 from brevo_balance_async.importer.loading import load
 from brevo_balance_async.importer.reading import Reading
@@ -177,7 +177,7 @@ class Run:
                     yield each
             due, taken = await self._journal.left_over(self._means.program, batches)
             if taken:
-                await self._pause()
+                await pause(self._journal.clock, _LOOK_AGAIN, self._drained)
             elif not (due and progress):
                 return
             progress = bool(taken)
@@ -185,15 +185,6 @@ class Run:
     def _counted(self, each: Outcome) -> bool:  # noqa: ARG002  (of all that is open, each is)
         """Whether an outcome is this run's to tell."""
         return True
-
-    async def _pause(self) -> None:
-        waker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        draining = asyncio.ensure_future(self._drained.wait())
-        draining.add_done_callback(lambda _: None if waker.done() else waker.set_result(None))
-        try:
-            await wait_for_timer(self._journal.clock, _LOOK_AGAIN, waker)
-        finally:
-            draining.cancel()
 
 
 class FileRun(Run):
