@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from brevo_balance_async.sandbox import ThreadedSandbox, effects
+import brevo_balance_async
+from brevo_balance_async.sandbox import Sandbox, effects
 
 from .conftest import COMMAND, PLAIN_COMMAND, POINTS, PROGRAM, assert_clean, environment
 
+PACKAGE = Path(brevo_balance_async.__file__).parents[1]  # the commands run in a folder of their own
 HEAD = "reference,contact_id,amount\n"
+
+
+class Threaded:
+    """A sandbox on a loop of its own, because a command runs one itself. Read here, it only counts."""
+
+    def __init__(self):
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._sandbox = Sandbox()
+
+    def __getattr__(self, name):
+        return getattr(self._sandbox, name)
+
+    def __enter__(self):
+        self._thread.start()
+        self._run(self._sandbox.__aenter__())
+        return self
+
+    def __exit__(self, *_):
+        self._run(self._sandbox.__aexit__(None, None, None))
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=60)
 
 
 @pytest.fixture
 def sandbox():
-    with ThreadedSandbox() as sandbox:
+    with Threaded() as sandbox:
         sandbox.seed(PROGRAM, definitions=[{"id": POINTS, "name": "Points", "unit": "POINTS"}])
         yield sandbox
 
@@ -180,7 +211,7 @@ def test_wrong_credentials_end_with_three_and_leave_the_rows_open(cli, shop, san
 def test_the_journal_of_another_api_says_nothing_about_this_one(cli, shop, monkeypatch):
     shop.joinpath("rows.csv").write_text(numbered(3))
     assert cli("import", "rows.csv").code == 0
-    with ThreadedSandbox() as other:
+    with Threaded() as other:
         monkeypatch.setenv("BREVO_BASE_URL", other.base_url)
         done = cli("journal", "resume")
         assert done.code == 1
@@ -243,6 +274,26 @@ def test_a_line_of_two_gigabytes_takes_no_memory(cli, shop):
     assert "line 2: holds a NUL byte" in done.err
 
 
+def test_a_file_that_changes_between_the_check_and_the_import(cli, shop, sandbox):
+    path = shop.joinpath("rows.csv")
+    path.write_text(numbered(3))
+    sandbox.faults.add(effects.delay(1), operation="definitions.get")
+
+    def change():
+        while not sandbox.requests:
+            time.sleep(0.01)
+        with path.open("a") as file:
+            file.write("late,1,1\n")
+
+    writer = threading.Thread(target=change)
+    writer.start()
+    done = cli("import", "rows.csv")
+    writer.join()
+    assert done.code == 2
+    assert "has changed since it was read first" in done.err
+    assert not sandbox.ledger.transactions(PROGRAM)
+
+
 def test_an_equal_row_twice_is_credited_once(cli, shop, sandbox):
     shop.joinpath("rows.csv").write_text(HEAD + "r,1,1\ns,1,2\nr,1,1.00\n")
     done = cli("import", "rows.csv")
@@ -270,13 +321,13 @@ def test_options_are_read_strictly(cli, shop, sandbox, arguments):
     assert len(sandbox.requests) == 0
 
 
-def started(*arguments, command=PLAIN_COMMAND, **changes):
+def started(*arguments, command=PLAIN_COMMAND):
     return subprocess.Popen(
         [*command, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(**{**os.environ, **changes}),
+        env={**environment(**os.environ), "PYTHONPATH": str(PACKAGE)},
     )
 
 
@@ -315,7 +366,7 @@ def test_the_second_signal_stops_at_once(shop, sandbox):
             assert line
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert time.monotonic() - began < 20
     assert "to go on where it was: brevo-balance journal resume" in err
