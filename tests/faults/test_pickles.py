@@ -21,6 +21,7 @@ from brevo_balance_async import (
     PaginationError,
     QuotaWaitError,
     RateLimitedError,
+    ReferenceConflictError,
     RequestTimeoutError,
     ResponseError,
     ServerError,
@@ -55,6 +56,8 @@ def example(kind):
         error = kind("amount", "is zero")
     elif kind is InputFileError:
         error = kind("rows.csv", [Problem(3, "amount", "is no number"), Problem(None, None, "changed")])
+    elif kind is ReferenceConflictError:
+        error = kind("order-42", "amount", "12.5", "13")
     elif kind is ConnectFailedError:
         error = kind("refused", retryable=False)
     elif kind is RequestTimeoutError:
