@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from brevo_balance_async.sandbox.rules.clock import SandboxClock
+    from brevo_balance_async.sandbox.clock import SandboxClock
 
 TOKEN_SECONDS = 3600
 SCOPES = frozenset({"loyalty:read", "loyalty:write"})

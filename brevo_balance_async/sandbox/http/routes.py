@@ -23,6 +23,12 @@ class Operation:
     name: str
     run: Callable[[Call], Any]
 
+    @property
+    def edits_rules(self) -> bool:
+        """Whether it may change what transactions are judged by."""
+        kind, _, what = self.name.partition(".")
+        return kind in {"definitions", "limits", "programs"} and what not in {"list", "get"}
+
 
 _BALANCE = "/v3/loyalty/balance/programs/*"
 _CONFIG = "/v3/loyalty/config/programs/*"
@@ -80,6 +86,11 @@ class Route:
         if self.operation is not None and self.operation.name.startswith("balances."):
             return program_id, self.ids
         return program_id, tuple(read_uuid("id", value) for value in self.ids)
+
+
+def is_imitated(path: str) -> bool:
+    """Whether a path is of the part of Brevo's API that is imitated; one there that is not found is misspelt."""
+    return path.startswith("/v3/loyalty/balance/") or not path.startswith("/v3/")
 
 
 def find_route(method: str, path: str) -> Route | None:
