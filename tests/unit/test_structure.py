@@ -36,6 +36,7 @@ WITHIN = {
     ("core.codec", "core.readers"),
     ("core.answers", "core.codec"),
     ("core.answers", "core.protocol"),
+    ("core.answers", "core.redaction"),
     ("core.echo", "core.codec"),
     ("core.protocol", "core.validation"),
     ("core.protocol", "core.codec"),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from brevo_balance_async.sandbox.clock import SandboxClock
 
+TOKEN_PATH = "/realms/partner/oauth/token"  # noqa: S105 - a path
 TOKEN_SECONDS = 3600
 SCOPES = frozenset({"loyalty:read", "loyalty:write"})
 

@@ -14,10 +14,10 @@ from aiohttp import web
 from brevo_balance_async.sandbox.clock import SandboxClock
 from brevo_balance_async.sandbox.faults.matching import Faults
 from brevo_balance_async.sandbox.rules.ledger import Ledger
-from brevo_balance_async.sandbox.rules.refusals import Refusal
+from brevo_balance_async.sandbox.rules.refusals import Refusal, not_allowed
 from brevo_balance_async.sandbox.rules.switches import Switches
 
-from .access import Access, TokenRefusal
+from .access import TOKEN_PATH, Access, TokenRefusal
 from .changes import Changes, plain_seed
 from .control.answers import control_answer, private, read_control
 from .control.routes import PREFIX
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 
 DEFAULT_KEY = "xkeysib-sandbox-0123456789abcdef-LOCAL"
-TOKEN_PATH = "/realms/partner/oauth/token"  # noqa: S105 - a path
 _SHUTDOWN_SECONDS = 1.0
 _GRACE_SECONDS = 10.0
 """How long a server that is told to end waits for the requests in flight."""
@@ -292,8 +291,8 @@ class Sandbox:
         if path.startswith(PREFIX):
             return self._control(request, path, content, unread)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        if path == TOKEN_PATH and request.method == "POST":
-            return self._token(content, headers)
+        if path == TOKEN_PATH:
+            return self._token(request.method, content, headers)
         query = request.rel_url.query
         received = self._service.receive(request.method, path, query, headers, content, unread)
         effect = None
@@ -306,7 +305,9 @@ class Sandbox:
         self._service.settle(received, answer.status, applied=answer.applied)
         return response(answer)
 
-    def _token(self, content: bytes, headers: Mapping[str, str]) -> web.Response:
+    def _token(self, method: str, content: bytes, headers: Mapping[str, str]) -> web.Response:
+        if method != "POST":
+            return response(self._service.refused(not_allowed(("POST",))))
         form = dict(parse_qsl(content.decode("latin-1")))
         try:
             return response(self._service.answer(200, self.access.issue(form, headers)))

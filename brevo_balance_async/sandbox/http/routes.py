@@ -35,7 +35,7 @@ _CONFIG = "/v3/loyalty/config/programs/*"
 _DEFINITIONS = _BALANCE + "/balance-definitions"
 _LIMITS = _DEFINITIONS + "/*/limits"
 
-_ROUTES: dict[str, dict[str, Operation]] = {
+ROUTES: dict[str, dict[str, Operation]] = {
     _DEFINITIONS: {
         "GET": Operation("definitions.list", operations.list_definitions),
         "POST": Operation("definitions.create", operations.create_definition),
@@ -66,7 +66,7 @@ _ROUTES: dict[str, dict[str, Operation]] = {
 }
 """Operations by path, an id as ``*``, and by method."""
 
-OPERATIONS = frozenset(operation.name for methods in _ROUTES.values() for operation in methods.values())
+OPERATIONS = frozenset(operation.name for methods in ROUTES.values() for operation in methods.values())
 """The names of all operations."""
 
 
@@ -100,7 +100,7 @@ def find_route(method: str, path: str) -> Route | None:
         return None
     ids = tuple(parts[7::2])
     shape = "/".join([*parts[:5], "*", *("*" if at % 2 else part for at, part in enumerate(parts[6:]))])
-    operations = _ROUTES.get(shape)
+    operations = ROUTES.get(shape)
     if operations is None:
         return None
     found = operations.get("GET" if method == "HEAD" else method)

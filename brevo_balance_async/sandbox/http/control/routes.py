@@ -20,6 +20,7 @@ PREFIX = "/_sandbox/"
 ROUTES = (
     ControlRoute("GET", "health", (), "says that it runs", watch.health),
     ControlRoute("GET", "state", (), "says what this is, and counts what there is", watch.state),
+    ControlRoute("GET", "openapi.json", (), "describes the API's routes in OpenAPI", watch.openapi),
     ControlRoute("GET", "ledger", watch.LEDGER_NAMES, "transactions and balances", watch.ledger),
     ControlRoute("GET", "requests", watch.REQUESTS_NAMES, "the request log", watch.requests),
     ControlRoute("GET", "hits", ("operation",), "counts requests by operation", watch.hits),

@@ -61,6 +61,13 @@ def state(sandbox: Handles, _: Asked) -> Any:
     }
 
 
+def openapi(sandbox: Handles, _: Asked) -> Any:
+    """``GET openapi.json``: the API's routes as they are served, the way the switches stand."""
+    from brevo_balance_async.sandbox.http.openapi.document import document  # noqa: PLC0415 - few ask for it
+
+    return document(sandbox.base_url.removesuffix("/v3"), sandbox.switches)
+
+
 def ledger(sandbox: Handles, asked: Asked) -> Any:
     """``GET ledger``: transactions and balances that fit the filters, a page of each, the newest first."""
     fields = asked.fields
