@@ -88,7 +88,7 @@ def test_the_doctor_finds_a_healthy_server(cli, api):
 def test_the_doctor_finds_a_wrong_key(cli, api, monkeypatch):
     monkeypatch.setenv("BREVO_API_KEY", "xkeysib-wrong-0123456789")
     done = cli("doctor", *HERE)
-    assert done.code == 1
+    assert done.code == 3
     assert "401" in done.err
     assert "xkeysib-wrong" not in done.out + done.err
 

@@ -67,7 +67,7 @@ async def run(chaos: Chaos) -> Count:
                 ]
                 await journal.load(scope, batch, rows)
                 await journal.close_batch(batch, rows=half)
-        _add_faults(sandbox, chaos.faults)
+        add_faults(sandbox, chaos.faults)
         settings = {
             "journal": chaos.journal,
             "key": sandbox.api_key,
@@ -99,7 +99,8 @@ async def run(chaos: Chaos) -> Count:
         )
 
 
-def _add_faults(sandbox: Sandbox, share: float) -> None:
+def add_faults(sandbox: Sandbox, share: float) -> None:
+    """Let a share of the requests go wrong, each in one of five ways."""
     kinds = (
         effects.apply_then_drop(),
         effects.apply_then_status(502),
