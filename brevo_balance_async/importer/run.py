@@ -216,8 +216,10 @@ class FileRun(Run):
         self._loaded = await load(self._journal, self._means.program, self._reading, self._drained)
 
     async def _end(self) -> None:
-        await super()._end()
-        self._reading.seen.close()
+        try:
+            await super()._end()
+        finally:
+            self._reading.seen.close()
 
     async def _deliver(self) -> AsyncGenerator[Outcome]:
         if self._loaded is None:  # stopped before it was loaded

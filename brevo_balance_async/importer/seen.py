@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import cached_property
 from itertools import count
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
@@ -32,16 +33,20 @@ class Seen:
     """The distinct references of a source, in their order. Close it when the run is over."""
 
     def __init__(self) -> None:
-        self._file = sqlite3.connect(
-            "", isolation_level=None
-        )  # a file without a name: it is gone when closed
-        self._file.executescript(_TABLE)
         self._definitions: dict[str, int] = {}
         self._numbers = count(1)
 
+    @cached_property
+    def _file(self) -> sqlite3.Connection:
+        """Made when the first row comes: a run that is never entered has nothing to close."""
+        file = sqlite3.connect("", isolation_level=None)  # a file without a name: it is gone when closed
+        file.executescript(_TABLE)
+        return file
+
     def close(self) -> None:
         """Delete it."""
-        self._file.close()
+        if "_file" in self.__dict__:
+            self._file.close()
 
     def _number(self, definition: str) -> int:
         return self._definitions.setdefault(definition, len(self._definitions))
@@ -89,8 +94,9 @@ class Seen:
         for definition, number in self._definitions.items():
             last = 0
             while True:
+                # The plus keeps SQLite off the other index, whose rows it would have to sort for each chunk.
                 rows = self._file.execute(
-                    "SELECT number, reference FROM seen WHERE number > ? AND definition = ? AND state = ? "
+                    "SELECT number, reference FROM seen WHERE number > ? AND +definition = ? AND state = ? "
                     "ORDER BY number LIMIT ?",
                     (last, number, state, _CHUNK),
                 ).fetchall()

@@ -201,6 +201,7 @@ async def test_a_load_that_was_not_finished_is_never_delivered_and_is_replaced(
     scope = await journal.scope(program, points)
     async for _, intents in killed._reading.parts():
         await journal.load(scope, batch, intents)
+    killed._reading.seen.close()
     assert (await journal.status()).unfinished_loads == (str(file.path.absolute()),)
     assert (await importer.resume()).total == 0
     assert not completed(sandbox)
