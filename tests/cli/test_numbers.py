@@ -146,13 +146,16 @@ def commands(within=app, path=()):
             yield from commands(within[name], (*path, name))
 
 
+STRICT = {numbers._convert, numbers._share, numbers._seconds}
+
+
 def numeric(annotation, *, strict=False):
-    """Whether an annotation takes a number by any other conversion than the strict one."""
+    """Whether an annotation takes a number by any other conversion than the strict ones."""
     if annotation in {int, float, complex}:
         return not strict
     if get_origin(annotation) is Annotated:
         kind, *notes = get_args(annotation)
-        ours = any(isinstance(note, Parameter) and note.converter is numbers._convert for note in notes)
+        ours = any(isinstance(note, Parameter) and note.converter in STRICT for note in notes)
         return numeric(kind, strict=strict or ours)
     if attrs.has(annotation):
         return any(map(numeric, get_type_hints(annotation, include_extras=True).values()))
