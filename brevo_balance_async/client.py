@@ -274,6 +274,15 @@ class Program:
         )
         return Program(requester, self.id, self._memory)
 
+    def with_hook(self, hook: Hook) -> Program:
+        """The same program, whose events are told to one more hook."""
+        return Program(self._requester.with_hook(hook), self.id, self._memory)
+
+    @property
+    def quota(self) -> QuotaState | None:
+        """The client's: what the account's quota headers last said."""
+        return self._requester.shared.gate.state
+
     @property
     def options(self) -> Options:
         """What one call may spend: ``timeout``, ``max_attempts``, ``max_wait``, ``reserve``."""

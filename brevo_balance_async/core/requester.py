@@ -164,6 +164,10 @@ class Requester:
         given = {name: value for name, value in changes.items() if value is not UNSET}
         return evolve(self, options=evolve(self.options, **given))
 
+    def with_hook(self, hook: Hook) -> Requester:
+        """A view whose events are told to one more hook."""
+        return evolve(self, shared=evolve(self.shared, hooks=(*self.shared.hooks, hook)))
+
     def for_hold(self) -> Requester:
         """See ``Caller.for_hold``."""
         in_flight = self.shared.in_flight

@@ -6,6 +6,7 @@ first, and never by a retry.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -21,13 +22,15 @@ from brevo_balance_async.errors import (
     TransportError,
     UnprocessableError,
 )
+from brevo_balance_async.hooks import AttemptStarted
 from brevo_balance_async.models import Sort, TransactionStatus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncIterator, Awaitable, Iterable
 
     from brevo_balance_async.client import Program
     from brevo_balance_async.exactly_once.breaker import Breaker
+    from brevo_balance_async.hooks import Event
     from brevo_balance_async.journal import Row
     from brevo_balance_async.models import Transaction, TransactionRecord
 
@@ -77,31 +80,59 @@ class Calls:
     """What is sent for one program."""
 
     def __init__(self, program: Program, breaker: Breaker) -> None:
-        self._program = program.with_options(max_attempts=1)
+        self._program = program.with_options(max_attempts=1).with_hook(self._heard)
         self.breaker = breaker
         self.meta_comes_back = False
         """A history has shown the meta that we sent."""
         self._definitions: dict[str, float] = {}
+        self._unsent: set[asyncio.Task[Any] | None] = set()
+        """Tasks whose begin waits for quota."""
+        self._turned_back: set[asyncio.Task[Any] | None] = set()
+
+    def turn_back(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
+        """End those begins of these tasks that wait for quota still, with ``NotNowError``."""
+        for task in tasks:
+            if task not in self._unsent:
+                continue
+            self._turned_back.add(task)
+            task.cancel()
+
+    def _heard(self, event: Event) -> None:
+        if isinstance(event, AttemptStarted):
+            self._unsent.discard(asyncio.current_task())
 
     async def begin(self, row: Row, definition: str, attempt: str, **options: Any) -> Transaction:
         """A draft, or with ``auto_complete`` the whole credit; ``RefusedError`` is the row's own, never the run's."""
         extras = row.extras
         meta = {**extras.pop("meta", {}), "reference": row.reference, "attempt": attempt}
+        begin = self._program.transactions.begin(
+            balance_definition_id=definition,
+            contact_id=row.contact,
+            amount=row.amount,
+            meta=meta,
+            **extras,
+            **options,
+        )
         try:
-            return await self._send(
-                self._program.transactions.begin(
-                    balance_definition_id=definition,
-                    contact_id=row.contact,
-                    amount=row.amount,
-                    meta=meta,
-                    **extras,
-                    **options,
-                )
-            )
+            return await self._unless_turned_back(self._send(begin))
         except RefusedError as refusal:
             if isinstance(refusal.error, ResponseError) and not refusal.rule:
                 await self._check_definition(definition, refusal.error)
             raise
+
+    async def _unless_turned_back(self, call: Awaitable[T]) -> T:
+        task = asyncio.current_task()
+        cancelling = 0 if task is None else task.cancelling()
+        self._unsent.add(task)
+        try:
+            return await call
+        except asyncio.CancelledError:
+            if task in self._turned_back and task is not None and task.uncancel() <= cancelling:
+                raise NotNowError("the run was drained", 0.0) from None
+            raise
+        finally:
+            self._unsent.discard(task)
+            self._turned_back.discard(task)
 
     async def complete(self, tid: str) -> Transaction:
         """The completed transaction. ``RefusedError`` is no verdict: history tells what became of it."""

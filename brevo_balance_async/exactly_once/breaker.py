@@ -53,6 +53,14 @@ class Breaker:
         self._probing = False
 
 
-async def pause(clock: Clock, seconds: float) -> None:
-    """Wait by a clock."""
-    await wait_for_timer(clock, seconds, asyncio.get_running_loop().create_future())
+async def pause(clock: Clock, seconds: float, stop: asyncio.Event | None = None) -> None:
+    """Wait by a clock, or until ``stop`` is set."""
+    waker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    stopping = None if stop is None else asyncio.ensure_future(stop.wait())
+    if stopping is not None:
+        stopping.add_done_callback(lambda _: None if waker.done() else waker.set_result(None))
+    try:
+        await wait_for_timer(clock, seconds, waker)
+    finally:
+        if stopping is not None:
+            stopping.cancel()

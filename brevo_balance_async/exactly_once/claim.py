@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from brevo_balance_async.exactly_once.breaker import pause
 
 if TYPE_CHECKING:
+    import asyncio
+
     from brevo_balance_async.exactly_once.breaker import Breaker
     from brevo_balance_async.journal import Journal, Row
 
@@ -20,30 +22,36 @@ class LaterError(Exception):
         self.after = after
 
 
+class DrainedError(Exception):
+    """Its run was drained before anything was sent for the row."""
+
+
 class Claim:
     """A row of ours. ``until`` is the moment of the journal's clock at which our patience ends.
 
-    ``bulk``: an outage is waited for as long as it takes, and does not count.
+    ``drained`` is that of the run it belongs to, if it belongs to one: then an outage is waited for as long as it
+    takes, and does not count.
     """
 
-    def __init__(self, journal: Journal, breaker: Breaker, row: Row, *, until: float, bulk: bool) -> None:
+    def __init__(
+        self, journal: Journal, breaker: Breaker, row: Row, *, until: float, drained: asyncio.Event | None
+    ) -> None:
         self.journal = journal
         self.row = row
         self._breaker = breaker
         self._until = until
-        self._bulk = bulk
+        self._drained = drained
 
     async def ready(self) -> bool:
         """Wait until something may be sent, and make sure that the row is ours still.
 
-        False: it had to be taken again, or is finished.
+        False: it had to be taken again, or is finished. Raises ``DrainedError`` where that is so.
         """
+        self._check_drained()
         while (seconds := self._breaker.wait) > 0:
-            if self._bulk:
-                await pause(self.journal.clock, seconds)
+            if self._drained is not None:
                 self._until += seconds
-            else:
-                await self.rest(seconds, "the server failed several times in a row")
+            await self.rest(seconds, "the server failed several times in a row")
         if not self.journal.holds(self.row):
             await self.reload()
             return False
@@ -78,6 +86,14 @@ class Claim:
 
     async def rest(self, seconds: float, reason: str) -> None:
         """Wait; or, where that takes more patience than is left, give the row back for so long."""
-        if self.journal.clock.time() + seconds > self._until:
-            raise LaterError(reason, seconds)
-        await pause(self.journal.clock, seconds)
+        until = self.journal.clock.time() + seconds
+        if until <= self._until:
+            await pause(self.journal.clock, seconds, self._drained)
+        left = until - self.journal.clock.time()
+        self._check_drained()
+        if until > self._until or (left > 0 and self._drained is not None and self._drained.is_set()):
+            raise LaterError(reason, left)
+
+    def _check_drained(self) -> None:
+        if self._drained is not None and self._drained.is_set() and self.row.state == "planned":
+            raise DrainedError

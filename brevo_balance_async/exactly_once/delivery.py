@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field, frozen
 
-from brevo_balance_async.core.clock import wait_for_timer
 from brevo_balance_async.errors import JournalError
+from brevo_balance_async.exactly_once.breaker import pause
+from brevo_balance_async.exactly_once.claim import DrainedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,27 +50,29 @@ class Delivery:
     """Rows taken and not settled yet."""
     _untouched: set[_Taken] = field(factory=set, init=False)
     """Those of them that nobody has begun to settle."""
+    _tasks: list[asyncio.Task[None]] = field(factory=list, init=False)
     _room: asyncio.Event = field(factory=asyncio.Event, init=False)
     _drained: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     def drain(self) -> None:
-        """Take no more rows."""
+        """Take no more rows, and begin none."""
         self._drained.set()
+        self.settler.calls.turn_back(self._tasks)
         self._room.set()
 
     async def outcomes(self) -> AsyncIterator[Outcome]:
         """Each outcome as it comes; see ``ExactlyOnce.deliver``."""
-        tasks = [asyncio.create_task(self._guarded(self._work())) for _ in range(self.concurrency)]
-        tasks.append(asyncio.create_task(self._guarded(self._feed())))
+        self._tasks += [asyncio.create_task(self._guarded(self._work())) for _ in range(self.concurrency)]
+        self._tasks.append(asyncio.create_task(self._guarded(self._feed())))
         try:
             while (result := await self._results.get()) is not None:
                 if isinstance(result, Exception):
                     raise result
                 yield result
         finally:
-            for task in tasks:
+            for task in self._tasks:
                 task.cancel()
-            await asyncio.wait(tasks)
+            await asyncio.wait(self._tasks)
             for left in self._untouched:
                 self._let_go(left)
             with suppress(JournalError):
@@ -93,8 +96,8 @@ class Delivery:
             if not taken and not self.forever:
                 break
             if not taken:
-                await self._idle()
-        while self._inside:
+                await pause(journal.clock, _POLL, self._drained)
+        while self._inside > (len(self._untouched) if self._drained.is_set() else 0):
             self._room.clear()
             await self._room.wait()
         self._results.put_nowait(None)
@@ -142,26 +145,15 @@ class Delivery:
             self._lines[line] = deque()
             self._ready.put_nowait(taken)
 
-    async def _idle(self) -> None:
-        waker = asyncio.get_running_loop().create_future()
-        draining = asyncio.ensure_future(self._drained.wait())
-        draining.add_done_callback(lambda _: None if waker.done() else waker.set_result(None))
-        try:
-            await wait_for_timer(self.settler.journal.clock, _POLL, waker)
-        finally:
-            draining.cancel()
-
     # Settling --------------------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
         while True:
             taken = await self._ready.get()
+            if self._drained.is_set():
+                return  # untouched rows are let go
             self._untouched.discard(taken)  # from here on the settler gives it back
-            result: Outcome | None
-            if taken.marked:
-                result = await self.settler.settle(taken.scope, taken.row, bulk=True)
-            else:
-                result = await self.settler.settle_after_others(taken.scope, taken.row)
+            result = await self._settle(taken)
             self._inside -= 1
             line = (taken.scope.id, taken.row.contact)
             if self._lines[line]:
@@ -171,6 +163,13 @@ class Delivery:
             if result is not None:
                 self._results.put_nowait(result)
             self._room.set()
+
+    async def _settle(self, taken: _Taken) -> Outcome | None:
+        how = self.settler.settle if taken.marked else self.settler.settle_after_others
+        try:
+            return await how(taken.scope, taken.row, self._drained)
+        except DrainedError:
+            return None
 
     def _let_go(self, taken: _Taken) -> None:
         key = (taken.scope.id, taken.row.reference)

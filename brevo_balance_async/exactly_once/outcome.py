@@ -32,6 +32,8 @@ class Outcome:
     """Seconds after which it makes sense to ask again; only for unknown, and None where a person has to look."""
     line: int | None = None
     """Where it stood in the source it was loaded from."""
+    scope: int = 0
+    """The journal's number of program and balance definition."""
 
     @property
     def final(self) -> bool:
@@ -60,4 +62,5 @@ def outcome(
         reason=row.reason if row.finished else reason or row.reason,
         retry_after=None if row.finished or (retry_after or 0.0) >= PARKED / 2 else retry_after,
         line=row.line,
+        scope=row.scope,
     )

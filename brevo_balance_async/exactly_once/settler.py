@@ -15,6 +15,8 @@ from brevo_balance_async.exactly_once.recovery import Recovery
 from brevo_balance_async.exactly_once.strict import Strict
 
 if TYPE_CHECKING:
+    import asyncio
+
     from brevo_balance_async.client import Program
     from brevo_balance_async.exactly_once.outcome import Outcome
     from brevo_balance_async.exactly_once.settings import Settings
@@ -61,7 +63,7 @@ class Settler:
                 return outcome(row, reason="another process is at it", retry_after=self.journal.lease)
             await pause(clock, _LOOK_AGAIN)
 
-    async def settle_after_others(self, scope: Scope, row: Row) -> Outcome | None:
+    async def settle_after_others(self, scope: Scope, row: Row, drained: asyncio.Event) -> Outcome | None:
         """Settle a row that is ours, and that another task of this process was at; None if it is not ours any more."""
         key = (scope.id, row.reference)
         await self.busy.wait_and_mark(key)
@@ -71,7 +73,7 @@ class Settler:
             self.busy.free(key, self.journal.release(*key))
             raise
         if row.owner == self.journal.me:
-            return await self.settle(scope, row, bulk=True)
+            return await self.settle(scope, row, drained)
         self.busy.free(key)
         return outcome(row, repeated=True) if row.finished else None
 
@@ -81,10 +83,13 @@ class Settler:
         kind = OnePhase if planned_lean or claim.row.state == "sent" else Strict
         return kind(self.calls, self.settings, claim, scope.definition)
 
-    async def settle(self, scope: Scope, row: Row, *, bulk: bool = False) -> Outcome:
-        """Settle a row that is ours and marked as busy; afterwards it is neither."""
+    async def settle(self, scope: Scope, row: Row, drained: asyncio.Event | None = None) -> Outcome:
+        """Settle a row that is ours and marked as busy; afterwards it is neither.
+
+        ``drained`` is set when the run that it belongs to shall end: ``DrainedError`` if nothing was sent by then.
+        """
         until = self.journal.clock.time() + self.settings.patience
-        claim = Claim(self.journal, self._breaker, row, until=until, bulk=bulk)
+        claim = Claim(self.journal, self._breaker, row, until=until, drained=drained)
         machine = self._machine(claim, scope)
         key = (scope.id, row.reference)
         after, reason = 0.0, None

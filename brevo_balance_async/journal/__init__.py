@@ -6,7 +6,7 @@ needs the extra ``brevo-balance-async[journal]``, and ``[postgres]`` for Postgre
 
 from __future__ import annotations
 
-from brevo_balance_async.journal.intents import Intent, Row, canonical_amount, intent
+from brevo_balance_async.journal.intents import Intent, Row, canonical_amount, details, intent
 from brevo_balance_async.journal.scopes import Scope
 from brevo_balance_async.journal.store import Journal
 from brevo_balance_async.journal.tables import PARKED, metadata, schema_sql
@@ -21,6 +21,7 @@ __all__ = [
     "Scope",
     "ScopeStatus",
     "canonical_amount",
+    "details",
     "intent",
     "metadata",
     "schema_sql",

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, delete, func, insert, select, update
 
 from brevo_balance_async.errors import JournalBusyError
+from brevo_balance_async.journal.steps import ownerless
 from brevo_balance_async.journal.tables import BATCH, INTENT, SCOPE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from brevo_balance_async.journal.writer import Turn
 
 _C = INTENT.c
@@ -71,6 +74,24 @@ def deliverable(turn: Turn, scope: int) -> list[int]:
         last = batch
         if batch == 0 or is_closed(turn, batch):
             found.append(batch)
+
+
+def left_over(turn: Turn, scopes: Sequence[int], batches: frozenset[int] | None) -> tuple[int, int]:
+    """Open rows that are due: those that are free, and those that somebody alive is at. None: of all closed batches."""
+    due = taken = 0
+    for scope in scopes:
+        closed = deliverable(turn, scope)
+        mine = and_(
+            _C.scope == scope,
+            _C.batch.in_(closed if batches is None else batches.intersection(closed)),
+            _C.finished_at.is_(None),
+            _C.next_at <= turn.now,
+        )
+        count = select(func.count()).where(mine)
+        free = turn.connection.execute(count.where(ownerless(turn.now))).scalar_one()
+        due += free
+        taken += turn.connection.execute(count).scalar_one() - free
+    return due, taken
 
 
 def is_closed(turn: Turn, batch: int) -> bool:

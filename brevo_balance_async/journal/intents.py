@@ -12,7 +12,7 @@ from decimal import Context, Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from brevo_balance_async.core import codec, validation
 from brevo_balance_async.errors import InvalidRequestError, ReferenceConflictError
@@ -41,6 +41,10 @@ class Intent:
     def payload_hash(self) -> str:
         """What is kept of contact, amount and details when the row is redacted."""
         return payload_hash(self.reference, self.contact, self.amount, self.details)
+
+    def conflict(self, intent: Intent) -> ReferenceConflictError | None:
+        """The error if another intent uses this one's reference for something else."""
+        return _difference(self, intent)
 
 
 @frozen
@@ -94,21 +98,23 @@ class Row:
             if self.payload_hash == intent.payload_hash:
                 return None
             return ReferenceConflictError(self.reference, "payload", "redacted", intent.amount)
-        stored, given = _payload(self), _payload(intent)
-        for field in sorted(stored.keys() | given.keys()):
-            if stored.get(field) != given.get(field):
-                return ReferenceConflictError(self.reference, field, stored.get(field), given.get(field))
-        return None
+        return _difference(self, intent)
+
+    @property
+    def takes_another_payload(self) -> bool:
+        """Whether a load may correct it: nothing was sent that could count, and nobody is at it."""
+        return (self.state == "planned" and self.owner is None) or self.amount == "0"
 
 
-_BLANK: Final = Row(
-    *(0, "", 0, None, None, "", None, None, None, "", None, 0, None, None, 0.0, 0, None, None, None, 0.0)
-)
+_DEFAULTS: Final[dict[str, Any]] = dict.fromkeys(("payload_hash", "mode", "tid", "tid_at", "credited")) | {
+    "attempts": 0,
+    "looks": 0,
+}
 
 
 def new_row(columns: dict[str, Any], now: float) -> Row:
     """The row that an INSERT of these columns has made; the others have their defaults."""
-    return evolve(_BLANK, now=now, **columns)
+    return Row(now=now, **_DEFAULTS, **columns)
 
 
 def intent(
@@ -122,21 +128,38 @@ def intent(
     line: int | None = None,
 ) -> Intent:
     """The canonical form; ``InvalidRequestError`` names the argument that cannot be right."""
-    details: dict[str, Any] = {}
-    if event_time is not None:
-        details["event_time"] = codec.wire_time(validation.timestamp("event_time", event_time))
-    if meta:
-        details["meta"] = _meta(meta)
-    if balance_expiry_in_minutes is not None:
-        minutes = validation.integer("balance_expiry_in_minutes", balance_expiry_in_minutes, least=1)
-        details["balance_expiry_in_minutes"] = minutes
     return Intent(
         reference=validation.reference(reference),
         contact=validation.contact_id(contact_id),
         amount=canonical_amount(validation.amount(amount)),
-        details=_text(details) if details else None,
+        details=details(event_time, meta, balance_expiry_in_minutes),
         line=line,
     )
+
+
+def details(
+    event_time: datetime | None, meta: dict[str, Any] | None, balance_expiry_in_minutes: int | None
+) -> str | None:
+    """The JSON text of what not every intent has."""
+    found: dict[str, Any] = {}
+    if event_time is not None:
+        found["event_time"] = codec.wire_time(validation.timestamp("event_time", event_time))
+    if meta:
+        found["meta"] = _meta(meta)
+    if balance_expiry_in_minutes is not None:
+        minutes = validation.integer("balance_expiry_in_minutes", balance_expiry_in_minutes, least=1)
+        found["balance_expiry_in_minutes"] = minutes
+    return _text(found) if found else None
+
+
+def _difference(stored: Intent | Row, given: Intent) -> ReferenceConflictError | None:
+    if (stored.contact, stored.amount, stored.details) == (given.contact, given.amount, given.details):
+        return None
+    old, new = _payload(stored), _payload(given)
+    for field in sorted(old.keys() | new.keys()):
+        if old.get(field) != new.get(field):
+            return ReferenceConflictError(stored.reference, field, old.get(field), new.get(field))
+    return None
 
 
 def payload_hash(reference: str, contact: int, amount: str, details: str | None) -> str:

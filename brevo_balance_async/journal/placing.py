@@ -36,13 +36,13 @@ def _insert(dialect: str) -> Any:
     )
 
 
-def place(turn: Turn, scope: int, intents: Sequence[Intent], *, batch: int = 0) -> None:
-    """Write the intents that are not there yet."""
+def place(turn: Turn, scope: int, intents: Sequence[Intent], *, batch: int = 0) -> bool:
+    """Write the intents that are not there yet; whether that was all of them."""
     rows = [
         {"scope": scope, "reference": each.reference, "batch": batch, **_as_new(each, None, turn.now)}
         for each in sorted(intents, key=attrgetter("reference"))
     ]
-    turn.connection.execute(_insert(turn.connection.dialect.name), rows)
+    return turn.connection.execute(_insert(turn.connection.dialect.name), rows).rowcount == len(rows)
 
 
 _NEW: Final = ("line", "contact", "amount", "details", "next_at", "state", "owner", "reason", "finished_at")
@@ -85,7 +85,19 @@ def enroll(turn: Turn, scope: int, intent: Intent) -> Row | ReferenceConflictErr
 
 def load(turn: Turn, scope: int, intents: Sequence[Intent], batch: int) -> list[Row | ReferenceConflictError]:
     """The rows of a part of a batch, in its order: new ones, and those that were there before."""
-    place(turn, scope, intents, batch=batch)
+    if place(turn, scope, intents, batch=batch):
+        return [
+            new_row(
+                {
+                    "scope": scope,
+                    "reference": each.reference,
+                    "batch": batch,
+                    **_as_new(each, None, turn.now),
+                },
+                turn.now,
+            )
+            for each in intents
+        ]
     rows = look(turn, scope, [each.reference for each in intents])
     closed = {
         each: each == 0 or is_closed(turn, each) for each in {row.batch for row in rows.values()} - {batch}

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from brevo_balance_async.errors import JournalError
 from brevo_balance_async.journal import placing, scopes, steps
-from brevo_balance_async.journal.batches import close_batch, deliverable, open_batch
+from brevo_balance_async.journal.batches import (
+    close_batch,
+    deliverable,
+    drop_batch,
+    left_over,
+    open_batch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -190,6 +196,15 @@ class Rows:
         return await self._writer.run(
             lambda turn: placing.load(turn, scope.id, intents, batch), (1, intents[0].reference)
         )
+
+    async def drop_batch(self, batch: int) -> None:
+        """Forget a load that was not finished."""
+        await self.run(lambda turn: drop_batch(turn, batch))
+
+    async def left_over(self, program: ProgramHandle, batches: frozenset[int] | None) -> tuple[int, int]:
+        """Open rows of a program that are due, of these batches or of all: free ones, and those somebody is at."""
+        ids = [scope.id for scope in await self.scopes(program)]
+        return await self.run(lambda turn: left_over(turn, ids, batches))
 
     async def look(self, scope: Scope, references: Sequence[str]) -> dict[str, Row]:
         """The rows of these references as they stand, by reference; nothing is written."""

@@ -1,0 +1,247 @@
+"""One run: the rows are loaded, delivered until nothing is left that can be done now, and counted."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from attrs import define, evolve, frozen
+
+from brevo_balance_async.errors import InvalidRequestError
+from brevo_balance_async.exactly_once.breaker import pause
+from brevo_balance_async.exactly_once.outcome import outcome
+from brevo_balance_async.importer.loading import load
+from brevo_balance_async.importer.reading import Reading
+from brevo_balance_async.importer.report import Report
+from brevo_balance_async.importer.seen import OPEN, SETTLED_BEFORE, TOLD
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator
+    from types import TracebackType
+
+    from brevo_balance_async.client import Program
+    from brevo_balance_async.exactly_once import ExactlyOnce, Outcome
+    from brevo_balance_async.importer.loading import Load
+    from brevo_balance_async.importer.reading import Rows
+    from brevo_balance_async.journal import Journal
+
+_LOOK_AGAIN: Final = 1.0
+"""Seconds between two looks at rows that another process is at."""
+
+
+@define(eq=False)
+class _Counts:
+    applied: int = 0
+    refused: int = 0
+    repeated: int = 0
+    differing: int = 0
+    total: int = 0
+
+    def add(self, told: Outcome) -> None:
+        self.applied += told.state == "applied"
+        self.refused += told.state == "refused"
+        self.repeated += told.final and told.repeated
+        self.differing += told.credited is not None and told.credited != told.amount
+
+
+@frozen
+class Means:
+    """What every run of an importer works with."""
+
+    program: Program
+    journal: Journal
+    once: ExactlyOnce
+    concurrency: int
+    requests: Callable[[], int]
+    """How many were sent until now."""
+
+
+class Run:
+    """What ``Importer.run`` and ``Importer.resume`` give: ``await`` it for its report, or enter it for the outcomes.
+
+    Entered (``async with``), it is an iterator of each reference's outcome, once: first what was settled before, then
+    what is settled now as it comes, at last what stays unknown. ``report`` says at any time how far it is. Leaving
+    early stops its workers and leaves the rows that are open in the journal.
+    """
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._journal = means.journal
+        self._requests_before = means.requests()
+        self._counts = _Counts()
+        self._unknown: dict[tuple[int, str], Outcome] = {}
+        self._outcomes: AsyncGenerator[Outcome] | None = None
+        self._began: float | None = None
+        self._seconds = 0.0
+        self._drained = asyncio.Event()
+
+    def drain(self) -> None:
+        """Let what is in flight finish, and begin nothing else."""
+        self._drained.set()
+        self._means.once.drain()
+
+    @property
+    def report(self) -> Report:
+        """How far it is."""
+        counts, unknown = self._counts, len(self._unknown)
+        running = 0.0 if self._began is None else self._journal.clock.time() - self._began
+        return Report(
+            applied=counts.applied,
+            refused=counts.refused,
+            unknown=unknown,
+            open=max(0, counts.total - counts.applied - counts.refused - unknown),
+            repeated=counts.repeated,
+            requests=self._means.requests() - self._requests_before,
+            seconds=self._seconds + running,
+            differing=counts.differing,
+        )
+
+    # As a coroutine and as a context ------------------------------------------------------------------------------
+
+    def __await__(self) -> Generator[Any, Any, Report]:
+        return self._through().__await__()
+
+    async def _through(self) -> Report:
+        async with self as outcomes:
+            async for _ in outcomes:
+                pass
+        return self.report
+
+    async def __aenter__(self) -> Self:
+        if self._outcomes is not None:
+            raise InvalidRequestError("run", "is used once: ask the importer for another one")
+        self._outcomes = self._deliver()
+        self._began = self._journal.clock.time()
+        try:
+            await self._prepare()
+        except BaseException:
+            await self._end()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._end()
+
+    async def _end(self) -> None:
+        if self._outcomes is not None:
+            await self._outcomes.aclose()
+        if self._began is not None:
+            self._seconds += self._journal.clock.time() - self._began
+            self._began = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Outcome:
+        if self._outcomes is None:
+            raise InvalidRequestError(
+                "run", "is not entered: use 'async with importer.run(rows) as outcomes'"
+            )
+        return await anext(self._outcomes)
+
+    # Delivering ---------------------------------------------------------------------------------------------------
+
+    async def _prepare(self) -> None:
+        self._counts.total = sum(await self._journal.left_over(self._means.program, None))
+
+    async def _deliver(self) -> AsyncGenerator[Outcome]:
+        async with aclosing(self._passes(None)) as settled:
+            async for each in settled:
+                yield each
+        for each in self._unknown.values():
+            yield each
+
+    async def _passes(self, batches: frozenset[int] | None) -> AsyncGenerator[Outcome]:
+        """Final outcomes, pass after pass, as long as one settles something and more has fallen due.
+
+        What another process is at is waited for: it settles it, or dies, and then it is ours.
+        """
+        progress = True
+        while not self._drained.is_set():
+            async with aclosing(
+                self._means.once.deliver(concurrency=self._means.concurrency, batches=batches)  # type: ignore[type-var]  # it is a generator
+            ) as delivered:
+                async for each in delivered:
+                    key = (each.scope, each.reference)
+                    if not self._counted(each):
+                        continue
+                    if not each.final:
+                        self._unknown[key] = each
+                        continue
+                    self._unknown.pop(key, None)
+                    progress = True
+                    self._counts.add(each)
+                    yield each
+            due, taken = await self._journal.left_over(self._means.program, batches)
+            if taken:
+                await pause(self._journal.clock, _LOOK_AGAIN, self._drained)
+            elif not (due and progress):
+                return
+            progress = bool(taken)
+
+    def _counted(self, each: Outcome) -> bool:  # noqa: ARG002  (of all that is open, each is)
+        """Whether an outcome is this run's to tell."""
+        return True
+
+
+class FileRun(Run):
+    """The run of some rows."""
+
+    def __init__(self, means: Means, rows: Rows) -> None:
+        super().__init__(means)
+        self._reading = Reading(rows)
+        self._loaded: Load | None = None
+
+    @property
+    def report(self) -> Report:
+        """How far it is; while the rows are loaded ``open`` counts those that were read."""
+        reading = self._reading
+        self._counts.total = reading.rows - reading.duplicates - reading.conflicts
+        return evolve(super().report, duplicates=reading.duplicates)
+
+    async def _prepare(self) -> None:
+        self._loaded = await load(self._journal, self._means.program, self._reading, self._drained)
+
+    async def _end(self) -> None:
+        await super()._end()
+        self._reading.seen.close()
+
+    async def _deliver(self) -> AsyncGenerator[Outcome]:
+        if self._loaded is None:  # stopped before it was loaded
+            return
+        batches = frozenset(self._loaded.batches)
+        for source in (self._looked_up(SETTLED_BEFORE), self._passes(batches), self._looked_up(OPEN)):
+            async with aclosing(source) as outcomes:
+                async for each in outcomes:
+                    yield each
+        for each in self._unknown.values():
+            yield each
+
+    def _counted(self, each: Outcome) -> bool:
+        """A batch can hold rows that an earlier state of the file had; and each reference is told once."""
+        scope = self._loaded.scopes.get(each.scope) if self._loaded else None
+        if scope is None:
+            return False
+        if each.final:
+            return self._reading.seen.mark(scope.definition, each.reference, TOLD)
+        return self._reading.seen.holds(scope.definition, each.reference)
+
+    async def _looked_up(self, state: int) -> AsyncGenerator[Outcome]:
+        """What the journal says about rows that this run has not settled itself."""
+        if self._loaded is None:
+            return
+        scopes = {scope.definition: scope for scope in self._loaded.scopes.values()}
+        for definition, references in self._reading.seen.chunks(state):
+            rows = await self._journal.look(scopes[definition], references)
+            for reference in references:
+                row = rows[reference]
+                if not row.finished:
+                    continue
+                told = outcome(row, repeated=row.batch != self._loaded.batch or state == OPEN)
+                if self._counted(told):
+                    self._unknown.pop((told.scope, told.reference), None)
+                    self._counts.add(told)
+                    yield told
