@@ -14,7 +14,7 @@ from sqlalchemy import and_, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from brevo_balance_async.journal.intents import Row
-from brevo_balance_async.journal.tables import INTENT, WORKER
+from brevo_balance_async.journal.tables import INTENT, WORKER, begun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,7 +58,8 @@ def take(turn: Turn, row: Row, **changes: Any) -> Row:
 def take_due(turn: Turn, scope: int, *, batch: int, due_by: float, limit: int) -> list[Row]:
     """Rows of a batch that are due and free, as ours, in the order in which they came.
 
-    A contact that another process is busy with is left to it, so that the rows of one contact go one at a time.
+    The rows of one contact go one at a time, in this order: a contact that another process is busy with is left to it,
+    and a row that was begun and is not settled holds back the later ones, unless it waits for a person.
     """
     if (
         turn.connection.dialect.name == "postgresql"
@@ -70,9 +71,14 @@ def take_due(turn: Turn, scope: int, *, batch: int, due_by: float, limit: int) -
     busy = select(theirs.c.contact).where(
         theirs.c.owner.is_not(None), theirs.c.owner.in_(others), theirs.c.scope == scope
     )
+    earlier = INTENT.alias()
+    # The sum keeps SQLite from an index that begins with the scope, and so from reading all its rows.
+    unsettled = select(earlier.c.contact).where(
+        earlier.c.contact == _C.contact, earlier.c.batch == batch, earlier.c.scope + 0 == scope, begun(earlier.c)
+    )
     due = (
         _STORED.where(_C.scope == scope, _C.batch == batch, OPEN, _C.next_at <= due_by)
-        .where(ownerless(turn.now), _C.contact.not_in(busy))
+        .where(ownerless(turn.now), _C.contact.not_in(busy), or_(begun(_C), ~unsettled.exists()))
         .order_by(_C.next_at, _C.line)
         .limit(limit)
         .with_for_update(skip_locked=True)
