@@ -85,6 +85,17 @@ def faults(session: nox.Session) -> None:
     session.run("pytest", "tests/faults", *session.posargs, env={"PYTHONSAFEPATH": "1"})
 
 
+CHAOS = ["tests/once/chaos.py"]
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Kill processes at random between a server that fails and a journal, and count; one table a script."""
+    install_wheel(session, "test")
+    for script in CHAOS:
+        session.run("python", script, *session.posargs, env={"PYTHONSAFEPATH": "1"})
+
+
 @nox.session
 def mutation(session: nox.Session) -> None:
     """Change the engine room at random and count what the tests notice; ``-- --mutants 40`` is a short run."""
