@@ -97,6 +97,13 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session
+def chaos(session: nox.Session) -> None:
+    """Import a file by processes that are killed at random moments; ``-- FILE`` names it, ``--kills 10`` is short."""
+    install_wheel(session, "test")
+    session.run("python", "tests/importer_chaos.py", *session.posargs, env={"PYTHONSAFEPATH": "1"})
+
+
+@nox.session
 def mutation(session: nox.Session) -> None:
     """Change the engine room at random and count what the tests notice; ``-- --mutants 40`` is a short run."""
     session.install(*PYPROJECT["project"]["dependencies"], *group("test"), "cosmic-ray==8.7.0")

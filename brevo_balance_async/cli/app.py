@@ -1,20 +1,28 @@
 """The commands put together, and what every one of them ends with: an exit code, and one line when it failed.
 
 0: done. 1: refused or failed, with one line on stderr. 2: the command line or a file of rows was not understood.
-130: interrupted.
+3: the credentials were refused. 6: nobody knows whether it was applied. 130: interrupted. A job over many rows also
+ends with 7 (stopped, resumable), 8 (some rows refused) or 9 (some rows unknown).
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cyclopts import App, CycloptsError
 
-from brevo_balance_async import BalanceError, InputFileError, __version__
+from brevo_balance_async import (
+    AuthenticationError,
+    BalanceError,
+    InputFileError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    __version__,
+)
 
-from . import balances, definitions, demo, doctor, history, limits, sandbox, transactions
+from . import balances, definitions, demo, doctor, history, importing, journal, limits, sandbox, transactions
 from .terminal import CommandError, console, say
 
 if TYPE_CHECKING:
@@ -36,14 +44,24 @@ for command in (
     balances.app,
     history.history,
     doctor.doctor,
+    journal.app,
 ):
     app.command(command)
+app.command(importing.import_, name="import")
+
+
+_CODES: Final = {
+    InputFileError: 2,
+    AuthenticationError: 3,
+    PermissionDeniedError: 3,
+    OutcomeUnknownError: 6,
+}
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     try:
-        app(
+        code = app(
             arguments,
             console=console(),
             error_console=console(stderr=True),
@@ -56,7 +74,15 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except (BalanceError, CommandError) as error:
         say("; ".join([str(error), *getattr(error, "__notes__", ())]))
-        return 2 if isinstance(error, InputFileError) else 1
+        return next((code for kind, code in _CODES.items() if isinstance(error, kind)), 1)
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library not in {"sqlalchemy", "aiosqlite"}:
+            raise
+        say(
+            f"this command needs {library}, which is not installed: pip install 'brevo-balance-async[journal]'"
+        )
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read our output has gone, "head" say
@@ -69,7 +95,7 @@ def run(arguments: Sequence[str]) -> int:
     except UnicodeEncodeError as error:
         say(f"the output cannot be written in {error.encoding} ({error}); try PYTHONIOENCODING=utf-8")
         return 1
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _drop_output() -> None:

@@ -12,6 +12,7 @@ from brevo_balance_async.sandbox import Sandbox
 
 from .numbers import Positive
 from .purchases import made_up_purchases, read_purchases
+from .rescue import rescue
 from .shop import Shop
 from .story import Story
 from .terminal import CommandError
@@ -32,7 +33,8 @@ async def demo(
     """Run the whole API against a local sandbox: nothing leaves this machine, no account is needed.
 
     Credits purchases concurrently, spends some of the points, cancels some drafts, walks every listing, and checks
-    that each contact's balance is the sum of its rows.
+    that each contact's balance is the sum of its rows. Then it kills an import in the middle, resumes it through a
+    server that fails, and checks that each row was credited once.
 
     :param csv: credit these rows (columns reference, contact_id, amount, and event_time if there is one).
     :param rows: without a csv: how many purchases to make up (5,000).
@@ -54,6 +56,7 @@ async def demo(
         await shop.cancel()
         await shop.reach_limit()
         await shop.walk()
+        await rescue(client, story, sandbox)
         story.end(sandbox.hits())
     if story.failed:
         raise CommandError(f"{story.failed} of the demo's checks failed, see above")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from brevo_balance_async import TransactionRecord
 
-from .api import Api, connected
+from .api import Api, Definition, connected
 from .numbers import Whole
 from .output import Format, export
 
@@ -12,7 +12,7 @@ from .output import Format, export
 async def history(
     *,
     api: Api,
-    definition: str,
+    definition: Definition,
     contact: Whole,
     sort: str | None = None,
     status: str | None = None,

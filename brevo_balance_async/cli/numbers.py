@@ -33,3 +33,35 @@ def _convert(_: type[int], tokens: Sequence[Token]) -> int:
 Whole: TypeAlias = Annotated[int, Parameter(converter=_convert)]
 Positive: TypeAlias = Annotated[Whole, Parameter(validator=validators.Number(gte=1))]
 Port: TypeAlias = Annotated[Whole, Parameter(validator=validators.Number(gte=0, lte=65535))]
+
+
+_SHARE: Final = re.compile(r"0|0?\.[0-9]{1,9}")
+_SPAN: Final = re.compile(r"([1-9][0-9]{0,8})([smhd]?)")
+_UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def share(text: str) -> float:
+    """A part of one: 0 or more and less than 1."""
+    if not _SHARE.fullmatch(text):
+        raise ValueError(f"expected a share from 0 to less than 1, as in 0.2, not {text!r:.80}")
+    return float(text)
+
+
+def seconds(text: str) -> float:
+    """``90m``, ``8h``, ``2d``, or seconds in digits."""
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise ValueError(f"expected a time as in 90m, 8h or 2d, not {text!r:.80}")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _share(_: type[float], tokens: Sequence[Token]) -> float:
+    return share(tokens[0].value)
+
+
+def _seconds(_: type[float], tokens: Sequence[Token]) -> float:
+    return seconds(tokens[0].value)
+
+
+Share: TypeAlias = Annotated[float, Parameter(converter=_share)]
+Seconds: TypeAlias = Annotated[float, Parameter(converter=_seconds)]

@@ -10,7 +10,7 @@ from cyclopts import App
 
 from brevo_balance_async import UNSET, Transaction, TransactionStatus
 
-from .api import Api, connected
+from .api import Api, Definition, connected
 from .numbers import Whole
 from .output import Format, show
 from .terminal import CommandError
@@ -22,7 +22,7 @@ app = App(name="transactions", help="Begin, complete or cancel a credit or debit
 async def begin(
     *,
     api: Api,
-    definition: str,
+    definition: Definition,
     contact: Whole,
     amount: str,
     type: str | None = None,

@@ -98,11 +98,11 @@ class Calls:
         """A history has shown the meta that we sent."""
         self._definitions: dict[str, float] = {}
         self._unsent: set[asyncio.Task[Any] | None] = set()
-        """Tasks whose begin waits for quota."""
+        """Tasks whose begin or complete waits for quota."""
         self._turned_back: set[asyncio.Task[Any] | None] = set()
 
     def turn_back(self, tasks: Iterable[asyncio.Task[Any]]) -> None:
-        """End those begins of these tasks that wait for quota still, with ``NotNowError``."""
+        """End those begins and completes of these tasks that wait for quota still, with ``NotNowError``."""
         for task in tasks:
             if task not in self._unsent:
                 continue
@@ -146,9 +146,13 @@ class Calls:
             self._unsent.discard(task)
             self._turned_back.discard(task)
 
-    async def complete(self, tid: str) -> Transaction:
-        """The completed transaction. ``RefusedError`` is no verdict: history tells what became of it."""
-        done = await self._send(self._program.transactions.complete(tid))
+    async def complete(self, tid: str, *, at_once: bool = False) -> Transaction:
+        """The completed transaction. ``RefusedError`` is no verdict: history tells what became of it.
+
+        ``at_once``: where it would have to wait for quota it is ``NotNowError``.
+        """
+        program = self._program.with_options(max_wait=0) if at_once else self._program
+        done = await self._unless_turned_back(self._send(program.transactions.complete(tid)))
         if done.status != TransactionStatus.COMPLETED:
             raise DoubtError(f"the answer to complete states {done.status!r}")
         return done
@@ -200,7 +204,7 @@ class Calls:
         if self._definitions.get(definition, 0.0) > now:
             return
         try:
-            await self._send(self._program.definitions.get(definition))
+            await self._unless_turned_back(self._send(self._program.definitions.get(definition)))
         except RefusedError:
             raise error from None
         self._definitions[definition] = now + _TRUSTED

@@ -43,6 +43,11 @@ class Claim:
         self._until = until
         self._drained = drained
 
+    @property
+    def drained(self) -> bool:
+        """Whether its run shall end."""
+        return self._drained is not None and self._drained.is_set()
+
     async def ready(self) -> bool:
         """Wait until something may be sent, and make sure that the row is ours still.
 
@@ -97,9 +102,9 @@ class Claim:
             await pause(self.journal.clock, seconds, self._drained)
         left = until - self.journal.clock.time()
         self._check_drained()
-        if until > self._until or (left > 0 and self._drained is not None and self._drained.is_set()):
+        if until > self._until or (left > 0 and self.drained):
             raise LaterError(reason, left)
 
     def _check_drained(self) -> None:
-        if self._drained is not None and self._drained.is_set() and self.row.state == "planned":
+        if self.drained and self.row.state == "planned":
             raise DrainedError

@@ -110,7 +110,7 @@ class Strict:
         # Until there is a clear answer nobody should send it again; it may be the last thing that this process does.
         self._quiet_until = self._clock.time() + self._settings.quiet
         try:
-            done = await self._calls.complete(tid)
+            done = await self._calls.complete(tid, at_once=self._claim.drained)
         except DoubtError as doubt:
             self._clear, self._look_first = False, True
             await self._rest(str(doubt))

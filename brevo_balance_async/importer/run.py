@@ -82,6 +82,11 @@ class Run:
         self._means.once.drain()
 
     @property
+    def loaded(self) -> bool:
+        """Whether all its rows are in the journal: from then on ``resume`` goes on with them."""
+        return True
+
+    @property
     def report(self) -> Report:
         """How far it is."""
         counts, unknown = self._counts, len(self._unknown)
@@ -196,6 +201,11 @@ class FileRun(Run):
         self._loaded: Load | None = None
 
     @property
+    def loaded(self) -> bool:
+        """See ``Run.loaded``."""
+        return self._loaded is not None
+
+    @property
     def report(self) -> Report:
         """How far it is; while the rows are loaded ``open`` counts those that were read."""
         reading = self._reading
@@ -239,6 +249,9 @@ class FileRun(Run):
             for reference in references:
                 row = rows[reference]
                 if not row.finished:
+                    if row.reason is not None:  # it was tried, by whomever
+                        told = outcome(row, retry_after=row.wait)
+                        self._unknown.setdefault((told.scope, told.reference), told)
                     continue
                 told = outcome(row, repeated=row.batch != self._loaded.batch or state == OPEN)
                 if self._counted(told):

@@ -20,6 +20,7 @@ from brevo_balance_async.journal.writer import Writer
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import AsyncIterator
     from datetime import datetime
     from decimal import Decimal
     from types import TracebackType
@@ -166,6 +167,13 @@ class Journal(Rows):
     async def status(self) -> JournalStatus:
         """How many rows there are of each state, who is at work, and which loads were not finished."""
         return await self.run(upkeep.status)
+
+    async def pages(self) -> AsyncIterator[list[tuple[str, str, Row]]]:
+        """All rows, a thousand at a time, by their references; each with its program and definition."""
+        key = (0, "")
+        while page := await self.run(partial(upkeep.page, after=key)):
+            yield page
+            key = (page[-1][2].scope, page[-1][2].reference)
 
     async def reopen(
         self,

@@ -8,14 +8,13 @@ from attrs import evolve, field, frozen
 from sqlalchemy import and_, bindparam, func, select, tuple_, update
 
 from brevo_balance_async.errors import JournalBusyError, JournalError
-from brevo_balance_async.journal.intents import payload_hash
+from brevo_balance_async.journal.intents import Row, payload_hash
 from brevo_balance_async.journal.steps import is_alive, look
 from brevo_balance_async.journal.tables import BATCH, INTENT, PARKED, SCOPE, WORKER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from brevo_balance_async.journal.intents import Row
     from brevo_balance_async.journal.writer import Turn
 
 _C = INTENT.c
@@ -152,6 +151,19 @@ def _write(turn: Turn, row: Row, changes: dict[str, Any]) -> Row:
             f"a program is at reference {row.reference!r} this moment; ask again when it is done"
         )
     return evolve(row, **changes)
+
+
+def page(turn: Turn, after: tuple[int, str]) -> list[tuple[str, str, Row]]:
+    """The next thousand rows after a key, each with its program and definition."""
+    key = tuple_(_C.scope, _C.reference)
+    found = turn.connection.execute(
+        select(SCOPE.c.program, SCOPE.c.definition, INTENT)
+        .join_from(INTENT, SCOPE, SCOPE.c.id == _C.scope)
+        .where(key > after)
+        .order_by(_C.scope, _C.reference)
+        .limit(_CHUNK)
+    )
+    return [(each[0], each[1], Row(*(*each[2:], turn.now))) for each in found]
 
 
 def redact(turn: Turn, before: float, after: tuple[int, str]) -> tuple[int, str] | None:

@@ -30,7 +30,9 @@ def test_a_small_demo_in_a_process_of_its_own():
     done = spawn("demo", "--rows", "60", "--contacts", "12", "--concurrency", "5")
     assert done.returncode == 0
     assert "60 purchases of 12 customers" in done.stdout
-    assert done.stdout.count("  ok  ") == 3
+    assert done.stdout.count("  ok  ") == 4
+    assert "an import of 200 purchases was killed, after " in done.stdout
+    assert "the server's ledger equals the file: 200 purchases, each credited once" in done.stdout
     assert "FAILED" not in done.stdout
     assert all(character.isprintable() or character == "\n" for character in done.stdout)
 

@@ -62,7 +62,7 @@ def completed(sandbox):
     found = Counter()
     for transaction in sandbox.ledger.transactions(PROGRAM):
         if transaction.status == "completed":
-            found[transaction.meta["reference"], transaction.contact_id, Decimal(transaction.amount)] += 1
+            found[transaction.meta["reference"], transaction.contact_id, transaction.size] += 1
     return found
 
 
@@ -86,6 +86,7 @@ async def test_each_row_is_credited_once_however_often_it_is_run(sandbox, import
 
 async def test_a_plan_writes_nothing_and_makes_one_request(tmp_path, program, points, rows):
     async with Sandbox(rph=600) as limited:
+        limited.seed(PROGRAM, definitions=[{"id": points, "name": "Points", "unit": "POINTS"}])
         async with BalanceClient(limited.api_key, base_url=limited.base_url) as client:
             async with Journal(tmp_path / "other.db") as journal:
                 importer = Importer(client.program(PROGRAM), journal)
@@ -96,8 +97,8 @@ async def test_a_plan_writes_nothing_and_makes_one_request(tmp_path, program, po
                 (problem,) = plan.problems
                 assert problem.line == 104
                 assert "'r-4' stands on line 6 already, with amount 4.5, not 99" in problem.reason
-                # 600 less a fifth, one of them used for the question: 200 of 479 that are left in the hour.
-                assert plan.hours == pytest.approx(200 / 479, rel=0.01)
+                # 600 less a fifth, one of them used for the question: 200 of the 479 that are left of the hour.
+                assert plan.hours == pytest.approx(200 / 479 * client.quota.resets_in / 3600, rel=0.01)
                 assert len(limited.requests) == 1
                 assert (await journal.status()).scopes == ()
 
@@ -252,7 +253,7 @@ async def test_leaving_early_stops_the_workers_and_leaves_the_rest_open(sandbox,
         report = await importer.run(file)
     assert completed(sandbox).keys() <= wanted(300).keys()
     assert max(completed(sandbox).values()) == 1
-    assert report.applied + report.unknown == 300
+    assert report.applied + report.open == 300
 
 
 async def test_drain_lets_what_is_in_flight_finish(sandbox, importer, journal, rows):
@@ -276,19 +277,18 @@ async def test_drain_lets_what_is_in_flight_finish(sandbox, importer, journal, r
 @pytest.mark.parametrize("mode", ["strict", "lean"])
 async def test_drain_does_not_wait_for_quota(tmp_path, points, rows, mode):
     async with Sandbox(rph=5) as limited:
+        limited.seed(PROGRAM, definitions=[{"id": points, "name": "Points", "unit": "POINTS"}])
         async with BalanceClient(limited.api_key, base_url=limited.base_url) as client:
             async with Journal(tmp_path / "other.db") as journal:
                 importer = Importer(client.program(PROGRAM), journal, mode=mode)
                 async with importer.run(rows(numbered(40))) as outcomes:
-                    told = []
-                    async with asyncio.timeout(20):
-                        while not client.quota or client.quota.remaining > 1:
-                            told.append(await anext(outcomes))
-                        asyncio.get_running_loop().call_later(0.2, importer.drain)
-                        told += [outcome async for outcome in outcomes]
-                assert outcomes.report.unknown == 0
-                assert outcomes.report.applied == len(told)
-                assert outcomes.report.open == 40 - len(told)
+                    asyncio.get_running_loop().call_later(0.5, importer.drain)
+                    async with asyncio.timeout(20):  # the quota lets one go in a quarter of an hour
+                        told = [outcome async for outcome in outcomes]
+                report = outcomes.report
+                assert report.applied + report.unknown == len(told) < 5
+                assert report.unknown == 0 or mode == "strict"  # a draft whose complete would have to wait
+                assert report.open == 40 - len(told)
                 # Nothing of it is in doubt, and all of it is free.
                 assert await journal.left_over(client.program(PROGRAM), None) == (40 - len(told), 0)
 
@@ -312,13 +312,14 @@ async def test_drain_while_loading_delivers_nothing(sandbox, importer, journal, 
 
 async def test_rows_in_the_hands_of_a_dead_process_are_waited_for(tmp_path, sandbox, program, rows, points):
     file = rows(numbered(10))
-    async with Journal(tmp_path / "journal.db", lease=1) as ours:
-        async with Journal(tmp_path / "journal.db", lease=1) as dead:
-            async with Importer(program, dead).run(file):
-                scope = await dead.scope(program, points)
-                assert len(await dead.take_due(scope, limit=4)) == 4
-                dead._heart.cancel()  # it says nothing any more, and does not say good-bye
-            dead._owner.leave = lambda _: None
+    async with (
+        Journal(tmp_path / "journal.db", lease=1) as ours,
+        Journal(tmp_path / "journal.db", lease=1) as dead,
+    ):
+        async with Importer(program, dead).run(file):
+            scope = await dead.scope(program, points)
+            assert len(await dead.take_due(scope, limit=4)) == 4
+        dead._heart.cancel()  # it says nothing any more
         report = await Importer(program, ours).run(file)
     assert (report.applied, report.open, report.repeated) == (10, 0, 0)
 

@@ -1,0 +1,147 @@
+"""What is shown of a job that may take days: two lines on a terminal, elsewhere a line now and then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.live import Live
+from rich.text import Text
+
+from .terminal import console, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+    from brevo_balance_async import BalanceClient
+    from brevo_balance_async.importer import Run
+
+_HEARTBEAT: Final = 60.0
+"""Seconds between two lines where there is no terminal."""
+_HOUR: Final = 3600.0
+
+
+def duration(seconds: float) -> str:
+    """``4.2 s``, ``12 min``, ``18 h 20 min``, ``3 d 4 h``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+class Dashboard:
+    """How far a run is."""
+
+    def __init__(
+        self,
+        run: Run,
+        client: BalanceClient,
+        requests: int,
+        reserve: float,
+        tell: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self._run = run
+        self._client = client
+        self._requests = requests
+        self._reserve = reserve
+        self._tell = tell
+        self._samples: deque[tuple[float, int]] = deque()
+        """Of the last hour: when, and how many had been settled by this run."""
+
+    @contextmanager
+    def shown(self, *, text: bool) -> Iterator[None]:
+        """On stderr while the run goes on; ``text`` is False where JSON lines tell it."""
+        out = console(stderr=True)
+        if text and out.is_terminal:
+            with Live(self, console=out, refresh_per_second=2, transient=True, redirect_stdout=False):
+                yield
+            return
+        beat = asyncio.ensure_future(self._beat(text=text))
+        try:
+            yield
+        finally:
+            beat.cancel()
+
+    async def _beat(self, *, text: bool) -> None:
+        while True:
+            await asyncio.sleep(_HEARTBEAT)
+            if text:
+                say(", ".join(self._lines()))
+            else:
+                self._tell(self.values())
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        """Two lines, never wider than the terminal is now."""
+        for line in self._lines():
+            text = Text(f"  {line}")
+            text.truncate(max(1, options.max_width - 1), overflow="ellipsis")
+            yield text
+
+    def values(self) -> dict[str, Any]:
+        """Everything that is shown, as numbers; seconds and rows an hour."""
+        report, quota = self._run.report, self._client.quota
+        settled = report.applied + report.refused
+        rate = self._rate(settled - report.repeated, report.seconds)
+        left = report.open + report.unknown
+        return {
+            "loaded": self._run.loaded,
+            "rows": report.total,
+            "done": settled,
+            "refused": report.refused,
+            "unknown": report.unknown,
+            "rate": rate,
+            "quota_left": None if quota is None else quota.remaining,
+            "quota_limit": None if quota is None else quota.limit,
+            "quota_resets_in": None if quota is None else self._resets_in(),
+            "eta": self._eta(left, rate),
+        }
+
+    def _rate(self, settled: int, seconds: float) -> float | None:
+        self._samples.append((seconds, settled))
+        while self._samples[0][0] < seconds - _HOUR:
+            self._samples.popleft()
+        began, before = self._samples[0]
+        return (settled - before) / (seconds - began) * _HOUR if seconds > began else None
+
+    def _resets_in(self) -> float:
+        quota = self._client.quota
+        if quota is None:
+            return 0.0
+        passed = datetime.now(quota.observed_at.tzinfo) - quota.observed_at
+        return max(0.0, quota.resets_in - passed.total_seconds())
+
+    def _eta(self, left: int, rate: float | None) -> float | None:
+        from brevo_balance_async.importer.report import hours  # noqa: PLC0415  (--help is quick)
+
+        expected = hours(left * self._requests, self._client.quota, self._reserve)
+        if expected is not None:
+            return expected * _HOUR
+        return left / rate * _HOUR if rate else None
+
+    def _lines(self) -> tuple[str, str]:
+        found = self.values()
+        if not found["loaded"]:
+            return f"loading: {found['rows']:,} rows read", "nothing is sent before all are in the journal"
+        done = f"{found['done']:,} of {found['rows']:,} done"
+        first = f"{done}, {found['refused']:,} refused, {found['unknown']:,} unknown"
+        parts = []
+        if found["rate"] is not None:
+            parts.append(f"{found['rate']:,.0f}/h")
+        if found["quota_limit"] is not None:
+            left = f"quota {found['quota_left']:,} of {found['quota_limit']:,}"
+            parts.append(f"{left}, window ends in {duration(found['quota_resets_in'])}")
+        if found["eta"] is not None:
+            end = datetime.now().astimezone() + timedelta(seconds=found["eta"])
+            parts.append(f"ETA {duration(found['eta'])} ({end:%a %H:%M})")
+        return first, ", ".join(parts)
