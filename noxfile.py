@@ -85,22 +85,13 @@ def faults(session: nox.Session) -> None:
     session.run("pytest", "tests/faults", *session.posargs, env={"PYTHONSAFEPATH": "1"})
 
 
-CHAOS = ["tests/once/chaos.py"]
-
-
 @nox.session
 def chaos(session: nox.Session) -> None:
-    """Kill processes at random between a server that fails and a journal, and count; one table a script."""
+    """Kill processes at random between a server that fails and a journal, and count; ``-- FILE`` imports that too."""
     install_wheel(session, "test")
-    for script in CHAOS:
-        session.run("python", script, *session.posargs, env={"PYTHONSAFEPATH": "1"})
-
-
-@nox.session
-def chaos(session: nox.Session) -> None:
-    """Import a file by processes that are killed at random moments; ``-- FILE`` names it, ``--kills 10`` is short."""
-    install_wheel(session, "test")
-    session.run("python", "tests/importer_chaos.py", *session.posargs, env={"PYTHONSAFEPATH": "1"})
+    session.run("python", "tests/once/chaos.py")
+    if session.posargs:
+        session.run("python", "tests/importer_chaos.py", *session.posargs)
 
 
 @nox.session
