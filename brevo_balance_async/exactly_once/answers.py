@@ -7,7 +7,6 @@ first, and never by a retry.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -28,7 +27,7 @@ from brevo_balance_async.hooks import AttemptStarted
 from brevo_balance_async.models import Sort, TransactionStatus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from brevo_balance_async.client import Program
     from brevo_balance_async.exactly_once.breaker import Breaker
