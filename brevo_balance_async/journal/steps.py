@@ -74,7 +74,10 @@ def take_due(turn: Turn, scope: int, *, batch: int, due_by: float, limit: int) -
     earlier = INTENT.alias()
     # The sum keeps SQLite from an index that begins with the scope, and so from reading all its rows.
     unsettled = select(earlier.c.contact).where(
-        earlier.c.contact == _C.contact, earlier.c.batch == batch, earlier.c.scope + 0 == scope, begun(earlier.c)
+        earlier.c.contact == _C.contact,
+        earlier.c.batch == batch,
+        earlier.c.scope + 0 == scope,
+        begun(earlier.c),
     )
     due = (
         _STORED.where(_C.scope == scope, _C.batch == batch, OPEN, _C.next_at <= due_by)

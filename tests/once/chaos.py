@@ -160,7 +160,9 @@ def main() -> int:
     parser.add_argument("--journals", nargs="+", default=["sqlite", "postgres"])
     parser.add_argument("--processes", nargs="+", type=int, default=[2, 3])
     options = parser.parse_args()
-    print("mode    journal   processes  doubled  lost  unknown  requests a credit  kills  seconds", flush=True)
+    print(
+        "mode    journal   processes  doubled  lost  unknown  requests a credit  kills  seconds", flush=True
+    )
     failed = False
     with ExitStack() as stack:
         for journal in options.journals:
