@@ -2,9 +2,9 @@
 
     BREVO_API_KEY=... python queue_consumer.py PROGRAM DEFINITION < jobs.jsonl
 
-Each line is a job: {"order": "order-42", "contact_id": 42, "points": "12.50"}. The reference is the order's, never the id of
-the queue's job: a job that is delivered again, or was put into the queue twice, is the same order. Kill it and start it
-again as often as you like.
+Each line is a job: {"order": "order-42", "contact_id": 42, "points": "12.50"}. The reference is the order's,
+never the id of the queue's job: a job that is delivered again, or was put into the queue twice, is the same order. Kill
+it and start it again as often as you like.
 """
 
 from __future__ import annotations

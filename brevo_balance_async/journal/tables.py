@@ -112,7 +112,8 @@ def begun(columns: Any) -> ColumnElement[bool]:
 
     Without parameters, so that it is seen to be the condition of its index.
     """
-    planned, parked = literal_column("'planned'"), literal_column(f"{PARKED:.0f}.0")
+    planned: ColumnElement[str] = literal_column("'planned'")
+    parked: ColumnElement[float] = literal_column(f"{PARKED:.0f}.0")
     tried = or_(columns.state != planned, columns.reason.is_not(None))
     return and_(columns.finished_at.is_(None), tried, columns.next_at < parked)
 

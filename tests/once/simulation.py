@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import heapq
 import random
 import sys
@@ -28,9 +29,9 @@ from sqlalchemy.pool import StaticPool
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-import virtual_time  # noqa: E402  (the path above)
+import virtual_time
 
-from brevo_balance_async.errors import (  # noqa: E402
+from brevo_balance_async.errors import (
     ConnectFailedError,
     JournalError,
     OutcomeUnknownError,
@@ -39,9 +40,9 @@ from brevo_balance_async.errors import (  # noqa: E402
     TransportError,
     UnprocessableError,
 )
-from brevo_balance_async.exactly_once import ExactlyOnce  # noqa: E402
-from brevo_balance_async.journal import Journal, intent  # noqa: E402
-from brevo_balance_async.journal.failures import explained  # noqa: E402
+from brevo_balance_async.exactly_once import ExactlyOnce
+from brevo_balance_async.journal import Journal, intent
+from brevo_balance_async.journal.failures import explained
 
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
 DEFINITION = "7c1f0f0e-52a1-4c2e-9a55-0d3b7c9f1a10"
@@ -362,10 +363,8 @@ class Handle:
 
 
 def _harmlessly(act):
-    try:
+    with contextlib.suppress(UnprocessableError):
         act()
-    except UnprocessableError:
-        pass
 
 
 def _unknown(cause):
@@ -450,13 +449,13 @@ async def _simulate(references: int, mode: str, climate: Climate, seed: int) -> 
         lane.cancel()
     await asyncio.wait(lanes)
     rows = await journal.look(scope, names)
-    credits = server.credits()
+    made = server.credits()
     ends = {name: rows[name].state for name in names}
     return Count(
         references,
-        sum(times > 1 for times in credits.values()),
-        len(world.left) + sum(ends[name] == "applied" and not credits[name] for name in names),
-        sum(ends[name] == "refused" and (credits[name] or name not in server.ruled_out) for name in names),
+        sum(times > 1 for times in made.values()),
+        len(world.left) + sum(ends[name] == "applied" and not made[name] for name in names),
+        sum(ends[name] == "refused" and (made[name] or name not in server.ruled_out) for name in names),
         server.requests,
         world.crashes,
     )
