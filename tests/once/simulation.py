@@ -61,7 +61,8 @@ class Climate:
     """Seconds that history may be behind."""
     crash: float = 0.0004
     freeze: float = 0.0002
-    refused: float = 0.0022
+    refused: float = 0.002
+    limited: float = 0.002
     lost: float = 0.006
     failed: float = 0.004
     late: float = 0.004
@@ -72,6 +73,7 @@ class Climate:
     """Share of the references that a rule of the server refuses."""
 
 
+WRITES = ("refused", "limited", "lost", "failed", "late")
 CLIMATES = {
     "ordinary": Climate(),
     "8 times the faults": Climate(factor=8),
@@ -181,6 +183,8 @@ class Process:
     def __init__(self, world: World) -> None:
         self.world = world
         self.dead = False
+        self.steps_left: int | None = None
+        """None: as the climate has it."""
         self.frozen_until = 0.0
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -189,7 +193,9 @@ class Process:
         climate, rng = self.world.climate, self.world.rng
         if rng.random() < climate.freeze * climate.factor:
             self.frozen_until = max(self.frozen_until, self.time() + rng.expovariate(1 / 300))
-        if rng.random() < climate.crash * climate.factor:
+        if self.steps_left is not None:
+            self.steps_left -= 1
+        if self.steps_left == 0 or rng.random() < climate.crash * climate.factor:
             self.die()
         await asyncio.sleep(seconds)
         while self.frozen_until > self.time():
@@ -277,18 +283,23 @@ class Handle:
 
     async def begin(self, *, balance_definition_id, contact_id, amount, meta, ttl=7200, auto_complete=False):
         server = self.process.world.server
-        made = await self._write(lambda: server.begin(contact_id, meta, amount, ttl, complete=auto_complete))
+        made = await self._write(
+            lambda: server.begin(contact_id, meta, amount, ttl, complete=auto_complete),
+            self.process.world.fate("begin"),
+        )
         return _shown(made, "completed" if auto_complete else "draft")
 
     async def complete(self, tid):
-        server, climate = self.process.world.server, self.process.world.climate
-        if self.process.world.rng.random() < climate.slow * climate.factor:
+        server, fate = self.process.world.server, self.process.world.fate("complete")
+        if fate == "slow":
             return _shown(await self._straddle(tid), "completed")
-        return _shown(await self._write(lambda: server.complete(tid)), "completed")
+        return _shown(await self._write(lambda: server.complete(tid), fate), "completed")
 
     async def cancel(self, tid):
         server = self.process.world.server
-        return _shown(await self._write(lambda: server.cancel(tid)), "cancelled")
+        return _shown(
+            await self._write(lambda: server.cancel(tid), self.process.world.fate("cancel")), "cancelled"
+        )
 
     async def find(self, *, contact_id, balance_definition_id, transaction_id, since):
         return await self._read(lambda at: _at(self.process.world.server.transactions[transaction_id], at))
@@ -304,34 +315,30 @@ class Handle:
         return await self._read(lambda _: True)
 
     async def _read(self, look):
-        world = self.process.world
+        world, fate = self.process.world, self.process.world.fate("read")
         await self._leave(1_000)
-        if world.rng.random() < world.climate.unread * world.climate.factor:
+        if fate == "unread":
             await self.process.step(0.2)
             raise TransportError("no answer", sent=True)
         found = look(_now() - world.rng.uniform(0, world.climate.lag))
         await self.process.step(world.rng.uniform(0.02, 0.2))
         return found
 
-    async def _write(self, act):
-        world, climate = self.process.world, self.process.world.climate
+    async def _write(self, act, fate):
+        world = self.process.world
         await self._leave(9_000)
-        drawn = world.rng.random() / climate.factor
-        kinds = (climate.refused, climate.refused, climate.lost, climate.failed, climate.late)
-        edges = [sum(kinds[: n + 1]) for n in range(len(kinds))]
         await self.process.step(world.rng.uniform(0.02, 0.2))
-        if drawn < edges[0]:
+        if fate == "refused":
             raise ConnectFailedError("refused")
-        if drawn < edges[1]:
+        if fate == "limited":
             raise RateLimitedError("used up", status=429, retry_after=world.rng.uniform(1, 3_600))
-        if drawn < edges[2]:
-            _harmlessly(act)
-            await self.process.step(30.0)
-            raise _unknown(TransportError("no answer", sent=True))
-        if drawn < edges[3]:
+        if fate == "failed":
             raise _unknown(ServerError("failed", status=502))
-        if drawn < edges[4]:
+        if fate == "lost":
+            _harmlessly(act)
+        if fate == "late":
             asyncio.get_running_loop().call_later(world.rng.expovariate(1 / 900) + 5, _harmlessly, act)
+        if fate in {"lost", "late"}:
             await self.process.step(30.0)
             raise _unknown(TransportError("no answer", sent=True))
         done = act()
@@ -397,6 +404,17 @@ class World:
     crashes: int = 0
     left: set[str] = field(factory=set)
     """References whose end nobody has heard of yet."""
+
+    def fate(self, operation: str) -> str:
+        """What becomes of a request."""
+        climate = self.climate
+        names = {"read": ["unread"], "complete": ["slow", *WRITES]}.get(operation, WRITES)
+        drawn = self.rng.random()
+        for name in names:
+            drawn -= getattr(climate, name) * climate.factor
+            if drawn < 0:
+                return name
+        return "fine"
 
 
 @frozen
