@@ -111,12 +111,34 @@ def peer(session: nox.Session, name: str, *packages: str) -> str:
     return str(python)
 
 
+def node_peer(session: nox.Session, package: str) -> str:
+    """The folder with a package for Node, empty where there is no Node."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        session.warn(f"{package} is left out: there is no node and npm in the path")
+        return ""
+    home = Path(session.create_tmp()).resolve() / "node"
+    session.run("npm", "install", "--no-save", "--prefix", str(home), package, external=True, silent=True)
+    return str(home / "node_modules")
+
+
 @nox.session
 def compat(session: nox.Session) -> None:
-    """The official SDK and ours against the sandbox: the same values read, every difference on the wire listed."""
+    """The official SDKs and ours against the sandbox: every difference in what is sent and read is listed."""
     install_wheel(session)
-    python = peer(session, "brevo5", "brevo-python==5.1.0")
-    session.run("python", "tests/compat", env={"BREVO5_PYTHON": python, "PYTHONSAFEPATH": "1"})
+    env = {
+        "BREVO5_PYTHON": peer(session, "brevo5", "brevo-python==5.1.0"),
+        "BREVO5_AIOHTTP_PYTHON": peer(session, "brevo5-aiohttp", "brevo-python[aiohttp]==5.1.0"),
+        "BREVO1_PYTHON": peer(session, "brevo1", "brevo-python==1.2.0"),
+        "BREVO_NODE_MODULES": node_peer(session, "@getbrevo/brevo@6.0.3"),
+    }
+    session.run("python", "tests/compat", env={**env, "PYTHONSAFEPATH": "1"})
+
+
+@nox.session
+def schema(session: nox.Session) -> None:
+    """Schemathesis against the sandbox and the OpenAPI document it serves; ``-- --examples 200`` is a long run."""
+    install_wheel(session, "schema")
+    session.run("python", "tests/schema", *session.posargs, env={"PYTHONSAFEPATH": "1"})
 
 
 @nox.session

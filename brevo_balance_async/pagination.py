@@ -6,6 +6,7 @@ be inserted and deleted meanwhile. How firm the promise is depends on the listin
 - ordered by a key that never changes (``createdAt``: history, active balances): proved, and memory does not grow;
 - ordered by a key that changes (``updatedAt``, ``value``), or by none that the rows show: each id once, and the
   number of rows is compared with the total at the end, where one is stated. About 15 bytes a row are kept.
+  Where none is stated and rows with equal keys come in another order each time, a row can be lost unseen.
   ``collect_checked`` promises more.
 
 A row without an id, and a page longer than asked for, raise ``PaginationError``.

@@ -23,7 +23,7 @@ from brevo_balance_async import (
 )
 
 from . import balances, definitions, demo, doctor, history, importing, journal, limits, sandbox, transactions
-from .terminal import CommandError, console, say
+from .terminal import CommandError, UsageError, console, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 for command in (
-    sandbox.sandbox,
+    sandbox.app,
     demo.demo,
     definitions.app,
     limits.app,
@@ -52,6 +52,7 @@ app.command(importing.import_, name="import")
 
 _CODES: Final = {
     InputFileError: 2,
+    UsageError: 2,
     AuthenticationError: 3,
     PermissionDeniedError: 3,
     OutcomeUnknownError: 6,

@@ -139,8 +139,8 @@ class Dashboard:
         if found["rate"] is not None:
             parts.append(f"{found['rate']:,.0f}/h")
         if found["quota_limit"] is not None:
-            left = f"quota {found['quota_left']:,} of {found['quota_limit']:,}"
-            parts.append(f"{left}, window ends in {duration(found['quota_resets_in'])}")
+            left = f"{found['quota_left']:,}/{found['quota_limit']:,}"
+            parts.append(f"quota {left} for {duration(found['quota_resets_in'])} more")
         if found["eta"] is not None:
             end = datetime.now().astimezone() + timedelta(seconds=found["eta"])
             parts.append(f"ETA {duration(found['eta'])} ({end:%a %H:%M})")

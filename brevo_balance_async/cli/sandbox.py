@@ -1,36 +1,24 @@
-"""``brevo-balance sandbox``."""
+"""``brevo-balance sandbox``, whose options are those of ``python -m brevo_balance_async.sandbox``."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
-from brevo_balance_async.sandbox import Sandbox, serve
-from brevo_balance_async.sandbox.rules.switches import read_assignments
+from brevo_balance_async.sandbox import options
 
-from .numbers import Port, Whole
-from .terminal import CommandError
+from .terminal import CommandError, UsageError
+
+app = App(name="sandbox", help_flags=[], version_flags=[])
 
 
-async def sandbox(
-    *,
-    port: Annotated[Port, Parameter(help="port to listen on (default: a free one).")] = 0,
-    rph: Whole | None = None,
-    strict: bool = False,
-    switch: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
-) -> None:
-    """Run a local Brevo Balance API that keeps state, until Ctrl-C. It imitates Brevo and never talks to it.
-
-    Its key is xkeysib-sandbox-0123456789abcdef-LOCAL: put that into BREVO_API_KEY, and the printed URL into
-    BREVO_BASE_URL.
-
-    :param rph: hourly quota, told in x-sib-ratelimit-* headers (default: none).
-    :param strict: programs and contacts must be seeded first.
-    :param switch: NAME=VALUE decides something Brevo leaves open, as in history_offset=pages0.
-    """
+@app.default
+def sandbox(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]) -> None:
+    """Run a local Brevo Balance API that keeps state, until Ctrl-C. It imitates Brevo and never talks to it."""
     try:
-        server = Sandbox(port=port, rph=rph, strict=strict, **read_assignments(switch))
-        await serve(server)
+        options.run(arguments, "brevo-balance sandbox")
+    except options.UsageError as error:
+        raise UsageError(str(error)) from error
     except (TypeError, ValueError, OSError) as error:
         raise CommandError(str(error)) from error

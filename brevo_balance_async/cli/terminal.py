@@ -11,6 +11,10 @@ class CommandError(Exception):
     """A command cannot go on; its text is shown as one line and the exit code is 1."""
 
 
+class UsageError(CommandError):
+    """The command line was not understood; the exit code is 2."""
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console that writes no control characters unless it writes to a terminal, whatever the environment says."""
     stream = sys.stderr if stderr else sys.stdout

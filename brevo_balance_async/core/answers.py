@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from brevo_balance_async.core import codec
-from brevo_balance_async.core.protocol import REQUEST_IDS, Replay
+from brevo_balance_async.core.protocol import Replay
+from brevo_balance_async.core.redaction import cleaned
 from brevo_balance_async.errors import (
     BODY_START,
     BY_STATUS,
@@ -85,9 +86,13 @@ def ended(status: str, reason: str | None, shown_by: str) -> UnprocessableError:
     )
 
 
+_REQUEST_IDS: Final = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
+
+
 def request_id(response: Response) -> str | None:
     """What a support ticket should name, if the server gave anything of the kind."""
-    return next((as_utf8(value) for name in REQUEST_IDS if (value := response.headers.get(name))), None)
+    given = next((value for name in _REQUEST_IDS if (value := response.headers.get(name))), None)
+    return None if given is None else as_utf8(cleaned(given, response.secrets))
 
 
 def refusal(response: Response) -> ResponseError:

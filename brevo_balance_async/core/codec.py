@@ -3,7 +3,7 @@
 Wire names are the attributes' names in camel case, or what an attribute's ``wire`` metadata says. Reading is
 tolerant: fields may be null or absent, and what no attribute names goes to ``extra``. Each model is read by a
 function written out for it once, in one pass; only when that fails does cattrs go over the same answer, slowly, to
-say where and why. Both read each value by ``fields``. A timestamp whose text cannot be read becomes ``None`` and its
+say where and why. Both read each value by ``readers``. A timestamp whose text cannot be read becomes ``None`` and its
 text goes to ``extra``: Brevo declares some of them as plain strings, and one must not spoil a page.
 """
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from string import Formatter
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from attrs import Factory, define, field, frozen
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from brevo_balance_async.core.quota.headers import Reading
 
 T = TypeVar("T")
-
-
-REQUEST_IDS: Final = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
-"""Headers of an answer that a support ticket should name one of."""
 
 
 class Replay(Enum):
@@ -110,11 +106,17 @@ class Response:
     """Closes the connection it came on, because the next answer on it may be somebody else's too."""
     empty: bool = False
     """The server said that there is no body, by a 204 or a length of 0. Otherwise one that is missing may be lost."""
+    secrets: tuple[str, ...] = field(default=(), eq=False, repr=False)
+    """What must not be shown of it; see ``redaction``."""
 
-    @cached_property
+    _quota: Reading | None = field(default=None, init=False, eq=False)
+
+    @property
     def quota(self) -> Reading:
         """What it says about the account's quota and about waiting; read once, for the gate and for the error."""
-        return headers.read(self.status, self.headers)
+        if self._quota is None:
+            self._quota = headers.read(self.status, self.headers)
+        return self._quota
 
 
 def build(

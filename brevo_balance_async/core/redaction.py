@@ -13,11 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
-from brevo_balance_async.core.protocol import REQUEST_IDS
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from brevo_balance_async.core.protocol import Response
 
 _SHORTEST: Final = 12
@@ -31,35 +27,43 @@ _PERCENT: Final = re.compile(rb"%(?:25)*([2-7][0-9a-fA-F])")
 _HTML: Final = re.compile(rb"&(?:amp;)*#(?:[xX]0*([2-7][0-9a-fA-F])|0*([0-9]{2,3}));")
 
 
-def without_secrets(response: Response, secrets: Iterable[str]) -> Response:
-    """The answer without ``secrets``, in its body and in those of its headers that anybody gets to see."""
-    keys = _keys(tuple(secrets))
-    headers = response.headers
-    seen = headers.values() if response.status >= 300 else map(headers.get, REQUEST_IDS)
+def without_secrets(response: Response) -> Response:
+    """The answer without its ``secrets``, in its body and, where it is no success, in its headers.
+
+    Of a success nobody gets to see more of the headers than the request id, and ``cleaned`` is for that.
+    """
+    keys = _keys(response.secrets)
     body = _blotted(response.body, keys)
-    for value in seen:
-        if value is not None and _cleaned(value, keys) is not value:
-            break
-    else:
-        if body is response.body:
-            return response
-    shown = {name.lower(): _cleaned(value, keys) for name, value in headers.items()}
+    if response.status < 300:
+        return response if body is response.body else evolve(response, body=body)
+    shown = {name.lower(): _cleaned(value, keys) for name, value in response.headers.items()}
     return evolve(response, body=body, headers=shown)
 
 
-def forget_secrets(
-    error: BaseException | None, handled: BaseException | None, secrets: Iterable[str]
-) -> None:
-    """Take ``secrets`` out of a foreign error: aiohttp quotes the line that it could not read.
+def cleaned(text: str, secrets: tuple[str, ...]) -> str:
+    """``text`` without ``secrets``."""
+    return str(_cleaned(text, _keys(secrets)))
 
-    ``handled`` is what the caller was handling already; it stays as it is.
+
+def forget_secrets(error: BaseException, handled: BaseException | None, secrets: tuple[str, ...]) -> None:
+    """Take ``secrets`` out of a foreign error, and its frames off it.
+
+    aiohttp quotes the line that it could not read, and its writer has the request in its frames. ``handled`` is what
+    the caller was handling already; it stays as it is.
     """
-    keys = _keys(tuple(secrets))
-    while error is not None and error is not handled:
-        error.args = tuple(_cleaned(each, keys) for each in error.args)
-        for name, value in vars(error).items():
-            vars(error)[name] = _cleaned(value, keys)
-        error = error.__cause__ or error.__context__
+    keys = _keys(secrets)
+    seen = {id(handled)}
+    errors: list[BaseException | None] = [error]
+    while errors:
+        each = errors.pop()
+        if each is None or id(each) in seen:  # a user's trace may raise an error from itself
+            continue
+        seen.add(id(each))
+        each.__traceback__ = None
+        each.args = tuple(_cleaned(value, keys) for value in each.args)
+        for name, value in vars(each).items():
+            vars(each)[name] = _cleaned(value, keys)
+        errors += [each.__cause__, each.__context__]
 
 
 def _cleaned(value: Any, keys: tuple[tuple[bytes, bytes], ...]) -> Any:
@@ -81,7 +85,7 @@ def _keys(secrets: tuple[str, ...]) -> tuple[tuple[bytes, bytes], ...]:
 def _blotted(data: bytes, keys: tuple[tuple[bytes, bytes], ...]) -> bytes:
     """``data`` without the keys; the same object if they are not in it."""
     plain = _plain(data)
-    for _, key in keys:
+    for _, key in keys:  # a loop in place: this is done for every answer
         if key in plain:
             break
     else:

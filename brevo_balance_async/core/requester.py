@@ -241,7 +241,6 @@ class Requester:
     async def _answered(self, call: Call[T], echo: Echo) -> T:
         """Attempt until there is an answer; raises what is to be told otherwise."""
         while True:
-            call.progress = Progress()
             try:
                 self.shared.transport.check_usable()
                 return self._answer(call, await self._attempt(call), echo)
@@ -252,6 +251,7 @@ class Requester:
             failure.endpoint, failure.attempts = failure.endpoint or call.endpoint.name, call.attempt
             if await self._applied_before(call, failure):
                 return None  # type: ignore[return-value]  # T is None for a DELETE
+            call.progress = Progress()
 
     async def _settled(
         self,
@@ -302,7 +302,10 @@ class Requester:
         call.headers = headers
         permit = None
         if call.endpoint.gated:
-            permit = await self._enter(call)
+            options, first = call.options, call.endpoint.replay is Replay.GUARDED
+            paced = options.max_wait is None and options.reserve > 0
+            permit = shared.gate.try_enter(options.reserve, paced=paced, first=first, pair=self.pair)
+            permit = permit or await self._enter(call)
         response: Response | None = None
         watched = shared.watched
         started = shared.clock.time()

@@ -61,6 +61,7 @@ _NO_GUESSES: Final = ("content-type",)
 """aiohttp calls a POST without a body an octet stream; Brevo's has no type at all."""
 
 _NO_CONTENT: Final = (b"HTTP/1.1 204 ", b"HTTP/1.0 204 ")
+_MAY_HAVE_NO_CONTENT: Final = frozenset({"PUT", "PATCH", "DELETE"})
 _LAST_CHUNK: Final = b"\r\n\r\n0\r\n\r\n"
 
 
@@ -83,6 +84,13 @@ class _Protocol(ResponseHandler):
         super().data_received(data)
 
 
+def _bear_last_chunk(protocol: ResponseHandler | None) -> None:
+    """Make it a ``_Protocol``. A connection that is only read from and posted to is not made slower by that."""
+    if type(protocol) is ResponseHandler and protocol.transport is not None:
+        protocol.__class__ = _Protocol
+        protocol.transport.set_protocol(protocol)  # uvloop remembers the method, not the object
+
+
 class _HungUpError(aiohttp.ClientConnectionError):
     """A disconnect, in a form that aiohttp does not answer by sending the request once more."""
 
@@ -94,8 +102,8 @@ class _TooLargeError(aiohttp.ClientError):
 _CONNECTING = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
 """What aiohttp raises while it connects. Only where it comes out of the sending itself does it prove anything."""
 
-_used: WeakSet[Any] = WeakSet()
-"""aiohttp's protocols of connections that a request was sent on."""
+_used: WeakSet[ResponseHandler] = WeakSet()
+"""The protocols of connections that a request was sent on."""
 
 
 class _Attempt:
@@ -132,14 +140,15 @@ class _Attempt:
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
             raise _HungUpError(str(error) or type(error).__name__) from error
 
-    def leaves_on(self, connection: Connection, *, body: bool) -> None:
+    def leaves_on(self, connection: Connection, *, looks: bool) -> None:
         """Take note of its connection: from here on it may have left, unless a look says otherwise."""
         self.asked = self._progress.sent = True
+        self._connection = connection
         protocol = connection.protocol
-        self._connection, self.fresh = connection, protocol not in _used
-        if self.fresh and protocol is not None:
+        self.fresh = protocol is not None and protocol not in _used
+        if protocol is not None and self.fresh:
             _used.add(protocol)
-        self.look(last=not body)
+        self.look(last=not looks)  # before aiohttp reads what has come as the answer
         if self.fresh:
             self._connection = None  # nothing of an earlier request can come on it
 
@@ -149,8 +158,8 @@ class _Attempt:
         aiohttp hands out a pooled connection without another look at it. What the server said on it since would be
         taken for our answer: a 429 meant for another request would have this one sent twice. So this comes last,
         after all of the user's own code, and asks the kernel for what the loop has not read. What the server says
-        later still cannot be told from our answer by any client of HTTP/1.1, but for the echo. A fresh connection
-        is not asked about: it may rightly have TLS tickets to read.
+        later still cannot be told from our answer by any client of HTTP/1.1, but for the echo. The kernel is not
+        asked about a fresh connection: it may rightly have TLS tickets to read.
         """
         connection = self._connection
         if last and self._limit.over:
@@ -175,13 +184,13 @@ class _Request(aiohttp.ClientRequest):
     attempt: _Attempt | None = None
 
     def send(self, conn: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
-        body = self.body
-        attempt = body.attempt if isinstance(body, _Body) else self.attempt
+        body: Any = self.body
+        looks = type(body) is _Body  # when it is written
+        attempt = body.attempt if looks else self.attempt
         if attempt is not None:
-            attempt.leaves_on(conn, body=isinstance(body, _Body))
-        if type(conn.protocol) is ResponseHandler and conn.transport is not None:
-            conn.protocol.__class__ = _Protocol
-            conn.transport.set_protocol(conn.protocol)  # uvloop remembers the method, not the object
+            attempt.leaves_on(conn, looks=looks)
+        if self.method in _MAY_HAVE_NO_CONTENT:
+            _bear_last_chunk(conn.protocol)
         return super().send(conn)
 
 
@@ -315,16 +324,6 @@ class _Proxies:
             direct = url.host is not None and proxy_bypass(url.host)
             self._by_origin[origin] = self._named if direct else self._by_scheme.get(url.scheme, self._named)
         return self._by_origin[origin]
-
-
-def _forget_frames(error: BaseException | None, handled: BaseException | None) -> None:
-    """Take the frames off a foreign error: aiohttp's writer has the bytes of the request, keys and all, in them.
-
-    ``handled`` is what the caller was handling already; it stays whole.
-    """
-    while error is not None and error is not handled:
-        error.__traceback__ = None
-        error = error.__cause__ or error.__context__
 
 
 def _must_be(argument: str, value: object, kind: type) -> None:
@@ -485,7 +484,6 @@ class Transport:
         except Exception as error:
             if self.closed or session.closed:
                 raise self._ended(progress) from error
-            _forget_frames(error, handled)
             forget_secrets(error, handled, (*headers.values(), *request.secrets))
             failure = self._translated((attempt and attempt.stopped) or error, progress)
             if failure is None:
@@ -534,7 +532,7 @@ class Transport:
             told = answer.content_length
             if told is not None and told <= self._max_body and "content-encoding" not in answer.headers:
                 # What has come whole needs no waiting, if nobody's traces want to be told of it.
-                whole = answer.connection is None and answer.content.is_eof() and not session.trace_configs
+                whole = answer.connection is None and answer.content.is_eof() and not traces
                 body = answer.content.read_nowait() if whole else await answer.read()
             else:
                 body = await self._read(answer, told)
@@ -545,8 +543,9 @@ class Transport:
         wire = getattr(answer, "wire", None)
         discard = wire.abort if wire else answer.close
         empty = told == 0 or answer.status == 204
-        response = Response(answer.status, answer.headers, body, discard, empty)
-        return without_secrets(response, (*headers.values(), *request.secrets))
+        secrets = (*headers.values(), *request.secrets)
+        response = Response(answer.status, answer.headers, body, discard, empty, secrets)
+        return without_secrets(response)
 
     def _headers_for(self, auth: Mapping[str, str], *, body: bool) -> dict[str, str]:
         """All headers of a request; those of the last auth headers are kept, since these seldom change."""

@@ -33,7 +33,7 @@ class Hold:
     it. Leaving by an exception cancels it, and the exception goes through whatever becomes of the cancelling.
 
     Before goods go out, call ``complete()`` inside the block, because points move only then. From that call on the
-    end of the block does nothing: neither completes what could not be completed, nor cancels.
+    end of the block neither cancels nor completes what could not be completed; it waits for one that is under way.
 
     A hold takes two requests of the quota on entering: one for its begin, and one that it keeps for its complete or
     cancel, which then does not wait. With fewer than two above ``reserve`` entering waits, or raises
@@ -77,8 +77,11 @@ class Hold:
             self._was_completing = True
             try:
                 self.result = await self._calls.complete(draft)
-            except Exception as failure:
-                _tell(failure, draft, failure, "was to be completed")
+            except (Exception, asyncio.CancelledError) as failure:
+                if isinstance(failure, asyncio.CancelledError) and failure.__cause__ is None:
+                    self._was_completing = False  # it did not leave: as if nobody had asked for it
+                else:
+                    _tell(failure, draft, failure, "was to be completed")
                 raise
             return self.result
 
@@ -86,21 +89,22 @@ class Hold:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if self._was_completing or self._draft is None:
-                return
-            if error is None:
+            if error is None and (self._completing.locked() or not self._was_completing):
                 await self.complete()
-                return
-            undone = self._undo(self._draft, error)
-            if (
-                isinstance(error, asyncio.CancelledError) and error.args
-            ):  # anyio's, which comes again at every await
-                await despite_repetition(undone, error)
-            else:
-                await undone
+            elif error is not None:
+                await self._give_back(error)
+        except asyncio.CancelledError as cancelled:
+            if error is None:
+                await self._give_back(cancelled)
+            raise
         finally:
             self._draft = None
             self._calls.release()
+
+    async def _give_back(self, error: BaseException) -> None:
+        """Cancel the draft after ``error``, unless it was to be completed."""
+        if self._draft is not None and not self._was_completing:
+            await despite_repetition(self._undo(self._draft, error), error)
 
     async def _undo(self, draft: Transaction, error: BaseException) -> None:
         """Cancel the draft; the exception of the block goes through, with a note if that fails."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import evolve
 
 from brevo_balance_async.core.answers import ENDS, ended
-from brevo_balance_async.errors import BalanceError, OutcomeUnknownError
+from brevo_balance_async.errors import BalanceError
 
 if TYPE_CHECKING:
     from brevo_balance_async.models import Transaction, TransactionStatus
@@ -23,7 +23,8 @@ async def settle(
 ) -> Transaction:
     """``known`` as it was completed or cancelled, if the history shows that; another end raises ``UnprocessableError``.
 
-    Only what is seen counts, never what is missing: else ``doubtful`` is raised.
+    Only an end counts, since it stays. What is missing, or a draft still, may be an old view of the history: then
+    ``doubtful`` is raised.
     """
     created = known.created_at
     since = created - _SLACK if created is not None and created > _EPOCH else None
@@ -43,8 +44,6 @@ async def settle(
         raise doubtful
     if record.status is None or record.status not in ENDS:
         doubtful.add_note("the history shows a draft still")
-        if not isinstance(doubtful, OutcomeUnknownError):
-            doubtful.applied = False  # refused, and a draft afterwards
         raise doubtful
     if record.status == wanted:
         return evolve(

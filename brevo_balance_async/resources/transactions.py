@@ -6,6 +6,7 @@ had not left. ``complete`` and ``cancel`` happen at most once on the server what
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from os import urandom
 from typing import TYPE_CHECKING, Any, Final
@@ -348,7 +349,9 @@ class Transactions:
                 timeout=timeout,
                 settle=settled,
             )
-        except OutcomeUnknownError as unknown:
-            unknown.look_for = f"read the contact's history for {wanted_id}"
-            unknown.arguments |= place
+        except (OutcomeUnknownError, asyncio.CancelledError) as error:
+            unknown = error if isinstance(error, OutcomeUnknownError) else error.__cause__
+            if isinstance(unknown, OutcomeUnknownError):
+                unknown.look_for = f"read the contact's history for {wanted_id}"
+                unknown.arguments |= place
             raise

@@ -12,10 +12,24 @@ cannot be right on both sides::
 
 from __future__ import annotations
 
+from .clock import SandboxClock
 from .faults import effects
-from .http.app import Sandbox, serve
+from .http.app import Sandbox
 from .http.log import RequestRecord
-from .rules.clock import SandboxClock
+from .http.serving import serve
+from .http.snapshots import Snapshot
 from .rules.switches import Switches
+from .state import StateError
+from .threads import ThreadedSandbox
 
-__all__ = ["RequestRecord", "Sandbox", "SandboxClock", "Switches", "effects", "serve"]
+__all__ = [
+    "RequestRecord",
+    "Sandbox",
+    "SandboxClock",
+    "Snapshot",
+    "StateError",
+    "Switches",
+    "ThreadedSandbox",
+    "effects",
+    "serve",
+]

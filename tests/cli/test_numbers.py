@@ -177,7 +177,8 @@ def test_no_command_takes_a_bare_int():
         for name in inspect.signature(command).parameters:
             assert not numeric(hints[name]), f"{' '.join(path)}: {name} takes a bare number"
             taken += "_convert" in repr(hints[name])
-    assert taken == len(COMMANDS)
+    # The sandbox's options are read by the parser that it shares with "python -m": same numbers, no annotations.
+    assert taken == len([words for words in COMMANDS.values() if words[0] != "sandbox"])
 
 
 def test_that_test_would_notice():

@@ -1,26 +1,25 @@
-"""The official SDK and ours against the sandbox: the same 18 operations, the same answers, compared on the wire.
+"""The official SDKs and ours against the sandbox: the same 18 operations, what they send and what they read compared.
 
-    BREVO5_PYTHON=/path/to/python python tests/compat
+    BREVO5_PYTHON=/path/to/python ... python tests/compat
 
-``BREVO5_PYTHON`` is an interpreter of an environment with ``brevo-python==5.1.0``. Prints what each call was checked
-for and a table of every difference between the two SDKs' requests; ends with 1 if a value was read wrongly or a
-difference is not in ``differences.LISTED``.
+``peers.PEERS`` has the SDKs and the variable that names where each is installed; ``nox -s compat`` installs and names
+them all, and one that is not named is skipped and said so. Ours is checked against the plan, each of the others against
+ours, place by place. Prints a table of every difference; ends with 1 if one is not in ``differences.LISTED``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import sys
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ours
 from differences import ABSENT, LISTED, VENDOR, Difference
+from peers import PEERS, Peer
 from plan import CALLS, NOW, OPERATIONS
 
 from brevo_balance_async.sandbox import Sandbox, SandboxClock
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Of the connection and of the client library, not of the API.
 NOT_COMPARED = {"host", "connection", "content-length", "accept-encoding", "user-agent"}
+Places = dict[str, str]
 
 
 class Run:
@@ -41,22 +41,29 @@ class Run:
             raise SystemExit(f"{len(CALLS)} calls made {len(requests)} requests")
         labels = {value: label for label, value in ids.items()}
         self.answers = [labelled(answer, labels) for answer in answers]
-        self.requests = [parts(request, labels) for request in requests]
+        self.sent = [sent(request, labels) for request in requests]
         self.operations = [request.operation for request in requests]
+
+    def places(self) -> list[Places]:
+        """By call, every place of its request and of what was read."""
+        return [
+            request | read(answer, ours.ROWS.get(call.operation))
+            for call, request, answer in zip(CALLS, self.sent, self.answers, strict=True)
+        ]
 
 
 def labelled(value: Any, labels: dict[str, str]) -> Any:
-    """``value`` as plain JSON with labels for ids, and moments in one spelling."""
+    """``value`` as plain JSON with labels for ids, and numbers in one spelling."""
     if isinstance(value, dict):
         return {name: labelled(each, labels) for name, each in value.items()}
     if isinstance(value, list):
         return [labelled(each, labels) for each in value]
-    if isinstance(value, Decimal):
+    if isinstance(value, Decimal | float):
         return int(value) if value == int(value) else float(value)
     return UUID.sub(lambda match: labels.get(match[0], match[0]), value) if isinstance(value, str) else value
 
 
-def parts(request: RequestRecord, labels: dict[str, str]) -> dict[str, str]:
+def sent(request: RequestRecord, labels: dict[str, str]) -> Places:
     """A request in comparable places, each as JSON text."""
     found: dict[str, Any] = {"method": request.method, "path": request.path}
     found |= {f"query {name}": value for name, value in request.query.items()}
@@ -72,9 +79,39 @@ def parts(request: RequestRecord, labels: dict[str, str]) -> dict[str, str]:
     return {place: json.dumps(labelled(value, labels), sort_keys=True) for place, value in found.items()}
 
 
-def sandbox() -> Sandbox:
-    """A sandbox whose clock stands still, so that two runs read the same moments."""
-    return Sandbox(clock=SandboxClock(NOW, frozen=True))
+def read(answer: Any, rows: str | None) -> Places:
+    """What was read, member by member without nulls, moments in one spelling, an id without a label as just an id.
+
+    A page of ours gives its rows and their count, not what the request already said, so no more of it is compared.
+    """
+    if rows is not None and isinstance(answer, dict) and rows in answer:
+        answer = {name: answer.get(name) for name in (rows, "count")}
+    return dict(members("read", answer))
+
+
+def members(place: str, value: Any) -> list[tuple[str, str]]:
+    """Every leaf of a JSON value with its place."""
+    if isinstance(value, dict):
+        return [found for name, each in value.items() for found in members(f"{place} {name}", each)]
+    if isinstance(value, list):
+        found = [found for n, each in enumerate(value) for found in members(f"{place}[{n}]", each)]
+        return [(f"{place} rows", str(len(value))), *found]
+    if isinstance(value, str):
+        return [(place, json.dumps("an id" if UUID.fullmatch(value) else moment(value)))]
+    return [] if value is None else [(place, json.dumps(value))]
+
+
+def moment(text: str) -> str:
+    """A timestamp in one spelling, any other text as it is."""
+    try:
+        return datetime.fromisoformat(text).isoformat()
+    except ValueError:
+        return text
+
+
+def sandbox(**switches: Any) -> Sandbox:
+    """A sandbox whose clock stands still, so that all runs read the same moments."""
+    return Sandbox(clock=SandboxClock(NOW, frozen=True), **switches)
 
 
 async def run_ours() -> Run:
@@ -83,19 +120,19 @@ async def run_ours() -> Run:
         return Run(answers, ids, list(server.requests))
 
 
-async def run_official(python: str) -> Run:
-    # The official SDK takes credentials from the environment too, and finds the plan beside its script.
-    env = {
-        name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH" and "BREVO" not in name
-    }
-    script = Path(__file__).with_name("peer.py")
-    async with sandbox() as server:
+async def run_peer(peer: Peer) -> Run:
+    async with sandbox(**peer.switches) as server:
         process = await asyncio.create_subprocess_exec(
-            python, str(script), server.base_url, server.api_key, stdout=asyncio.subprocess.PIPE, env=env
+            *peer.command(),
+            server.base_url,
+            server.api_key,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=peer.environment(),
         )
-        output, _ = await process.communicate()
+        output, _ = await process.communicate(peer.stdin())
         if process.returncode:
-            raise SystemExit(f"the official SDK's run ended with {process.returncode}")
+            raise SystemExit(f"the run of {peer.name} ended with {process.returncode}")
         told = json.loads(output)
         return Run(told["answers"], told["ids"], list(server.requests))
 
@@ -125,98 +162,90 @@ def wrong(expected: Any, got: Any, where: str = "") -> list[str]:
     return [] if fits else [f"{where} is {got!r}, not {expected!r}"]
 
 
-def check_answers(name: str, run: Run) -> list[str]:
-    """What one SDK read wrongly."""
-    problems = [
-        f"{name}, {call.title}: {line}"
+def check_ours(run: Run) -> list[str]:
+    """What our SDK read otherwise than the plan says."""
+    return [
+        f"ours, {call.title}: {line}"
         for call, answer in zip(CALLS, run.answers, strict=True)
         for line in wrong(call.expect, answer)
     ]
-    missed = OPERATIONS - set(run.operations)
-    return problems + [f"{name}: {operation} was never performed" for operation in sorted(missed)]
 
 
-def check_agreement(official: Run, own: Run) -> list[str]:
-    """Where the two read different values out of the same state; absent and null are the same."""
-    problems = []
-    for call, theirs, mine in zip(CALLS, official.answers, own.answers, strict=True):
-        # A page of ours gives its rows and their count, not what the request already said.
-        shown = {ours.ROWS[call.operation], "count"} if call.operation in ours.ROWS else None
-        if comparable(theirs, shown) != comparable(mine):
-            problems.append(f"{call.title}: the official SDK read {theirs}, ours {mine}")
-    return problems
-
-
-def comparable(value: Any, shown: set[str] | None = None) -> Any:
-    """An answer (its members ``shown``) without nulls, with moments in one spelling, any other id as just an id."""
-    if isinstance(value, dict):
-        given = {name: each for name, each in value.items() if shown is None or name in shown}
-        return {name: comparable(each) for name, each in given.items() if each is not None}
-    if isinstance(value, list):
-        return [comparable(each) for each in value]
-    if isinstance(value, str):
-        if UUID.fullmatch(value):
-            return "an id"
-        try:
-            return datetime.fromisoformat(value)
-        except ValueError:
-            return value
-    return value
+def check_operations(name: str, run: Run) -> list[str]:
+    """Operations that never reached the sandbox."""
+    return [f"{name}: {each} was never performed" for each in sorted(OPERATIONS - set(run.operations))]
 
 
 def compare(official: Run, own: Run) -> list[tuple[str, Difference]]:
-    """Every difference on the wire, call by call."""
+    """Every difference between two runs, call by call."""
     return [
         (call.title, Difference(place, theirs.get(place, ABSENT), mine.get(place, ABSENT)))
-        for call, theirs, mine in zip(CALLS, official.requests, own.requests, strict=True)
+        for call, theirs, mine in zip(CALLS, official.places(), own.places(), strict=True)
         for place in sorted(theirs.keys() | mine.keys())
         if theirs.get(place) != mine.get(place)
     ]
 
 
-def report(found: list[tuple[str, Difference]]) -> list[str]:
-    """Print the table; return what is not listed, and what is listed but never seen."""
+Found = list[tuple[str, str, Difference]]
+
+
+def sorted_out(found: Found) -> tuple[dict[Difference, Found], list[str]]:
+    """The found differences by the listed one that justifies each, and what no listed one does."""
+    seen: dict[Difference, Found] = {}
     problems = []
-    seen: dict[tuple[Difference, Difference], list[str]] = {}
-    for call, difference in found:
-        listed = next((each for each in LISTED if each.covers(call, difference)), None)
+    for peer, call, difference in found:
+        listed = next((each for each in LISTED if each.covers(peer, call, difference)), None)
         if listed is None:
-            problems.append(
-                f"{call}: not listed: {difference.place}: official {difference.official}, ours {difference.ours}"
-            )
+            theirs, mine = difference.official, difference.ours
+            problems.append(f"{peer}, {call}: not listed: {difference.place}: official {theirs}, ours {mine}")
         else:
-            seen.setdefault((listed, difference), []).append(call)
-    print(f"{len(CALLS)} calls of {len(OPERATIONS)} operations; differences on the wire:\n")
-    print("| place | official | ours | calls | why |")
-    print("|---|---|---|---|---|")
-    for (listed, difference), calls in seen.items():
+            seen.setdefault(listed, []).append((peer, call, difference))
+    return seen, problems
+
+
+def show(seen: dict[Difference, Found], peers: list[str]) -> None:
+    """Print the table of differences."""
+    print("| place | official | ours | SDKs | calls | why |")
+    print("|---|---|---|---|---|---|")
+    for listed, found in seen.items():
+        names = [name for name in peers if any(peer == name for peer, _, _ in found)]
+        calls = list(dict.fromkeys(call for _, call, _ in found))
         where = f"all {len(calls)}" if len(calls) == len(CALLS) else ", ".join(calls)
-        print(f"| {difference.place} | {difference.official} | {difference.ours} | {where} | {listed.why} |")
-    stale = [each for each in LISTED if each not in {listed for listed, _ in seen}]
-    return problems + [f"listed, but never seen: {each.place} {each.official} {each.ours}" for each in stale]
+        who = "all" if names == peers else ", ".join(names)
+        print(f"| {listed.place} | {listed.official} | {listed.ours} | {who} | {where} | {listed.why} |")
 
 
-async def main(python: str) -> int:
-    official, own = await run_official(python), await run_ours()
-    problems = [
-        *check_answers("official", official),
-        *check_answers("ours", own),
-        *check_agreement(official, own),
-        *report(compare(official, own)),
-    ]
+async def main() -> int:
+    missing = {peer.name: peer.missing() for peer in PEERS}
+    peers = [peer for peer in PEERS if not missing[peer.name]]
+    own = await run_ours()
+    problems = [*check_ours(own), *check_operations("ours", own)]
+    found: Found = []
+    for peer in peers:
+        run = await run_peer(peer)
+        problems += check_operations(peer.name, run)
+        found += [(peer.name, call, difference) for call, difference in compare(run, own)]
+    seen, unlisted = sorted_out(found)
+    print(f"{len(CALLS)} calls of {len(OPERATIONS)} operations; differences:\n")
+    show(seen, [peer.name for peer in peers])
+    if len(peers) == len(PEERS):
+        problems += [f"listed, but never seen: {each}" for each in LISTED if each not in seen]
     print()
-    for problem in problems:
+    for problem in problems + unlisted:
         print("PROBLEM:", problem)
-    print(
-        f"{len(problems)} problems"
-        if problems
-        else "all values were read rightly, every difference is listed"
-    )
-    return 1 if problems else 0
+    for name, why in missing.items():
+        if why:
+            print(f"skipped: {name}: {why}")
+    if problems or unlisted:
+        print(f"{len(problems) + len(unlisted)} problems")
+        return 1
+    print(f"{', '.join(peer.name for peer in peers)}: every difference in what is sent and read is listed")
+    return 0
 
 
 if __name__ == "__main__":
-    interpreter = os.environ.get("BREVO5_PYTHON")
-    if not interpreter:
-        raise SystemExit("set BREVO5_PYTHON to an interpreter with brevo-python==5.1.0")
-    sys.exit(asyncio.run(main(interpreter)))
+    if all(peer.missing() for peer in PEERS):
+        raise SystemExit(
+            "none of the official SDKs is installed where a variable says; nox -s compat does that"
+        )
+    sys.exit(asyncio.run(main()))

@@ -20,11 +20,11 @@ ROWS = {
 }
 
 
-async def read_all(base_url: str, api_key: str) -> tuple[list[Any], dict[str, str]]:
-    """The answers to all calls, and the ids they gave."""
+async def read_all(base_url: str, api_key: str, **options: Any) -> tuple[list[Any], dict[str, str]]:
+    """The answers to all calls, and the ids they gave; ``options`` are the client's."""
     ids: dict[str, str] = {}
     answers = []
-    async with BalanceClient(api_key, base_url=base_url, max_attempts=1) as client:
+    async with BalanceClient(api_key, base_url=base_url, max_attempts=1, **options) as client:
         program = client.program(PROGRAM)
         for call in CALLS:
             resource, method = call.operation.split(".")

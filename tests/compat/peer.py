@@ -1,40 +1,29 @@
-"""Makes the plan's calls with the official SDK and prints what it read; runs in that SDK's own environment.
+"""Makes the plan's calls with the official SDK 5.x and prints what it read; runs in that SDK's own environment.
 
-python tests/compat/peer.py BASE_URL API_KEY
+python tests/compat/peer.py sync|async|aiohttp BASE_URL API_KEY
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import sys
 from datetime import date, datetime
 from typing import Any
 
 import httpx
-from brevo import AsyncBrevo
-from plan import CALLS, PROGRAM, Call, filled
+from brevo import AsyncBrevo, Brevo, DefaultAioHttpClient
+from plan import CALLS, METHODS, PROGRAM, Call, filled
 
-METHODS = {
-    "definitions.list": "get_balance_definition_list",
-    "definitions.create": "create_balance_definition",
-    "definitions.get": "get_balance_definition",
-    "definitions.update": "update_balance_definition",
-    "definitions.delete": "delete_balance_definition",
-    "limits.create": "create_balance_limit",
-    "limits.get": "get_balance_limit",
-    "limits.update": "update_balance_limit",
-    "limits.delete": "delete_balance_limit",
-    "balances.list": "get_contact_balances",
-    "balances.list_active": "get_active_balances_api",
-    "balances.get": "get_subscription_balances",
-    "balances.create": "create_subscription_balances",
-    "transactions.begin": "begin_transaction",
-    "transactions.complete": "complete_transaction",
-    "transactions.cancel": "cancel_transaction",
-    "transactions.create_order": "create_balance_order",
-    "history.list": "get_transaction_history_api",
-}
+
+def client(how: str, base_url: str, api_key: str) -> tuple[Any, Any]:
+    """The SDK's client and the transport that was asked for, whatever else is installed."""
+    if how == "sync":
+        transport = httpx.Client(timeout=60)
+        return Brevo(api_key=api_key, base_url=base_url, httpx_client=transport), transport
+    transport = DefaultAioHttpClient() if how == "aiohttp" else httpx.AsyncClient(timeout=60)
+    return AsyncBrevo(api_key=api_key, base_url=base_url, httpx_client=transport), transport
 
 
 def adapted(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -49,19 +38,23 @@ def adapted(call: Call, arguments: dict[str, Any]) -> dict[str, Any]:
     return arguments
 
 
-async def main(base_url: str, api_key: str) -> None:
-    # By itself the SDK takes aiohttp where httpx-aiohttp happens to be installed, which sends other headers.
-    client = AsyncBrevo(api_key=api_key, base_url=base_url, httpx_client=httpx.AsyncClient(timeout=60))
+async def main(how: str, base_url: str, api_key: str) -> None:
+    sdk, transport = client(how, base_url, api_key)
+    balance = sdk.balance
     ids: dict[str, str] = {}
     answers = []
     for call in CALLS:
         path = [str(each) for each in filled(call.path, ids)]
         arguments = adapted(call, filled(call.arguments, ids))
-        answer = await getattr(client.balance, METHODS[call.operation])(PROGRAM, *path, **arguments)
+        answer = getattr(balance, METHODS[call.operation])(PROGRAM, *path, **arguments)
+        if inspect.isawaitable(answer):
+            answer = await answer
         read = None if answer is None else json.loads(answer.json())
         if call.gives:
             ids[call.gives] = read["id"]
         answers.append(read)
+    if how != "sync":
+        await transport.aclose()
     print(json.dumps({"answers": answers, "ids": ids}))
 
 

@@ -1,7 +1,7 @@
-"""The same calls for both SDKs: every operation, bare and with all its arguments, and what must be read back.
+"""The same calls for all SDKs: every operation, bare and with all its arguments, and what must be read back.
 
-Plain data over the standard library, because the official SDK's interpreter reads it too. Argument names are the
-same in both SDKs; a text in angle brackets stands for an id that an earlier answer gave. Expectations are on the
+Plain data over the standard library, because the interpreters of the official SDKs read it too. Argument names are the
+same in all of them; a text in angle brackets stands for an id that an earlier answer gave. Expectations are on the
 answer's JSON, by wire name.
 """
 
@@ -384,6 +384,27 @@ CALLS = [
 ]
 
 OPERATIONS = {call.operation for call in CALLS}
+METHODS = {
+    "definitions.list": "get_balance_definition_list",
+    "definitions.create": "create_balance_definition",
+    "definitions.get": "get_balance_definition",
+    "definitions.update": "update_balance_definition",
+    "definitions.delete": "delete_balance_definition",
+    "limits.create": "create_balance_limit",
+    "limits.get": "get_balance_limit",
+    "limits.update": "update_balance_limit",
+    "limits.delete": "delete_balance_limit",
+    "balances.list": "get_contact_balances",
+    "balances.list_active": "get_active_balances_api",
+    "balances.get": "get_subscription_balances",
+    "balances.create": "create_subscription_balances",
+    "transactions.begin": "begin_transaction",
+    "transactions.complete": "complete_transaction",
+    "transactions.cancel": "cancel_transaction",
+    "transactions.create_order": "create_balance_order",
+    "history.list": "get_transaction_history_api",
+}
+"""What the official SDKs call the operations."""
 
 
 def filled(value: Any, ids: dict[str, str]) -> Any:

@@ -221,7 +221,7 @@ def _misshapen(name: str, answer: bytes, **more: Any) -> Fault:
     return Fault(name, DecodeError, {**BROKEN, "delete": THREE}, raw(answer), **more)
 
 
-SHORT = {"timeout": 0.15, "clock": None}
+SHORT = {"timeout": 0.5, "clock": None}
 """The call's own time is aiohttp's timer, so the clock is the real one."""
 _REFUSALS = {
     400: BadRequestError,

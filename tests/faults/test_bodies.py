@@ -66,7 +66,7 @@ async def test_a_listing_whose_answer_was_lost_is_not_empty(server, program, lis
         await LISTINGS[listing](program).collect()
     assert (caught.value.attempts, caught.value.applied) == (3, False)
     assert not server.script
-    verdict(f"200, {answer}", "read", "yes", 0, "no answer, 3 attempts", "DecodeError")
+    verdict(f"A7 200, {answer}", "read", "yes", 0, "no answer, 3 attempts", "DecodeError")
 
 
 async def test_a_listing_whose_answer_was_lost_once_is_read_again(server, program):
@@ -127,7 +127,7 @@ async def test_an_update_that_is_acknowledged_is_done_once_and_read_back(
     assert [request.method for request in server.arrived] == ["PUT", "GET"]
     assert server.arrived[0].path == server.arrived[1].path
     assert server.writes == 1
-    verdict(f"{answer} to {update}", "put", "yes", 1, "applied, read back", "-")
+    verdict(f"A8 {answer} to {update}", "put", "yes", 1, "applied, read back", "-")
 
 
 @pytest.mark.parametrize("update", UPDATES)

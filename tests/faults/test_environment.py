@@ -41,7 +41,7 @@ async def test_aiohttp_alone_would_send_it():
 
 @pytest.mark.parametrize("lent", [False, True], ids=["own session", "borrowed session"])
 @pytest.mark.parametrize("kind", CALLS)
-async def test_nothing_of_netrc_goes_beside_a_key(kind, lent):
+async def test_nothing_of_netrc_goes_beside_a_key(kind, lent, verdict):
     async with Hostile() as server, aiohttp.ClientSession(trust_env=True) as session:
         async with BalanceClient(
             KEY, base_url=server.base_url, trust_env=True, session=session if lent else None
@@ -50,6 +50,7 @@ async def test_nothing_of_netrc_goes_beside_a_key(kind, lent):
     (request,) = server.arrived
     assert request.headers["api-key"] == KEY
     assert "authorization" not in request.headers
+    verdict("B15 trust_env with a netrc", kind, "yes", server.writes, "our own headers alone", "-")
 
 
 @pytest.mark.parametrize("lent", [False, True], ids=["own session", "borrowed session"])

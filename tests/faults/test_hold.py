@@ -569,6 +569,106 @@ async def test_a_completing_that_failed_and_was_swallowed_is_not_made_up_for(ser
     assert paths(server).count("POST complete") == 1
 
 
+@pytest.mark.parametrize("way", ["inside", "at the end"])
+@pytest.mark.parametrize("again", [False, True], ids=["once", "again while it cleans up"])
+async def test_a_completing_that_is_cancelled_before_it_leaves_gives_the_draft_back(
+    server, transactions, vault, client, way, again
+):
+    waiting: asyncio.Queue[None] = asyncio.Queue()
+    willing = asyncio.Event()
+
+    async def slowly():
+        waiting.put_nowait(None)
+        await willing.wait()
+        return {"api-key": KEY}
+
+    hold = transactions.hold(**HOLD)
+
+    async def block():
+        async with hold:
+            vault.headers = slowly
+            if way == "inside":
+                await hold.complete()
+
+    task = asyncio.ensure_future(block())
+    await waiting.get()
+    task.cancel()
+    await waiting.get()
+    if again:
+        task.cancel()
+    else:
+        willing.set()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    willing.set()
+    if again:
+        notes, error = [], caught.value
+        while error is not None:
+            notes += getattr(error, "__notes__", [])
+            error = error.__context__
+        assert any("could not be cancelled" in note and LEFT in note for note in notes)
+        assert paths(server) == ["POST transactions"]
+    else:
+        assert not hasattr(caught.value, "__notes__")
+        assert hold.result.status == "cancelled"
+        assert paths(server) == ["POST transactions", "POST cancel"]
+    assert client._requester.shared.gate._window.held == 0
+
+
+async def test_a_completing_that_is_cancelled_after_it_left_names_the_draft(server, transactions):
+    drafts = []
+
+    async def block():
+        async with transactions.hold(**HOLD) as draft:
+            drafts.append(draft)
+            server.then([stall()])
+
+    task = asyncio.ensure_future(block())
+    await server.until_arrived(2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    assert f"the hold {drafts[0].id} was to be completed" in caught.value.__notes__[-1]
+    assert caught.value.__cause__.arguments["transaction_id"] == drafts[0].id
+    assert paths(server) == ["POST transactions", "POST complete"]
+
+
+@pytest.mark.parametrize("word", ["completed", "rejected"])
+async def test_a_block_does_not_end_before_the_completing_that_is_under_way(server, transactions, word):
+    answer = asyncio.Event()
+
+    async def slowly(exchange):
+        code, body = truth(exchange.request, exchange.server)
+        await answer.wait()
+        await exchange.answer(code, {**body, "status": word})
+
+    hold = transactions.hold(**HOLD)
+
+    async def block():
+        async with hold:
+            server.then([slowly] * 2)
+            completing.append(asyncio.ensure_future(hold.complete()))
+            await server.until_arrived(2)
+
+    completing: list[asyncio.Future] = []
+    task = asyncio.ensure_future(block())
+    await server.until_arrived(2)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not task.done()
+    answer.set()
+    if word == "completed":
+        await task
+        assert hold.result is await completing[0]
+        assert paths(server) == ["POST transactions", "POST complete"]
+    else:
+        with pytest.raises(UnprocessableError):
+            await task
+        with pytest.raises(UnprocessableError):
+            await completing[0]
+        assert hold.result is None
+
+
 async def test_a_completing_may_be_tried_again_inside_the_block(server, transactions):
     hold = transactions.hold(**HOLD)
     async with hold:

@@ -135,7 +135,7 @@ async def test_bulk_alone_gets_no_company_by_failures(server):
     server.otherwise = Crowd()
     server.then([hang_up(commit=False)] * 10)
     async with BalanceClient(
-        KEY, base_url=server.base_url, reserve=0.2, max_wait=None, max_attempts=1, clock=AutoClock()
+        KEY, base_url=server.base_url, reserve=0.2, max_wait=None, max_attempts=1, clock=ManualClock()
     ) as client:
         calls = [asyncio.ensure_future(CALLS["read"](client.program(PROGRAM))) for _ in range(10)]
         for number in range(1, 11):

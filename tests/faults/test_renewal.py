@@ -36,7 +36,7 @@ async def server():
 
 @pytest.mark.parametrize("how", EXPLAINED)
 @pytest.mark.parametrize("kind", CALLS)
-async def test_an_explained_401_renews_the_token_and_everything_goes_on_at_once(server, kind, how):
+async def test_an_explained_401_renews_the_token_and_everything_goes_on_at_once(server, kind, how, verdict):
     clock = AutoClock()
     async with connect_oauth(server, clock=clock, max_attempts=1) as client:
         await CALLS["read"](client.program(PROGRAM))
@@ -48,6 +48,7 @@ async def test_an_explained_401_renews_the_token_and_everything_goes_on_at_once(
         assert server.calls[-1].headers["authorization"] == "Bearer token-canary-0002"
         assert server.writes == (kind != "read")
         at_rest(client)
+    verdict(f"B14 401, {how}, a token that can be renewed", kind, "yes", server.writes, "renewed, ok", "-")
 
 
 @pytest.mark.parametrize("how", SILENT)

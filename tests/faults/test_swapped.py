@@ -68,7 +68,9 @@ async def test_two_holds_do_not_take_each_others_draft(server, transactions, amo
     )
     assert got == ["unknown", "unknown"]
     assert len(server.arrived) == 2  # nothing was completed, nothing cancelled
-    verdict(f"answers of two holds swapped {amounts}", "unsafe", "yes", 2, "unknown", "OutcomeUnknownError")
+    verdict(
+        f"A5 answers of two holds swapped {amounts}", "unsafe", "yes", 2, "unknown", "OutcomeUnknownError"
+    )
 
 
 async def test_a_hold_marks_its_own_meta_and_begin_does_not(server, transactions):

@@ -50,7 +50,7 @@ async def settle(ready):
         await asyncio.sleep(0)
 
 
-async def test_200_calls_are_told_the_wait_after_one_request(server, clock):
+async def test_200_calls_are_told_the_wait_after_one_request(server, clock, verdict):
     server.token_script = [MINUTE]
     async with connect(server, clock=clock) as client:
         errors = await errors_of(client, 200)
@@ -70,6 +70,14 @@ async def test_200_calls_are_told_the_wait_after_one_request(server, clock):
         await asyncio.gather(*[CALLS["read"](client.program(PROGRAM)) for _ in range(4)])
         assert server.fetched == 2
         at_rest(client)
+    verdict(
+        "B16 429 of the token endpoint, 200 calls",
+        "all",
+        "no",
+        0,
+        "one request, told the wait",
+        "RateLimitedError",
+    )
 
 
 async def test_200_calls_that_may_wait_wait_and_one_of_them_asks(server, clock):

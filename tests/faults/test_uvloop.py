@@ -72,12 +72,12 @@ def test_what_uvloop_has_not_read_yet_is_seen(certificate, place):
 def test_an_answer_that_lies_in_the_socket_when_uvloop_wakes_up_late():
     async def held(exchange):
         await honest(exchange)
-        time.sleep(0.2)  # noqa: ASYNC251  (the fault itself)
+        time.sleep(0.6)  # noqa: ASYNC251  (the fault itself)
 
     async def everything():
         async with (
             Hostile([held]) as server,
-            BalanceClient(KEY, base_url=server.base_url, timeout=0.1) as client,
+            BalanceClient(KEY, base_url=server.base_url, timeout=0.5) as client,
         ):
             await begin(client.program(PROGRAM))
 

@@ -10,9 +10,10 @@ import pytest
 from brevo_balance_async import InputFileError
 from brevo_balance_async.importer import read_csv, read_jsonl
 
-TESTS = str(Path(__file__).parents[1])
-if TESTS not in sys.path:
-    sys.path.insert(0, TESTS)
+HERE = Path(__file__).parent
+for shared in (HERE.parent, HERE.parents[1] / "benchmarks"):
+    if str(shared) not in sys.path:
+        sys.path.insert(0, str(shared))
 
 POINTS = "7c1f0f0e-52a1-4c2e-9a55-0d3b7c9f1a10"
 

@@ -15,7 +15,7 @@ from virtual_time import run
 from brevo_balance_async.core.clock import LoopClock
 from brevo_balance_async.core.quota.gate import Gate
 from brevo_balance_async.core.quota.headers import read
-from brevo_balance_async.core.quota.window import LIVE_PROBES, Pair
+from brevo_balance_async.core.quota.window import LIVE_PROBES, LONGEST_QUIET, Pair
 from brevo_balance_async.errors import ClientStateError, QuotaWaitError
 
 
@@ -425,6 +425,67 @@ def test_a_live_call_costs_the_same_after_thousands_of_other_reserves():
         assert python_calls(live) == before
         assert (gate._lanes, gate._order) == ({}, [])
         assert len(gate._window.pace.buckets) <= 64
+
+    run(main())
+
+
+@pytest.mark.parametrize("kind", ["paced", "holds"])
+def test_entering_costs_the_same_however_many_reserves_wait(kind):
+    async def cost(waiting: int) -> int:
+        gate = told(600, 0, 300)
+        tasks = []
+
+        def enter(number: int):
+            reserve, pair = 0.1 + number / 1e5, None if kind == "paced" else Pair()
+            return gate.enter(reserve=reserve, max_wait=None if kind == "paced" else 1000, pair=pair)
+
+        tasks = [asyncio.create_task(enter(number)) for number in range(waiting)]
+        await settle()
+        coroutine = enter(0)
+        calls = python_calls(lambda: coroutine.send(None))
+        coroutine.close()
+        permit = gate._window.send(now(), 0.0)
+        calls += python_calls(lambda: gate.leave(permit, read(200, quota(600, 0, 300))))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return calls
+
+    assert run(cost(300)) == run(cost(10))
+
+
+def test_a_hold_that_waits_keeps_no_smaller_share_from_looking():
+    # The hold may not go to look; whoever stands behind it may, and waits no longer than five minutes.
+    async def main():
+        gate = told(600, 0, 3000)
+        hold = asyncio.create_task(gate.enter(reserve=0.0, max_wait=None, pair=Pair()))
+        bulk = asyncio.create_task(gate.enter(reserve=0.2, max_wait=5000))
+        started = now()
+        await bulk
+        assert now() - started == pytest.approx(LONGEST_QUIET)
+        hold.cancel()
+
+    run(main())
+
+
+@pytest.mark.parametrize("known", ["nothing", "refused", "used up"])
+@pytest.mark.parametrize("reserve", [0.0, 0.2])
+def test_requests_that_never_end_keep_nobody_waiting_for_ever(known, reserve):
+    async def main():
+        gate = Gate(LoopClock(), random=lambda: 0.0)
+        if known != "nothing":
+            status = 200 if known == "used up" else 429
+            told = quota(600, 0, 2000) if known == "used up" else {"retry-after": "1"}
+            gate.leave(gate.try_enter(0.0), read(status, told))
+        hung = []
+        for _ in range(LIVE_PROBES + 3):
+            started = now()
+            hung.append(await gate.enter(reserve=reserve, max_wait=None))
+            assert now() - started <= LONGEST_QUIET
+        assert gate.in_flight == len(hung)
+        for permit in hung:
+            gate.leave(permit, None)
+        assert gate.in_flight == 0
 
     run(main())
 

@@ -39,7 +39,10 @@ class Bench:
         self.live, self.bulk = 0.0, 0.2
 
     def wait(self, now: float, reserve: float = 0.0, need: int = 1) -> float:
-        return self.window.wait(now, reserve, need, paced=reserve > 0)
+        """``UNTIL_ANSWER`` where only an answer ends it sooner than the next look."""
+        wait = self.window.wait(now, reserve, need, paced=reserve > 0)
+        looks = self.window.in_flight and wait and now + wait == self.window.look_at
+        return UNTIL_ANSWER if looks else wait
 
     def send(self, now: float, reserve: float = 0.0):
         assert self.wait(now, reserve) == 0

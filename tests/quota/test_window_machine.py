@@ -95,6 +95,7 @@ class Machine(RuleBasedStateMachine):
                 assert 0 <= expected < 86_400 * 3600
                 if wait == UNTIL_ANSWER:
                     assert self.flying
+                    assert need == 2  # a hold does not go to look
 
     @invariant()
     def somebody_looks_after_five_minutes(self):

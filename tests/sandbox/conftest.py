@@ -13,6 +13,8 @@ import pytest
 from brevo_balance_async.sandbox import Sandbox, SandboxClock, Switches
 from brevo_balance_async.sandbox.rules.ledger import Ledger
 
+from .declared import undeclared
+
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
 DEFINITION = "7c1f0f0e-52a1-4c2e-9a55-0d3b7c9f1a10"
 START = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -42,7 +44,11 @@ class Api:
     async def send(self, method, url, **arguments):
         arguments.setdefault("headers", {"api-key": self.sandbox.api_key})
         async with self.session.request(method, url, allow_redirects=False, **arguments) as response:
-            return Reply(response.status, await response.text(), response.headers)
+            reply = Reply(response.status, await response.text(), response.headers)
+        if not len(self.sandbox.faults):  # a scripted answer is nobody's promise
+            answer = (response.status, response.headers, reply.text)
+            assert undeclared(self.sandbox.switches, method, response.url.path, *answer) == ""
+        return reply
 
     async def __call__(self, method, path, body=None, /, **query):
         url = f"{self.sandbox.base_url}/loyalty/balance/programs/{self.program}/{path}"

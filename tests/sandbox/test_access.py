@@ -108,4 +108,4 @@ async def test_tokens_can_be_revoked(api):
 
 async def test_the_token_endpoint_takes_posts_only(api):
     reply = await api.send("GET", api.sandbox.token_url)
-    assert reply.status == 404
+    assert (reply.status, reply.json["code"], reply.headers["allow"]) == (405, "method_not_allowed", "POST")

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from brevo_balance_async.sandbox import effects
+
+START = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 DEFINITION = "7c1f0f0e-52a1-4c2e-9a55-0d3b7c9f1a10"
 
 
@@ -166,7 +171,7 @@ async def test_a_position_that_a_switch_does_not_have_is_told_with_those_it_has(
     before = api.sandbox.switches
     refused = await api.control("POST", "switches", {switch: value})
     assert refused.status == 422
-    assert refused.json["message"] == f"ValueError: {switch} must be {allowed}, not {value!r}"
+    assert refused.json["message"] == f"{switch} must be {allowed}, not {value!r}"
     assert api.sandbox.switches == before
 
 
@@ -235,7 +240,7 @@ async def test_reset_forgets_all_but_the_seed(serve, through_http):
     ("method", "path", "body", "status"),
     [
         ("GET", "nothing", None, 404),
-        ("GET", "reset", None, 404),
+        ("GET", "reset", None, 405),
         ("POST", "reset", [1], 400),
         ("POST", "seed", {}, 422),
         ("POST", "seed", {"program": "x"}, 422),
@@ -281,3 +286,256 @@ async def test_a_control_body_that_is_no_json(api):
 
 async def test_control_answers_are_json_that_the_standard_library_reads(api):
     json.loads((await api.control("GET", "switches")).text)
+
+
+async def test_the_list_of_routes(api):
+    listed = await control(api, "GET", "")
+    assert "imitates" in listed["about"]
+    routes = {(route["method"], route["path"]): route for route in listed["routes"]}
+    assert routes["POST", "/_sandbox/clock/advance"]["takes"] == ["seconds"]
+    for method, path in routes:
+        reply = await api.control(method, path.removeprefix("/_sandbox/"), {} if method == "POST" else None)
+        assert reply.status in (200, 422), (method, path, reply.text)
+
+
+async def test_health(api):
+    assert (await control(api, "GET", "health"))["status"] == "ok"
+    head = await api.send("HEAD", f"{api.sandbox.origin}/_sandbox/health")
+    assert (head.status, head.text) == (200, "")
+
+
+async def test_the_clock_is_set_frozen_and_let_run(api):
+    assert await control(api, "GET", "clock") == {"now": "2026-11-23T09:30:00.000Z", "frozen": True}
+    later = {"now": "2026-12-24T18:00:00.000Z", "frozen": False}
+    assert (await control(api, "POST", "clock", later))["frozen"] is False
+    assert api.sandbox.clock.now() >= START + timedelta(days=31)
+    assert (await control(api, "POST", "clock", {"frozen": True}))["frozen"] is True
+    refused = await api.control("POST", "clock", {"now": "2026-11-23T09:30:00.000Z"})
+    assert (refused.status, "not set back" in refused.json["message"]) == (422, True)
+
+
+async def test_the_ledger_is_filtered_and_paged(api):
+    definition = await api.definition()
+    for number in range(5):
+        await api.credit(definition, 10, 1 + number % 2, meta={"reference": f"order-{number}", "row": number})
+    await api.credit(definition, -100, 1)
+    draft = await api.begin(definition, 3, 2)
+
+    async def ledger(query):
+        found = await control(api, "GET", f"ledger?{query}")
+        return found["transactions"], found["balances"]
+
+    transactions, balances = await ledger("limit=2&offset=1")
+    assert (transactions["count"], len(transactions["items"])) == (7, 2)
+    assert [row["meta"]["row"] for row in transactions["items"]] == [1, 2]
+    assert balances["count"] == 2
+    transactions, balances = await ledger(
+        f"program={api.program}&balanceDefinitionId={definition}&contactId=2"
+    )
+    assert transactions["count"] == 3
+    assert balances["items"] == [
+        {
+            "loyaltyProgramId": api.program,
+            "balanceDefinitionId": definition,
+            "contactId": 2,
+            "value": 20,
+            "drafts": 1,
+            "updatedAt": "2026-11-23T09:30:00.000Z",
+        }
+    ]
+    assert [row["id"] for row in (await ledger("status=draft"))[0]["items"]] == [draft["id"]]
+    assert (await ledger("status=rejected&transactionType=debit"))[0]["count"] == 1
+    assert (await ledger("meta=reference:order-3"))[0]["count"] == 1
+    assert (await ledger("meta=row:3"))[0]["count"] == 1
+    assert (await ledger("meta=reference:order-9"))[0]["count"] == 0
+    assert (await ledger("sort=desc"))[0]["items"][0]["id"] == draft["id"]
+    assert (await ledger(f"program={DEFINITION}")) == ({"count": 0, "items": []}, {"count": 0, "items": []})
+
+
+async def test_the_log_is_filtered_and_paged(api):
+    definition = await api.definition()
+    for _ in range(150):
+        await api.send("GET", f"{api.sandbox.base_url}/nothing")
+    body = {"balanceDefinitionId": definition, "contactId": 1, "amount": 1}
+    api.sandbox.faults.add(effects.apply_then_status(503), nth=2)
+    assert [(await api("POST", "transactions", body)).status for _ in range(3)] == [200, 503, 200]
+
+    async def seqs(query):
+        found = await control(api, "GET", f"requests?{query}")
+        return found["count"], [row["seq"] for row in found["requests"]]
+
+    assert await seqs("") == (154, list(range(1, 101)))
+    assert await seqs("offset=150") == (154, [151, 152, 153, 154])
+    assert await seqs("sort=desc&limit=2") == (154, [154, 153])
+    assert await seqs("operation=transactions.begin&status=503") == (1, [153])
+    assert await seqs("fault=apply_then_status_503&applied=true") == (1, [153])
+    assert (await seqs("applied=false"))[0] == 150
+
+
+async def test_hits_and_expectations(api):
+    definition = await api.definition()
+    body = {"balanceDefinitionId": definition, "contactId": 1, "amount": 1}
+    api.sandbox.faults.add(effects.status(503), operation="transactions.begin", nth=2)
+    for _ in range(2):
+        await api("POST", "transactions", body)
+    begins = {"hits": 2, "applied": 1}
+    assert await control(api, "GET", "hits") == {
+        "hits": 3,
+        "operations": {"definitions.create": {"hits": 1, "applied": 1}, "transactions.begin": begins},
+    }
+    assert await control(api, "GET", "hits?operation=transactions.begin") == begins
+    assert await control(api, "GET", "hits?operation=transactions.cancel") == {"hits": 0, "applied": 0}
+    right = {
+        "hits": {"transactions.begin": 2},
+        "applied": {"transactions.begin": 1, "transactions.cancel": 0},
+    }
+    assert await control(api, "POST", "expect", right) == {"met": True, "difference": []}
+    api.sandbox.expect({"transactions.begin": 2}, applied={"transactions.begin": 1})
+    path = f"/v3/loyalty/balance/programs/{api.program}"
+    difference = [
+        "definitions.create: expected 0 requests, got 1",
+        f"  #1 POST {path}/balance-definitions: answered 200, applied",
+        "transactions.begin: expected 1 requests, got 2",
+        f"  #2 POST {path}/transactions: answered 200, applied",
+        f"  #3 POST {path}/transactions: answered 503, not applied, fault status_503",
+        "transactions.begin: expected 2 carried out, got 1",
+        f"  #2 POST {path}/transactions: answered 200, applied",
+    ]
+    wrong = {"hits": {"transactions.begin": 1}, "applied": {"transactions.begin": 2}, "only": True}
+    assert await control(api, "POST", "expect", wrong) == {"met": False, "difference": difference}
+    with pytest.raises(AssertionError) as told:
+        api.sandbox.expect(**wrong)
+    assert str(told.value).splitlines() == difference
+    with pytest.raises(
+        ValueError, match=r"no such operation: transaction\.begin; there are balances\.create, "
+    ):
+        api.sandbox.expect({"transaction.begin": 0})
+
+
+async def test_a_long_difference_is_cut(api):
+    for _ in range(13):
+        await api("GET", "balance-definitions")
+    with pytest.raises(AssertionError) as told:
+        api.sandbox.expect(only=True)
+    lines = str(told.value).splitlines()
+    assert (len(lines), lines[-1]) == (12, "  and 3 more")
+
+
+async def test_snapshots(api):
+    definition = await api.definition()
+    await api.credit(definition, 100, 1)
+    draft = await api.begin(definition, 5, 1, ttl=60)
+    api.sandbox.quota.limit = 50
+    name = (await control(api, "POST", "snapshot"))["snapshot"]
+    for _ in range(2):
+        await api.credit(definition, 1, 1)
+        await api.ok("POST", f"transactions/{draft['id']}/cancel")
+        await control(api, "POST", "clock/advance", {"seconds": 5000})
+        await control(api, "POST", "switches", {"rejection": "422"})
+        await api.definition()
+        restored = await control(api, "POST", "restore", {"snapshot": name})
+        assert restored == {"snapshot": name, "now": "2026-11-23T09:30:00.000Z"}
+        assert api.sandbox.ledger.balance(api.program, definition, 1) == 100
+        assert [row.status for row in api.sandbox.ledger.transactions()] == ["completed", "draft"]
+        assert len((await api.ok("GET", "balance-definitions"))["items"]) == 1
+        assert api.sandbox.switches.rejection == "status"
+        assert api.sandbox.quota.headers()["x-sib-ratelimit-remaining"] == "49"
+    assert (await api.ok("POST", f"transactions/{draft['id']}/complete"))["balance"] == 105
+    assert (await api.control("POST", "restore", {"snapshot": "77"})).status == 404
+    for _ in range(32):
+        last = (await control(api, "POST", "snapshot"))["snapshot"]
+    assert (await api.control("POST", "restore", {"snapshot": name})).status == 404  # the oldest is given up
+    await control(api, "POST", "reset")
+    assert (await api.control("POST", "restore", {"snapshot": last})).status == 404
+
+
+async def test_a_snapshot_keeps_what_was_seeded(api):
+    (definition,) = api.sandbox.seed(
+        api.program,
+        contacts=[{"contactId": 3, "loyaltySubscriptionId": "card"}],
+        definitions=[{"name": "Points", "unit": "POINTS"}],
+        histories=[{"contactId": 3, "count": 1000}],
+    )
+    await api.ok("GET", "contact-balances", balanceDefinitionId=definition)
+    await api.history(definition, 3)
+    snapshot = api.sandbox.snapshot()
+    await api.credit(definition, 5, 3)
+    api.sandbox.restore(snapshot)
+    assert (await api.history(definition, 3))["count"] == 1000
+    listing = await api.ok("GET", "contact-balances", balanceDefinitionId=definition)
+    assert [row["value"] for row in listing["balances"]] == [1000]
+
+
+async def test_seeded_credits_follow_the_rules_or_nothing_is_seeded(api):
+    points = {"id": DEFINITION, "name": "Points", "unit": "POINTS", "maxAmount": 100}
+    seeded = {"program": api.program, "definitions": [points]}
+    refused = await api.control(
+        "POST", "seed", seeded | {"credits": [{"contactId": 1, "amount": a} for a in (60, 70)]}
+    )
+    assert (refused.status, "maximum balance reached" in refused.json["message"]) == (422, True)
+    assert (await api.ok("GET", "balance-definitions"))["items"] == []
+    given = [{"contactId": 1, "amount": 99.5, "meta": {"reference": "old"}}, {"contactId": 1, "amount": -9}]
+    await control(api, "POST", "seed", seeded | {"credits": given})
+    assert api.sandbox.ledger.balance(api.program, DEFINITION, 1) == Decimal("90.5")
+    assert [row.meta for row in api.sandbox.ledger.transactions()] == [{"reference": "old"}, None]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "told"),
+    [
+        (
+            "GET",
+            "nothing",
+            None,
+            "there is no control route /_sandbox/nothing; /_sandbox/ lists all there are",
+        ),
+        ("PUT", "clock", None, "/_sandbox/clock takes GET and POST, not PUT"),
+        ("POST", "clock/advance", {}, "seconds is required: how many the clock is to be advanced by"),
+        ("POST", "clock/advance", {"seconds": True}, "seconds is required"),
+        ("POST", "clock/advance", {"minutes": 1}, "clock/advance does not know minutes; it takes seconds"),
+        ("POST", "clock/advance", {"seconds": -1}, "a clock is advanced by zero or more seconds"),
+        ("POST", "clock/advance", {"seconds": 1e300}, "a clock cannot be advanced beyond the year 9999"),
+        ("POST", "clock", {"now": "tomorrow"}, "now must be an RFC 3339 timestamp"),
+        ("POST", "seed", {}, "program is required"),
+        (
+            "POST",
+            "seed",
+            {"program": DEFINITION, "gifts": []},
+            "a seed has no gifts; it may have program, contacts",
+        ),
+        ("POST", "seed", {"program": DEFINITION, "contacts": 5}, "contacts must be a list"),
+        ("POST", "publish", {}, "program is required"),
+        ("POST", "faults", {}, "effect is required"),
+        ("POST", "faults", {"effect": "explode"}, "there is no effect explode; there are status, "),
+        ("POST", "faults", {"effect": "delay"}, "the effect delay needs seconds; its arguments are seconds"),
+        (
+            "POST",
+            "faults",
+            {"effect": "delay", "arguments": {"seconds": 1, "minutes": 1}},
+            "the effect delay does not know minutes; its arguments are seconds",
+        ),
+        ("POST", "faults", {"effect": "stall", "nth": "2"}, "nth must be a whole number, or a list of them"),
+        ("POST", "faults", {"effect": "stall", "times": "2"}, "times must be an integer"),
+        ("POST", "faults", {"effect": "stall", "probability": "x"}, "probability must be a number"),
+        ("POST", "faults", {"effect": "stall", "operation": "begin"}, "no such operation: begin; there are "),
+        ("POST", "switches", {"nothing": 1}, "no such switch: nothing; GET switches lists those there are"),
+        ("POST", "quota", {}, "rph is required, null for no quota"),
+        ("POST", "restore", {}, "snapshot is required"),
+        ("POST", "expect", {"hits": {"transactions.begin": "3"}}, "hits must be counts by operation"),
+        ("POST", "expect", {"hits": {"begin": 3}}, "no such operation: begin; there are "),
+        ("GET", "requests?limit=1001", None, "limit must be at most 1000"),
+        (
+            "GET",
+            "requests?operations=x",
+            None,
+            "requests does not know operations; it takes operation, status, ",
+        ),
+        ("GET", "ledger?meta=order-42", None, "meta must be NAME:VALUE, as in reference:order-42"),
+        ("GET", "state?x=1", None, "state does not know x; it takes nothing"),
+    ],
+)
+async def test_what_is_wrong_is_told_in_plain_words(api, method, path, body, told):
+    reply = await api.control(method, path, body)
+    assert 400 <= reply.status < 500
+    assert told in reply.json["message"]
+    assert not re.search(r"Error|__init__|argument '|object", reply.json["message"])

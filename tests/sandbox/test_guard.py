@@ -386,3 +386,54 @@ async def test_a_request_that_a_fault_keeps_waiting_shows_no_key_meanwhile(api):
     finally:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
+
+
+TOKEN = "Authorization: Bearer the-control-token"
+
+
+@pytest.mark.parametrize("host", ["container.example:8080", "192.0.2.1", None])
+async def test_the_control_token_lifts_the_host_check(serve, host):
+    version = "1.0" if host is None else "1.1"
+    async with serve(control_token="the-control-token") as api:
+        for method, path in (("GET", "state"), ("POST", "reset")):
+            told = (method, f"/_sandbox/{path}", JSON)
+            assert (await ask(api.sandbox, *told, TOKEN, host=host, version=version))[0] == 200
+            assert is_refused(await ask(api.sandbox, *told, host=host, version=version), 403, "control token")
+            wrong = await ask(api.sandbox, *told, TOKEN + "x", host=host, version=version)
+            assert is_refused(wrong, 401, "not the control token")
+
+
+def test_the_control_token_lets_other_addresses_in():
+    headers = CIMultiDict({"host": "container:8080", "authorization": "bearer t"})
+    check_control("GET", "/_sandbox/state", "172.17.0.1", headers, token="t")
+    for token in (None, "other"):
+        with pytest.raises(Refusal):
+            check_control("GET", "/_sandbox/state", "172.17.0.1", headers, token=token)
+
+
+async def test_without_a_token_this_machine_is_still_answered(serve):
+    async with serve(control_token="the-control-token") as api:
+        assert (await ask(api.sandbox, "GET", "/_sandbox/state"))[0] == 200
+        assert (await ask(api.sandbox, "GET", "/_sandbox/state", "Authorization: Basic dDp0"))[0] == 200
+        assert (await ask(api.sandbox, "GET", "/_sandbox/state", "Authorization: Bearer x"))[0] == 401
+
+
+async def test_a_token_is_no_pass_for_web_pages(serve):
+    async with serve(control_token="the-control-token") as api:
+        for header in ("Origin: http://attacker.example", "Origin: null", "Sec-Fetch-Site: cross-site"):
+            assert (await ask(api.sandbox, "GET", "/_sandbox/state", TOKEN, header))[0] == 403
+        own = "Origin: http://container.example:8080"
+        assert (await ask(api.sandbox, "GET", "/_sandbox/state", TOKEN, own, host="container.example:8080"))[
+            0
+        ] == 200
+
+
+async def test_the_control_token_is_not_the_api_s_and_is_shown_nowhere(serve):
+    async with serve(control_token="the-control-token") as api:
+        assert (await ask(api.sandbox, "GET", "/v3/nothing", TOKEN))[0] == 401
+        assert "the-control-token" not in everything(api.sandbox)
+
+
+def test_an_empty_token_is_refused():
+    with pytest.raises(ValueError, match="control_token must not be empty"):
+        Sandbox(control_token="")

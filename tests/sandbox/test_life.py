@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from brevo_balance_async.sandbox import Sandbox, serve
-from brevo_balance_async.sandbox.__main__ import main
+from brevo_balance_async.sandbox.options import main
 
 
 async def test_addresses_are_known_while_it_runs():
@@ -135,7 +135,14 @@ async def test_the_command_serves_until_a_signal(end):
         out, err = await process.communicate()
         with pytest.raises(aiohttp.ClientError):
             await stalled
-    assert (process.returncode, out, err) == (0, b"", b"")
+    assert (process.returncode, out) == (0, b"")
+    key = "xkeysib-sandbox-0123456789abcdef-LOCAL"
+    page = base.removesuffix("/v3") + "/_sandbox/"
+    assert err.decode().splitlines() == [
+        f"# imitates api.brevo.com; to look at it: {page}",
+        f"export BREVO_BASE_URL={base}",
+        f"export BREVO_API_KEY={key}",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -144,11 +151,16 @@ async def test_the_command_serves_until_a_signal(end):
         (("--host", "0.0.0.0"), "0.0.0.0 is not a loopback address"),
         (("--port", "99999"), "a port is from 0 to 65535, not 99999"),
         (("--port", "-1"), "a port is from 0 to 65535"),
-        (("--port", "http"), "invalid port value: 'http'"),
+        (("--port", "http"), "expected a whole number in digits, of 19 at most, not 'http'"),
         (("--port", "TAKEN"), "address already in use"),
         (("--switch", "no_such=1"), "no such switch: no_such"),
         (("--switch", "history_offset=rows"), "history_offset must be one of records, pages0, "),
         (("--switch", "x"), "expected NAME=VALUE, not 'x'"),
+        (("--rph", "1_000"), "expected a whole number in digits, of 19 at most, not '1_000'"),
+        (("--api", "x"), "unrecognized arguments: --api x"),
+        (("--control-token", ""), "control_token must not be empty"),
+        (("--seed", "/nowhere/at/all"), "No such file or directory"),
+        (("--state", "/nowhere/at/all"), "the state file /nowhere/at/all cannot be opened"),
         (("--rph", "0"), "a quota is a whole number of requests, at least 1, or None (null), not 0"),
         (("--switch", "history_lag=soon"), "history_lag must be a number of seconds, 0 or more, "),
         (
@@ -171,3 +183,80 @@ def test_the_command_refuses_what_makes_no_sense(arguments, reason, monkeypatch,
     assert "error: " in line
     assert reason in line
     assert "<" not in line  # no dump of an object
+
+
+async def test_requests_in_flight_are_finished_when_it_is_told_to_end():
+    process = await command()
+    base = (await process.stdout.readline()).decode().split()[-1]
+    faults = base.removesuffix("/v3") + "/_sandbox/faults"
+    key = {"api-key": "xkeysib-sandbox-0123456789abcdef-LOCAL"}
+    url = f"{base}/loyalty/balance/programs/27aa1d7a-af67-4020-8a65-19d6b0f0a26e/balance-definitions"
+    async with aiohttp.ClientSession(headers=key) as session:
+        for effect in ({"effect": "delay", "arguments": {"seconds": 0.5}}, {"effect": "stall"}):
+            (
+                await session.post(faults, json=effect | {"nth": 1 if effect["effect"] == "delay" else 2})
+            ).close()
+        waiting = [asyncio.create_task(session.get(url)) for _ in range(2)]
+        hits = 0
+        while hits < 2:
+            async with session.get(base.removesuffix("/v3") + "/_sandbox/hits") as response:
+                hits = (await response.json())["hits"]
+        process.send_signal(signal.SIGTERM)
+        delayed, stalled = await asyncio.gather(*waiting, return_exceptions=True)
+        assert (delayed.status, await delayed.json()) == (200, {"items": []})
+        assert isinstance(stalled, aiohttp.ClientError)
+    await process.communicate()
+    assert process.returncode == 0
+
+
+async def test_a_second_signal_waits_for_nobody():
+    process = await command()
+    base = (await process.stdout.readline()).decode().split()[-1]
+    sandbox = base.removesuffix("/v3") + "/_sandbox/"
+    async with aiohttp.ClientSession() as session:
+        effect = {"effect": "delay", "arguments": {"seconds": 100}}
+        (await session.post(sandbox + "faults", json=effect)).close()
+        waiting = asyncio.create_task(session.get(base + "/nothing"))
+        hits = 0
+        while not hits:
+            async with session.get(sandbox + "hits") as response:
+                hits = (await response.json())["hits"]
+        process.send_signal(signal.SIGTERM)
+        while True:  # until the first signal has been noticed: no more connections are taken
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", int(base.split(":")[2].split("/")[0]))
+            except OSError:
+                break
+            writer.transport.abort()
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(aiohttp.ClientError):
+            await waiting
+    assert await process.wait() == 0
+
+
+async def test_a_key_that_was_given_is_not_printed(capsys):
+    stop = asyncio.Event()
+    stop.set()
+    await serve(Sandbox(api_key="xkeysib-real-CANARY"), stop=stop)
+    out, err = capsys.readouterr()
+    assert "CANARY" not in out + err
+    assert "the API key is the one that was given" in err
+    assert "export BREVO_BASE_URL=http://127.0.0.1:" in err
+
+
+async def test_the_command_takes_a_seed_a_state_file_and_a_token(tmp_path):
+    seed, state = tmp_path / "seed.json", tmp_path / "state.db"
+    program = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
+    seed.write_text(f'{{"program": "{program}", "contacts": [1, 2]}}')
+    options = ("--seed", str(seed), "--state", str(state), "--control-token", "let-me-in")
+    for _ in range(2):
+        process = await command(*options)
+        line = (await process.stdout.readline()).decode()
+        url = line.split()[-1].removesuffix("/v3") + "/_sandbox/state"
+        headers = {"host": "container", "authorization": "Bearer let-me-in"}
+        async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as response:
+            (found,) = (await response.json())["programs"]
+        assert (found["id"], found["members"]) == (program, 2)
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+        assert process.returncode == 0

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brevo_balance_async.sandbox.clock import SandboxClock
 from brevo_balance_async.sandbox.http.wire import (
     number_text,
     read_json,
@@ -17,7 +18,6 @@ from brevo_balance_async.sandbox.http.wire import (
     write_json,
 )
 from brevo_balance_async.sandbox.rules.amounts import rounded
-from brevo_balance_async.sandbox.rules.clock import SandboxClock
 from brevo_balance_async.sandbox.rules.expiry import points_expire_at
 from brevo_balance_async.sandbox.rules.moves import Moves
 from brevo_balance_async.sandbox.rules.periods import FIRST, LAST, end_of, later, shifted, start_of

@@ -36,6 +36,7 @@ WITHIN = {
     ("core.codec", "core.readers"),
     ("core.answers", "core.codec"),
     ("core.answers", "core.protocol"),
+    ("core.answers", "core.redaction"),
     ("core.echo", "core.codec"),
     ("core.protocol", "core.validation"),
     ("core.protocol", "core.codec"),
@@ -71,9 +72,14 @@ PACKAGES = {"journal", "exactly_once", "importer"}
 JOURNAL_TAKES = {"core.validation", "core.codec", "core.clock"}
 # The rooms of the island, and the rooms of it that each may import beside its own; the door opens all of them.
 ISLAND = {
-    "rules": set(),
+    "clock": set(),
+    "state": set(),
+    "rules": {"clock"},
     "faults": set(),
-    "http": {"rules", "faults"},
+    "http": {"clock", "rules", "faults", "state"},
+    "seeds": set(),
+    "threads": {"clock", "faults", "http", "rules"},
+    "options": {"http", "rules", "seeds"},
 }
 # The money knows no transport, and the script of faults no web framework.
 NO_TRANSPORT = {"rules": {"aiohttp", "asyncio", "http", "multidict", "socket", "yarl"}, "faults": {"aiohttp"}}

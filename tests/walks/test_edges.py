@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 from listings import MEANINGS, Row, Server, listing, naive, whole
 
 from brevo_balance_async.core.paging.listing import Batch, Listing, WalkMemory
@@ -377,3 +378,12 @@ def test_a_first_page_without_all_keys_is_walked_by_id(odd):
 def test_a_wrong_total_that_happens_to_fit_the_end_of_a_capped_page():
     server = Server(rows=300, cap=20, count=lambda _total, _page: 38)  # 20 rows, then 18 new ones
     assert ids(whole(server, listing(disputed=False))) == everything(server)
+
+
+def test_rows_of_the_last_key_alone_are_no_proof_of_the_end_where_ties_change_places():
+    """Two rows went away, so row 6 now stands before the page that is asked for, in another order of the tie."""
+    walk = Walk(listing(disputed=False), WalkMemory(), 25, 0)
+    walk.feed(walk.next(), Batch([Row(1, 1), Row(2, 2), Row(3, 3), Row(4, 4), Row(5, 5)], 6))
+    asked = walk.next()
+    walk.feed(evolve(asked, at=3, offset=3), Batch([Row(5, 5)], 4))
+    assert not walk.done

@@ -1,1 +1,11 @@
-"""The walk through a listing that may change meanwhile: what is asked for next, and which rows are new."""
+"""The walk through a listing that may change meanwhile: what is asked for next, and which rows are new.
+
+Begin with ``walk.Walk.feed``. Three questions that bring a reader here:
+
+- Where is a gap found? In ``frontier``: ``ByKey.join`` and ``ById.join`` return None for a page that may leave one.
+  ``Planner.gap`` then chooses where to ask again.
+- Where does a walk end? In ``end.End.reached`` for a page of rows that joins; in ``walk.Walk.feed`` for an empty page
+  behind the last row, and in ``Walk._begin`` for a listing without rows.
+- What happens on a 422? ``readahead.ReadAhead`` catches it, ``plan.PageSize.refused`` lowers the limit, and the page
+  is asked for again. Where no smaller limit is left to try, the error is raised.
+"""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import define, frozen
+from attrs import define
 
 if TYPE_CHECKING:
     from brevo_balance_async.core.paging.offsets import Query
@@ -48,24 +48,6 @@ class Totals:
         return max(0, (before or 0) - (self.last or 0))
 
 
-@frozen
-class Proof:
-    """What a page that joined says about the end."""
-
-    first: bool
-    """It begins the walk or starts at 0, and at a record that is certain."""
-    less: bool
-    """It has fewer rows than asked for."""
-    short: bool
-    """And fewer than a silent cap can leave, and it starts at a record that is certain."""
-    sure: bool
-    """What ``offset`` counts was proved, so that such a page ends where it is thought to."""
-    fresh: bool
-    """It has new rows."""
-    same: bool
-    """It ends like the page before."""
-
-
 class End:
     """What the pages that joined say about the end."""
 
@@ -75,17 +57,24 @@ class End:
         self._proofs = 0
         self._tail = 0
 
-    def reached(self, end: int, total: int | None, page: Proof) -> bool:
-        """Take a page that joined, and ends before record ``end``: whether it is the last."""
+    def reached(
+        self, end: int, total: int | None, *, less: bool, certain: bool, short: bool, fresh: bool, same: bool
+    ) -> bool:
+        """Take a page that joined, and ends before record ``end``: whether it is the last.
+
+        ``less``: it has fewer rows than asked for. ``short``: and fewer than a silent cap can leave.
+        ``certain``: if the total says that the listing ends at ``end``, that can be believed.
+        ``fresh``: it has new rows. ``same``: it ends like the page before.
+        """
         promised = total is not None and total > end
-        self.near = page.less and not promised
-        if page.first and page.less and total == end:
+        self.near = less and not promised
+        if certain and total == end:
             return True
-        if not page.short:
+        if not short:
             self._proofs, self._tail = 0, max(0, self._tail - 2)
             return False
-        if page.fresh:
+        if fresh:
             self._proofs, self._tail = 0, self._tail + 1
-            return (page.sure and total == end) or (total is None and self._tail >= TAIL)
-        self._proofs += page.same
+            return total is None and self._tail >= TAIL
+        self._proofs += same
         return self._proofs >= (PROOFS if promised else 1)

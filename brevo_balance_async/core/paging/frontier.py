@@ -16,6 +16,8 @@ part not yet seen into the part already seen is lost; it leaves two traces, so b
 seen are pushed along, and fewer rows come than the total says. Rows that go away can hide the second, so a total
 that drops is no proof either. What stays unseen is a jump, a deletion and an insertion between the same two
 answers. (Two ids with one fingerprint, 1 chance in 10 million for a million rows, would show in the total.)
+Where no total is stated the second trace is missing: then a row can also be lost unseen if rows change places, as
+rows with equal keys do on a server that sorts them anew for each answer. Such a listing is not promised to be whole.
 """
 
 from __future__ import annotations
@@ -107,7 +109,8 @@ class ByKey(Generic[T]):
             joins = earlier > 0 or not self._ties or at == self._low == 0
         if not joins and not (keys and all(ident in self._ties for ident in ids[earlier:])):
             return None
-        self.same_end = bool(keys) and keys[-1] == self._page_end
+        # Rows of the furthest key alone are no proof of the end: another row with it may stand before them.
+        self.same_end = joins and bool(keys) and keys[-1] == self._page_end
         self._page_end = keys[-1] if keys else self._page_end
         return self._take(keys, ids, earlier)
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from attrs import evolve
 
-from brevo_balance_async.core.paging.end import End, Proof, Totals
+from brevo_balance_async.core.paging.end import End, Totals
 from brevo_balance_async.core.paging.frontier import DisorderError, Frontier, choose
 from brevo_balance_async.core.paging.listing import Step
 from brevo_balance_async.core.paging.offsets import Purpose
@@ -54,7 +54,6 @@ class Walk(Generic[T]):
         self._listing = listing
         self._memory = memory
         self._floor = offset
-        self._skip = 0  # rows before the floor that are still to come
         self._planner = Planner(listing, memory, limit, offset)
         self._frontier: Frontier[T] | None = None
         self._end = End()
@@ -128,7 +127,10 @@ class Walk(Generic[T]):
         self._totals.hear(asked, count)
 
     def feed(self, asked: Query, batch: Batch[T]) -> Step[T] | None:
-        """Take the answer to ``asked``: its new rows, or None if the page cannot be used (now)."""
+        """Take the answer to ``asked``: its new rows, or None if it brings none that may be used.
+
+        A page fetched ahead may be fed again after a gap before it was closed.
+        """
         rows, planner = batch.items, self._planner
         gone = self._totals.take(asked, batch.count)
         planner.size.answered(asked)
@@ -178,45 +180,41 @@ class Walk(Generic[T]):
                 planner.longest, planner.capped = length, length < asked.limit
             self._idled()
             return None
-        self._skip = self._floor - asked.at
         planner.offsets.asking = False
         ordered = self._listing.name not in self._memory.unordered
         self._frontier = choose(self._listing, rows, ordered=ordered, low=asked.at)
         fresh = self._join(self._frontier, asked, rows)
         assert fresh is not None
-        return self._take(asked, batch, fresh, begun=True)
+        return self._take(asked, batch, fresh[self._floor - asked.at :], begun=True)
 
     def _take(self, asked: Query, batch: Batch[T], fresh: Sequence[int], *, begun: bool = False) -> Step[T]:
         """Take a page that joins; its rows number ``fresh`` are new."""
         assert self._frontier is not None
-        planner, length, last = self._planner, len(batch.items), self.position
+        planner, length, last, same = self._planner, len(batch.items), self.position, self._frontier.same_end
         if fresh and not begun and not planner.offsets.proved:
             planner.offsets.prove(asked, self._seen - fresh[0])
         stands = planner.stands(asked, length)
-        page = Proof(
-            first=stands and (begun or asked.at == 0),
-            less=length < asked.limit,
-            short=stands and planner.is_short(asked, length),
-            sure=asked.at == 0 or planner.offsets.proved,
-            fresh=bool(fresh),
-            same=self._frontier.same_end,
-        )
-        self._totals.moved |= self._frontier.shifted and (page.fresh or page.short)
-        skipped, self._skip = min(self._skip, len(fresh)), max(0, self._skip - len(fresh))
-        base = asked.at if stands else self._seen + len(fresh) - length
-        step = Step.of(batch.items, fresh[skipped:], base)
-        self.given += len(step.rows)
+        less = length < asked.limit
+        short = stands and planner.is_short(asked, length)
+        first = stands and less and (begun or asked.at == 0)
+        self._totals.moved |= self._frontier.shifted and (bool(fresh) or short)
+        step = Step.of(batch.items, fresh, asked.at if stands else self._seen + len(fresh) - length)
+        self.given += len(fresh)
         end = asked.at + length if stands else self._seen if fresh else last
-        planner.taken(length, end, self._frontier.overlap, fresh=page.fresh)
-        if self._end.reached(end, batch.count, page):
+        planner.taken(length, end, self._frontier.overlap, fresh=bool(fresh))
+        # A page without new rows does not count: after an update the total may fit too early.
+        certain = first or (short and bool(fresh) and planner.offsets.proved)
+        if self._end.reached(
+            end, batch.count, less=less, short=short, certain=certain, fresh=bool(fresh), same=same
+        ):
             self._finish()
             return step
-        planner.capped |= page.less
+        planner.capped |= less
         if not (fresh or planner.offsets.sure or asked.at < last <= end):  # it seems to stand elsewhere
             planner.doubt(self._seen)
         if fresh:
             self._idle = 0
-        elif not (page.short and page.same):  # or it is a proof of the end, and few of these are asked for
+        elif not (short and same):  # or it is a proof of the end, and few of these are asked for
             self._idled()
         return step
 
@@ -227,7 +225,7 @@ class Walk(Generic[T]):
     @property
     def _seen(self) -> int:
         """The record behind the furthest row seen, if nothing moved."""
-        return self._floor - self._skip + self.given
+        return self._floor + self.given
 
     def _idled(self) -> None:
         """Take note of an answer without a new row."""

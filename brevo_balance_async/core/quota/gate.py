@@ -105,8 +105,15 @@ class Gate:
         - ``pair``: the two permits of a hold. The begin wants both to be had and keeps the second, which its complete
           or cancel (``first``) then takes.
         """
-        need = _need(first, pair)
-        return self._try(self._clock.time(), (reserve, paced, need, not first), reserve, pair)
+        need = 1 if pair is None else _need(first, pair)
+        if need and self._order and self._order[0] <= (reserve, paced, need, not first):
+            return None  # nobody overtakes
+        now = self._clock.time()
+        if self._window.wait(now, reserve, need, paced=paced) > 0:
+            return None
+        if pair is None:
+            return self._window.send(now, reserve, paced=paced)
+        return self._grant(now, reserve, need, paced, pair)
 
     async def enter(
         self,
@@ -124,12 +131,13 @@ class Gate:
         long as it takes), and later if it turns out to. Raises ``ClientStateError`` if the gate is closed, then or
         during the wait.
         """
-        paced, need = max_wait is None and reserve > 0, _need(first, pair)
-        lane = (reserve if need else _ENDS_OF_HOLDS, paced, need, not first)
-        now = self._clock.time()
-        permit = self._try(now, lane, reserve, pair)
+        paced = max_wait is None and reserve > 0
+        permit = self.try_enter(reserve, paced=paced, first=first, pair=pair)
         if permit is not None:
             return permit
+        need = _need(first, pair)
+        lane = (reserve if need else _ENDS_OF_HOLDS, paced, need, not first)
+        now = self._clock.time()
         if self._closed:
             raise ClientStateError(
                 "the client was closed, so nobody waits for quota any more; nothing was sent"
@@ -167,7 +175,8 @@ class Gate:
         ``reading`` is None if no answer came: the request stays charged, because the server may have counted it.
         """
         self._window.answer(self._clock.time(), permit, reading)
-        self._move()
+        if self._order:
+            self._move()
 
     def cancel(self, permit: Permit) -> None:
         """Return a permit whose request certainly never left, instead of ``leave``: nothing is charged."""
@@ -190,14 +199,6 @@ class Gate:
         self._set_timer(math.inf)
 
     # The queue ---------------------------------------------------------------------------------------------------
-
-    def _try(self, now: float, lane: Lane, reserve: float, pair: Pair | None) -> Permit | None:
-        _, paced, need, _ = lane
-        if need and self._order and self._order[0] <= lane:
-            return None  # nobody overtakes
-        if self._window.wait(now, reserve, need, paced=paced) > 0:
-            return None
-        return self._grant(now, reserve, need, paced, pair)
 
     def _grant(self, now: float, reserve: float, need: int, paced: bool, pair: Pair | None) -> Permit:
         permit = self._window.send(now, reserve, paced=paced)
@@ -252,45 +253,44 @@ class Gate:
         moment = math.inf
         if self._order:
             now = self._clock.time()
-            wait, held_up = self._serve(now)
-            while held_up and self._turn_away(now, held_up):
-                wait, held_up = self._serve(now)
+            wait, least = self._serve(now)
+            while self._turn_away(now, least):
+                wait, least = self._serve(now)
             moment = now + wait
-            if held_up and self._deadlines:
+            if self._order and self._deadlines:
                 moment = min(moment, self._deadlines[0][0])
         self._set_timer(moment)
 
-    def _serve(self, now: float) -> tuple[float, list[_Waiter]]:
-        """Let in whoever may go: the seconds until somebody may again, and the heads of lanes that wait.
+    def _serve(self, now: float) -> tuple[float, float]:
+        """Let in whoever may go: the seconds until somebody may again, and those that all who wait must wait at least.
 
-        What keeps one back keeps back all who leave more to others too, so the first that must wait ends the round.
-        Only the pace of one lane and the two permits of a hold keep back nobody else.
+        What keeps back a single request that is not paced keeps back all who leave more to others too, so it ends the
+        round. The pace of one lane and the two permits of a hold keep back nobody else.
         """
-        soonest = math.inf
-        held_up: list[_Waiter] = []
+        soonest = least = math.inf
         at = 0
         while at < len(self._order):
             head = next(iter(self._lanes[self._order[at]]))
             wait = self._window.wait(now, head.reserve, head.need, paced=head.paced)
             if wait > 0:
-                held_up.append(head)
-                soonest = min(soonest, wait)
-                if head.need < 2 and not head.paced:
+                single = self._window.wait(now, head.reserve)
+                soonest = min(soonest, wait, single or wait)
+                if single or not head.paced:  # those who are paced have no deadline themselves
+                    need = min(head.need, 1) if single else head.need
+                    least = min(least, self._window.expected(now, head.reserve, need))
+                if single:
                     break
                 at += 1
                 continue
             self._remove(head)
             head.permit = self._grant(now, head.reserve, head.need, head.paced, head.pair)
             _wake(head)  # if it is cancelled already, it hands its permit on
-        return soonest, held_up
+        return soonest, least
 
-    def _turn_away(self, now: float, held_up: list[_Waiter]) -> bool:
-        """Wake without a permit whoever would have to overstay: nobody waits for less than the heads do."""
-        # Those who are paced have no deadline themselves.
-        waits = [self._window.expected(now, head.reserve, head.need) for head in held_up if not head.paced]
-        wait = min(waits, default=0.0)
+    def _turn_away(self, now: float, wait: float) -> bool:
+        """Wake without a permit whoever would have to overstay, since nobody waits for less than ``wait``."""
         turned = False
-        while self._deadlines:
+        while self._order and self._deadlines:
             deadline, _, waiter = self._deadlines[0]
             if not waiter.woken.done():
                 if deadline > now and deadline >= now + wait:

@@ -21,6 +21,7 @@ LIMIT: Final = "x-sib-ratelimit-limit"
 REMAINING: Final = "x-sib-ratelimit-remaining"
 RESET: Final = "x-sib-ratelimit-reset"
 DAY: Final = 86_400.0  # a longer reset is no number of seconds left: a moment, or garbage
+MOST: Final = 10**15  # more is no number of requests
 YEAR: Final = 365 * DAY  # a longer Retry-After is garbage
 CLOCK_ERROR: Final = 60.0  # seconds by which a moment in the past may still mean "now"
 
@@ -62,10 +63,17 @@ def read(status: int, headers: Mapping[str, str], wall: Callable[[], float] | No
     asked = retry_after(headers, wall) if status == 429 else None
     if limit_text is None and remaining_text is None and reset_text is None:
         return Reading(status, retry_after=asked, silent=True)
+    try:  # as Brevo sends them, in one step: this is done for every answer
+        limit, remaining, reset = int(limit_text or ""), int(remaining_text or ""), int(reset_text or "")
+    except ValueError:
+        pass
+    else:
+        if 1 <= limit < MOST and 0 <= remaining < MOST and 0 <= reset <= DAY:
+            return Reading(status, limit, remaining, float(reset), asked)
     reading = Reading(status, reset=_reset(reset_text, headers, wall), retry_after=asked)
-    limit, remaining = _number(limit_text), _number(remaining_text)
-    if limit is not None and remaining is not None and limit >= 1:
-        reading.limit, reading.remaining = int(limit), max(0, int(remaining))
+    most, rest = _number(limit_text), _number(remaining_text)
+    if most is not None and rest is not None and most >= 1:
+        reading.limit, reading.remaining = int(most), max(0, int(rest))
     return reading
 
 

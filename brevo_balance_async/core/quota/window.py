@@ -124,15 +124,20 @@ class Window:
         ``need`` is 2 for a hold, which keeps a permit for its end, and 0 for that end. ``paced`` spreads requests
         above the reserve over the window, so that live calls find more than what is kept for them.
         """
-        self._end_if_due(now)
+        if self.limit is not None:
+            self._end_if_due(now)
         if need and self.in_flight >= self.pause.width:
-            return UNTIL_ANSWER
-        due = now if self.silent or need == 0 else self._due(now, reserve, need, paced=paced)
-        due = max(due, self.pause.until)
-        # Going to look is for those whom only headers keep waiting. A hold does not: what it begins it must be able
-        # to end. Nor does a lane at its own reserve while there is something left, or anybody while holds have it.
-        nothing = now < self.pause.until or self.left + self.held <= 0
-        if nothing and need < 2 and not self.in_flight:
+            due = UNTIL_ANSWER
+        else:
+            due = now if self.silent or need == 0 else self._due(now, reserve, need, paced=paced)
+            due = max(due, self.pause.until)
+        if due <= now:
+            return 0.0
+        # Going to look is for those whom only headers keep waiting, or an answer that does not come. A hold does not:
+        # what it begins it must be able to end. Nor does a lane at its own reserve while there is something left, or
+        # anybody while holds have it.
+        stuck = due == UNTIL_ANSWER or now < self.pause.until or self.left + self.held <= 0
+        if stuck and need < 2:
             due = min(due, self.look_at)
         return max(0.0, due - now)
 
@@ -261,10 +266,12 @@ class Window:
             self.look_at = now + LONGEST_QUIET
             if permit.pair is not None:
                 self.keep(permit.pair)  # the server did not count it, and the hold must still be able to end
-        elif reading.status < 500:
+        elif reading.status < 500 and self.pause.width < math.inf:
             self.pause.served(now, permit.sent_at)
         if reading.limit is not None:
             self._learn(now, permit, reading)
+            return
+        if self.silent:
             return
         if reading.status >= 500:
             self.lost += 1  # something in between may have answered

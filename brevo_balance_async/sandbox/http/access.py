@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from brevo_balance_async.sandbox.rules.clock import SandboxClock
+    from brevo_balance_async.sandbox.clock import SandboxClock
 
+TOKEN_PATH = "/realms/partner/oauth/token"  # noqa: S105 - a path
 TOKEN_SECONDS = 3600
 SCOPES = frozenset({"loyalty:read", "loyalty:write"})
 

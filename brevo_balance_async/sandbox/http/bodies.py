@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from calendar import monthrange
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ KINDS = frozenset({"credit", "debit"})
 ROUNDINGS = frozenset({"lower", "upper", "natural"})
 MODIFIERS = frozenset({"noModification", "startOfPeriod", "endOfPeriod"})
 
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")  # one form of the many that fromisoformat takes
 LONGEST_SECONDS = 10**9
 LONGEST_MINUTES = 10**7
 MOST_PERIODS = 1000
@@ -154,7 +156,7 @@ def _expiration_day(text: str | None, switches: Switches) -> tuple[int, int] | N
             and 1 <= int(day) <= monthrange(2024, int(month))[1]
         ):
             return int(day), int(month)
-    if form != "ddmm" and len(text) == 10:
+    if form != "ddmm" and _ISO_DATE.fullmatch(text):
         try:
             parsed = date.fromisoformat(text)
         except ValueError:

@@ -10,6 +10,9 @@ such a page from a program:
   (this is the "resource isolation policy" of https://web.dev/articles/fetch-metadata);
 - a form cannot send ``application/json``, and a script that does so across origins has to ask first, which fails.
 
+A caller that sends the sandbox's control token as ``Authorization: Bearer`` may come from any address and under any
+name, because no page knows it: a container's published port works that way.
+
 The API's own routes have no such check. They want a key in a header, which no page of another origin may send unasked,
 and a foreign ``Host`` is normal there: a container's name, a proxy, ``api.brevo.com`` in a hosts file.
 """
@@ -17,6 +20,7 @@ and a foreign ``Host`` is normal there: a container's name, a proxy, ``api.brevo
 from __future__ import annotations
 
 import re
+from hmac import compare_digest
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -37,16 +41,27 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def check_control(method: str, target: str, remote: str, headers: MultiMapping[str]) -> None:
-    """403 for a control request from elsewhere, 415 for a POST that is not JSON; ``target`` as on the request line."""
-    if not is_loopback(remote):
-        raise forbidden("control routes answer this machine only; the request came from another address")
+def check_control(
+    method: str, target: str, remote: str, headers: MultiMapping[str], *, token: str | None = None
+) -> None:
+    """403 for a control request from elsewhere, 415 for a POST that is not JSON; ``target`` as on the request line.
+
+    Whoever sends ``token`` may come from elsewhere; 401 for one who sends another.
+    """
     hosts = headers.getall("host", [])
-    if len(hosts) != 1 or not _is_ours(hosts[0]) or not target.startswith("/"):
-        raise forbidden(
-            f"control routes answer under the names {_NAMES} only; the request names another host, or none"
-        )
-    if any(origin.lower() != f"http://{hosts[0].lower()}" for origin in headers.getall("origin", [])):
+    if not _knows(token, headers):
+        hint = "" if token is None else "; from elsewhere send the control token as Authorization: Bearer"
+        if not is_loopback(remote):
+            raise forbidden(
+                f"control routes answer this machine only; the request came from another address{hint}"
+            )
+        if len(hosts) != 1 or not _is_ours(hosts[0]) or not target.startswith("/"):
+            raise forbidden(
+                f"control routes answer under the names {_NAMES} only; the request names another host, or none"
+                f"{hint}"
+            )
+    origins = {f"http://{host.lower()}" for host in hosts}
+    if any(origins != {origin.lower()} for origin in headers.getall("origin", [])):
         raise forbidden("control routes answer no web page of another origin")
     if not _is_from_here(method, headers):
         raise forbidden("control routes answer no web page of another site")
@@ -57,6 +72,16 @@ def check_control(method: str, target: str, remote: str, headers: MultiMapping[s
             "unsupported_media_type",
             "a control POST needs content-type: application/json, even without a body",
         )
+
+
+def _knows(token: str | None, headers: MultiMapping[str]) -> bool:
+    """Whether the caller sent the control token; 401 for a wrong one, so that it is not taken for none."""
+    scheme, _, sent = headers.get("authorization", "").partition(" ")
+    if token is None or scheme.lower() != "bearer":
+        return False
+    if not compare_digest(sent.encode(), token.encode()):
+        raise Refusal(401, "unauthorized", "this is not the control token of the sandbox")
+    return True
 
 
 def _is_ours(authority: str) -> bool:

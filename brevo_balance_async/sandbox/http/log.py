@@ -55,6 +55,7 @@ class RequestLog:
         self._seq = 0
         self._records: dict[int, RequestRecord] = {}
         self._hits: Counter[str | None] = Counter()
+        self._applied: Counter[str | None] = Counter()
 
     def __len__(self) -> int:
         return len(self._records)
@@ -68,6 +69,14 @@ class RequestLog:
     def hits(self, operation: str | None = None) -> int:
         """How many requests reached an operation since the start, or all of them."""
         return self._seq if operation is None else self._hits[operation]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """By operation, how many requests reached it and how many were carried out."""
+        return {
+            name: {"hits": hits, "applied": self._applied[name]}
+            for name, hits in self._hits.items()
+            if name is not None
+        }
 
     def of(self, operation: str) -> list[RequestRecord]:
         """The records of one operation."""
@@ -101,6 +110,8 @@ class RequestLog:
         return record
 
     def settle(self, record: RequestRecord, **outcome: Any) -> None:
-        """Note what became of a request."""
+        """Note what became of a request; to be called once."""
+        if outcome.get("applied"):
+            self._applied[record.operation] += 1
         if record.seq in self._records:
             self._records[record.seq] = evolve(record, **outcome)

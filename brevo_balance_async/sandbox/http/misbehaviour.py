@@ -33,10 +33,16 @@ class Misbehaviour:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._stopping = asyncio.Event()
+        self._leaving = asyncio.Event()
         self._late: set[asyncio.Task[Answer]] = set()
+
+    def end_stalls(self) -> None:
+        """End what would never end by itself."""
+        self._leaving.set()
 
     def stop(self) -> None:
         """End what is stalled, paused or delayed."""
+        self._leaving.set()
         self._stopping.set()
         for task in self._late:
             task.cancel()
@@ -81,7 +87,7 @@ class Misbehaviour:
 
     async def _say_nothing(self, request: web.BaseRequest, effect: effects.Effect) -> web.Response:
         if isinstance(effect, effects.Stalled):
-            await self._stopping.wait()
+            await self._leaving.wait()
         if request.transport is not None:
             if isinstance(effect, effects.Raw):
                 request.transport.write(effect.data)

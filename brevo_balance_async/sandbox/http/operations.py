@@ -34,11 +34,12 @@ if TYPE_CHECKING:
 STATUSES = frozenset({"draft", "completed", "rejected", "cancelled", "expired"})
 """Words of the history filter, which never had ``pending`` and ``complete``."""
 
-_SNAKE_NAMES = {
+SNAKE_NAMES = {
     "contact_id": "contactId",
     "balance_definition_id": "balanceDefinitionId",
     "sort_field": "sortField",
 }
+"""Query names of 2025, and what they are called today."""
 
 
 @frozen
@@ -79,11 +80,11 @@ class Call:
 
 def read_query(members: Mapping[str, str], switches: Switches) -> QueryFields:
     """The query, with the names of 2025 accepted, refused or ignored."""
-    snake = _SNAKE_NAMES.keys() & members.keys()
+    snake = SNAKE_NAMES.keys() & members.keys()
     if snake and switches.snake_case_query == "422":
         raise invalid(f"unknown query parameter: {', '.join(sorted(snake))}")
     if snake and switches.snake_case_query == "accepted":
-        members = {_SNAKE_NAMES.get(name, name): value for name, value in members.items()}
+        members = {SNAKE_NAMES.get(name, name): value for name, value in members.items()}
     return QueryFields(members)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brevo_balance_async.sandbox.rules.refusals import invalid
+from .fields import INT64
 
 if TYPE_CHECKING:
     from .fields import Fields
@@ -12,17 +12,13 @@ if TYPE_CHECKING:
 
 def read_limit(query: Fields, *, default: int, most: int, above: str) -> int:
     """The page size that was asked for; above the maximum it is refused (``above="422"``) or cut."""
-    limit = query.integer("limit", least=1)
-    if limit is None:
-        return default
-    if limit > most and above == "422":
-        raise invalid(f"limit must be at most {most}", "out_of_range")
-    return min(limit, most)
+    limit = query.integer("limit", least=1, most=most if above == "422" else INT64)
+    return default if limit is None else min(limit, most)
 
 
 def read_start(query: Fields, limit: int, meaning: str) -> int:
     """The first row of the page that ``offset`` names: it counts records, pages from 0 or from 1, or is ignored."""
-    offset = query.integer("offset", least=0) or 0
+    offset = query.integer("offset", least=0, most=INT64) or 0
     if meaning == "pages0":
         return offset * limit
     if meaning == "pages1":

@@ -7,7 +7,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from brevo_balance_async.sandbox.rules.clock import SandboxClock
+    from brevo_balance_async.sandbox.clock import SandboxClock
     from brevo_balance_async.sandbox.rules.switches import Switches
 
 
@@ -56,6 +56,15 @@ class ServerQuota:
     def reset(self) -> None:
         """Forget what was spent."""
         self._spent.clear()
+
+    def kept(self) -> tuple[int | None, tuple[float, ...], float]:
+        """Limit and what was spent, for ``put_back``."""
+        return self.limit, tuple(self._spent), self._opened
+
+    def put_back(self, kept: tuple[int | None, tuple[float, ...], float]) -> None:
+        """Have this limit, and this much spent."""
+        self.limit, spent, self._opened = kept
+        self._spent = deque(spent)
 
     def headers(self) -> dict[str, str]:
         """Brevo's three headers; ``reset`` is the time left in whole seconds, not a moment."""

@@ -56,6 +56,13 @@ def redacted_body(body: Any) -> Any:
     return redacted(body) if isinstance(body, dict) else _value("", body)
 
 
+def without_secrets(body: Any) -> Any:
+    """A body with those of its own members masked whose name is a credential's; the very body when it has none."""
+    if not isinstance(body, dict) or not any(_is_secret(name) for name in body):
+        return body
+    return {name: _value(name, value) if _is_secret(name) else value for name, value in body.items()}
+
+
 def redacted_query(query: MultiDictProxy[str]) -> MultiDictProxy[str]:
     """The same for a query, in which a name may be repeated."""
     if not query:

@@ -23,13 +23,19 @@ class Operation:
     name: str
     run: Callable[[Call], Any]
 
+    @property
+    def edits_rules(self) -> bool:
+        """Whether it may change what transactions are judged by."""
+        kind, _, what = self.name.partition(".")
+        return kind in {"definitions", "limits", "programs"} and what not in {"list", "get"}
+
 
 _BALANCE = "/v3/loyalty/balance/programs/*"
 _CONFIG = "/v3/loyalty/config/programs/*"
 _DEFINITIONS = _BALANCE + "/balance-definitions"
 _LIMITS = _DEFINITIONS + "/*/limits"
 
-_ROUTES: dict[str, dict[str, Operation]] = {
+ROUTES: dict[str, dict[str, Operation]] = {
     _DEFINITIONS: {
         "GET": Operation("definitions.list", operations.list_definitions),
         "POST": Operation("definitions.create", operations.create_definition),
@@ -60,7 +66,7 @@ _ROUTES: dict[str, dict[str, Operation]] = {
 }
 """Operations by path, an id as ``*``, and by method."""
 
-OPERATIONS = frozenset(operation.name for methods in _ROUTES.values() for operation in methods.values())
+OPERATIONS = frozenset(operation.name for methods in ROUTES.values() for operation in methods.values())
 """The names of all operations."""
 
 
@@ -82,6 +88,11 @@ class Route:
         return program_id, tuple(read_uuid("id", value) for value in self.ids)
 
 
+def is_imitated(path: str) -> bool:
+    """Whether a path is of the part of Brevo's API that is imitated; one there that is not found is misspelt."""
+    return path.startswith("/v3/loyalty/balance/") or not path.startswith("/v3/")
+
+
 def find_route(method: str, path: str) -> Route | None:
     """The operation behind a request line, HEAD being a GET; None for a path that does not exist."""
     parts = [unquote(part) for part in path.split("/")]
@@ -89,7 +100,7 @@ def find_route(method: str, path: str) -> Route | None:
         return None
     ids = tuple(parts[7::2])
     shape = "/".join([*parts[:5], "*", *("*" if at % 2 else part for at, part in enumerate(parts[6:]))])
-    operations = _ROUTES.get(shape)
+    operations = ROUTES.get(shape)
     if operations is None:
         return None
     found = operations.get("GET" if method == "HEAD" else method)

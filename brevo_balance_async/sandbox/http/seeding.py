@@ -11,14 +11,13 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from math import inf
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from attrs import field, frozen
 
 from brevo_balance_async.sandbox.rules.history import check_span
 from brevo_balance_async.sandbox.rules.refusals import invalid
 
-from .bodies import LONGEST_SECONDS, definition_terms, limit_terms, read_body
+from .bodies import LONGEST_SECONDS, begin_terms, definition_terms, limit_terms, read_body
 from .fields import Fields, present, read_uuid
 from .wire import as_received
 
@@ -39,22 +38,25 @@ class Seed:
     ``program``: the program's UUID. ``contacts``: contact ids, or objects ``{"contactId", "loyaltySubscriptionId"}``.
     ``definitions``: bodies as for creating a definition, which may add ``id`` and ``limits`` (bodies as for creating
     a limit). ``histories``: ``{"contactId", "count", "balanceDefinitionId", "amount", "spacingSeconds", "ties"}``,
-    of which only the first two are required when one definition is seeded beside them. An ``amount`` may be text, which
-    is exact beyond what a double holds.
+    of which only the first two are required when one definition is seeded beside them. ``credits``: bodies as for
+    beginning a transaction, each completed at once by the rules; they may leave out the definition likewise. The
+    ``amount`` of a history may be text, which is exact beyond what a double holds.
     """
 
     program: str
     contacts: Iterable[int | Mapping[str, Any]] = field(default=())
     definitions: Iterable[Mapping[str, Any]] = field(default=())
     histories: Iterable[Mapping[str, Any]] = field(default=())
+    credits: Iterable[Mapping[str, Any]] = field(default=())
 
     def sow(self, ledger: Ledger) -> list[str]:
         """Put everything into ``ledger`` or, with a ``Refusal``, nothing; publish, return the definitions' ids."""
         program_id = read_uuid("program", self.program)
         contacts = [_read_contact(contact) for contact in self.contacts]
-        definitions = [_read_definition(body, ledger.switches) for body in self.definitions]
+        definitions = [_read_definition(body, ledger) for body in self.definitions]
         ids = [definition_id for definition_id, _, _ in definitions]
         histories = [_read_history(body, ids) for body in self.histories]
+        moves = [_read_credit(body, ids, ledger.switches) for body in self.credits]
         _check_histories(ledger, program_id, ids, histories)
         try:
             program = ledger.catalogue.enrol(program_id, contacts)
@@ -67,6 +69,12 @@ class Seed:
         program.publish()
         for history in histories:
             ledger.seed_history(program_id, **history)
+        for terms in moves:
+            given = ledger.begin(program_id, **terms)
+            if given.status != "completed":
+                raise invalid(
+                    f"the credit of contact {given.contact_id} is {given.status}: {given.reject_reason}"
+                )
         return ids
 
 
@@ -86,13 +94,13 @@ def _read_contact(contact: object) -> tuple[int, str | None]:
     return contact_id, subscription_id
 
 
-def _read_definition(body: object, switches: Switches) -> tuple[str, dict[str, Any], list[dict[str, Any]]]:
+def _read_definition(body: object, ledger: Ledger) -> tuple[str, dict[str, Any], list[dict[str, Any]]]:
     """A definition's id, its terms, and the terms of its limits."""
-    members = _members("definitions", body)
+    members, switches = _members("definitions", body), ledger.switches
     given, limits = members.pop("id", None), members.pop("limits", ())
     terms = read_body(as_received(members), switches, definition_terms)
     return (
-        str(uuid4()) if given is None else read_uuid("id", given),
+        ledger.ids.new() if given is None else read_uuid("id", given),
         terms,
         [read_body(as_received(_members("limits", limit)), switches, limit_terms) for limit in limits],
     )
@@ -131,6 +139,14 @@ def _exact(text: str) -> Decimal:
         if amount.is_finite() and 0 < abs(float(amount)) < inf:
             return amount
     raise invalid(f"amount must be a number, not {text!r:.80}")
+
+
+def _read_credit(body: object, seeded: Sequence[str], switches: Switches) -> dict[str, Any]:
+    """What ``Ledger.begin`` takes; like a history it may leave out the only definition ``seeded`` beside it."""
+    members = _members("credits", body)
+    if "balanceDefinitionId" not in members and len(seeded) == 1:
+        members["balanceDefinitionId"] = seeded[0]
+    return read_body(as_received(members | {"autoComplete": True}), switches, begin_terms)
 
 
 def _check_read(what: str, fields: Fields) -> None:

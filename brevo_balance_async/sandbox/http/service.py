@@ -6,35 +6,45 @@ from contextlib import suppress
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
 
 from attrs import field, frozen
+from multidict import MultiDict
 
-from brevo_balance_async.sandbox.rules.refusals import Refusal, not_allowed, not_found
+from brevo_balance_async.sandbox.rules.refusals import Refusal, not_allowed, not_found, not_imitated
 
 from .fields import Fields, QueryFields
 from .operations import Call, answer_transaction, read_query
-from .routes import Operation, Route, find_route
+from .redaction import without_secrets
+from .routes import Operation, Route, find_route, is_imitated
 from .sharing import lean
 from .wire import read_json, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
+    from typing import TypeVar
 
     from multidict import MultiDictProxy
 
     from brevo_balance_async.sandbox.faults.effects import TooMany
     from brevo_balance_async.sandbox.rules.ledger import Ledger
     from brevo_balance_async.sandbox.rules.records import Commit
+    from brevo_balance_async.sandbox.state import Change
 
     from .access import Access
+    from .journal import Journal
     from .log import RequestLog, RequestRecord
     from .quota import ServerQuota
+
+    T = TypeVar("T")
 
 IMITATION = {"x-sandbox": "imitates api.brevo.com"}
 """On every answer, so that nobody takes the sandbox for Brevo."""
 
 _JSON = {"content-type": "application/json"}
+_COMMITTED_AFTER = "sandbox-committed-after"
+"""In the state file, what marks a complete that took so many seconds."""
 
 
 @frozen
@@ -60,6 +70,8 @@ class Received:
     """Why the body could not be parsed."""
     unread: Refusal | None
     """Why it could not even be read."""
+    path: str = field(repr=False)
+    content: bytes = field(repr=False)
 
 
 class Service:
@@ -70,6 +82,8 @@ class Service:
         self._access = access
         self._quota = quota
         self._log = log
+        self.journal: Journal | None = None
+        """Where changes are noted, when there is a state file."""
 
     def receive(
         self,
@@ -82,14 +96,7 @@ class Service:
     ) -> Received:
         """Enter a request into the log; ``unread`` is why its body could not be read."""
         route = find_route(method, path)
-        body, unparsed = None, None
-        if content:
-            try:
-                body = read_json(content)
-            except Refusal as refusal:
-                unparsed = refusal
-        if isinstance(body, dict):
-            body = lean(body)
+        body, unparsed = _parsed(content)
         record = self._log.open(
             operation=route.operation.name if route and route.operation else None,
             method=method,
@@ -98,7 +105,7 @@ class Service:
             headers=headers,
             body=body,
         )
-        return Received(record, route, query, headers, body, unparsed, unread)
+        return Received(record, route, query, headers, body, unparsed, unread, path, content)
 
     def settle(
         self, received: Received, status: int | None, *, applied: bool, fault: str | None = None
@@ -125,7 +132,11 @@ class Service:
         try:
             self._admit(received)
             _, call = self._call(received)
-            return self._ledger.start_completing(call.program_id, call.ids[0], seconds)
+            return self._noted(
+                received,
+                lambda: self._ledger.start_completing(call.program_id, call.ids[0], seconds),
+                **{_COMMITTED_AFTER: seconds},
+            )
         except Refusal as refusal:
             return self.refused(refusal)
 
@@ -211,19 +222,69 @@ class Service:
 
     def _run(self, received: Received) -> Any:
         operation, call = self._call(received)
-        return operation.run(call)
+        return self._noted(received, lambda: _carried_out(operation, call))
+
+    def _noted(self, received: Received, work: Callable[[], T], **how: object) -> T:
+        """Do ``work`` and, where there is a state file, note what asked for it; ``how`` is added to its query.
+
+        As in the log no credentials are noted: no operation reads a member with such a name.
+        """
+        if self.journal is None:
+            return work()
+        record, body = received.record, without_secrets(received.body)
+        query = [*record.query.items(), *how.items()]
+        target = f"{record.path}?{urlencode(query)}" if query else record.path
+        content = received.content if body is received.body else write_json(body).encode()
+        return self.journal.carry_out(
+            record.method, target, content, work, reads=record.method in {"GET", "HEAD"}
+        )
+
+    def redo(self, change: Change) -> Any:
+        """Do again what a request to an operation did, whoever sent it."""
+        path, _, query = change.target.partition("?")
+        members = MultiDict(parse_qsl(query, keep_blank_values=True))
+        seconds = members.pop(_COMMITTED_AFTER, None)
+        operation, call = self._called(find_route(change.method, path), members, *_parsed(change.content))
+        if seconds is not None:
+            return self._ledger.start_completing(call.program_id, call.ids[0], float(seconds))
+        return _carried_out(operation, call)
 
     def _call(self, received: Received) -> tuple[Operation, Call]:
-        route = received.route
+        if (
+            received.unread is not None
+            and received.route is not None
+            and received.route.operation is not None
+        ):
+            raise received.unread
+        if received.route is None and not is_imitated(received.path):
+            raise not_imitated(received.record.method, received.record.path)
+        return self._called(received.route, received.query, received.body, received.unparsed)
+
+    def _called(
+        self, route: Route | None, query: Mapping[str, str], body: Any, unparsed: Refusal | None
+    ) -> tuple[Operation, Call]:
         if route is None:
             raise not_found("route")
         if route.operation is None:
             raise not_allowed(route.methods)
-        if received.unread is not None:
-            raise received.unread
         program_id, ids = route.checked_ids()
-        query = read_query(received.query, self._ledger.switches)
-        return route.operation, Call(self._ledger, program_id, ids, query, received.body, received.unparsed)
+        members = read_query(query, self._ledger.switches)
+        return route.operation, Call(self._ledger, program_id, ids, members, body, unparsed)
+
+
+def _parsed(content: bytes) -> tuple[Any, Refusal | None]:
+    """The JSON value of a body, or why there is none."""
+    try:
+        body = read_json(content) if content else None
+    except Refusal as refusal:
+        return None, refusal
+    return lean(body) if isinstance(body, dict) else body, None
+
+
+def _carried_out(operation: Operation, call: Call) -> Any:
+    if operation.edits_rules:
+        call.ledger.settle()  # what has fallen due is judged by the rules as they were
+    return operation.run(call)
 
 
 def _quota_used_up() -> Refusal:

@@ -33,6 +33,9 @@ class Book:
     def __iter__(self) -> Iterator[Account]:
         return iter(self._accounts.values())
 
+    def __len__(self) -> int:
+        return len(self._accounts)
+
     def find(self, contact_id: int) -> Account | None:
         """The contact's account, if there is one."""
         return self._accounts.get(contact_id)

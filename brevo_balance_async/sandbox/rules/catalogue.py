@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from attrs import evolve
 
@@ -14,7 +13,9 @@ from .refusals import failed_dependency, invalid, not_found, unprocessable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from .clock import SandboxClock
+    from brevo_balance_async.sandbox.clock import SandboxClock
+
+    from .ids import Ids
     from .switches import Switches
 
 
@@ -25,8 +26,9 @@ class Catalogue:
     exists and edits are published as they are made.
     """
 
-    def __init__(self, clock: SandboxClock, switches: Switches, *, strict: bool) -> None:
+    def __init__(self, clock: SandboxClock, switches: Switches, ids: Ids, *, strict: bool) -> None:
         self.switches = switches
+        self._ids = ids
         self.strict = strict
         self._clock = clock
         self._programs: dict[str, Program] = {}
@@ -39,6 +41,14 @@ class Catalogue:
         for program in self:
             program.clear()
         self._programs.clear()
+
+    def contents(self) -> dict[str, Program]:
+        """All programs, by id."""
+        return self._programs
+
+    def replace(self, programs: dict[str, Program]) -> None:
+        """Have these programs and no others."""
+        self._programs = programs
 
     def add_program(self, program_id: str) -> Program:
         """The program, made when there is none."""
@@ -125,7 +135,7 @@ class Catalogue:
     ) -> Definition:
         """A new definition in the draft version."""
         now = self._clock.now()
-        definition = Definition(id=definition_id or str(uuid4()), created_at=now, updated_at=now, **terms)
+        definition = Definition(id=definition_id or self._ids.new(), created_at=now, updated_at=now, **terms)
         self.program(program_id).draft.put(definition)
         return definition
 
@@ -154,7 +164,9 @@ class Catalogue:
             raise failed_dependency("balance definition not found")
         draft.definition(definition_id)
         now = self._clock.now()
-        limit = Limit(id=str(uuid4()), definition_id=definition_id, created_at=now, updated_at=now, **terms)
+        limit = Limit(
+            id=self._ids.new(), definition_id=definition_id, created_at=now, updated_at=now, **terms
+        )
         draft.limits[definition_id][limit.id] = limit
         return limit
 

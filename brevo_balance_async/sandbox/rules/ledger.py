@@ -12,12 +12,12 @@ from functools import lru_cache
 from random import Random
 from sys import intern
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from .amounts import ZERO, rounded, times
 from .catalogue import Catalogue
 from .expiry import points_expire_at
 from .history import Page, Rows, SeededRows, Wanted, locate, shuffled_ties, visible
+from .ids import Ids
 from .lifecycle import Lifecycle
 from .limits import Breach
 from .periods import later
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from brevo_balance_async.sandbox.clock import SandboxClock
+
     from .account import Account
-    from .clock import SandboxClock
     from .ranking import Ranking
     from .records import Definition, Lot
 
@@ -56,7 +57,8 @@ class Ledger:
     ) -> None:
         self.clock = clock
         self.strict = strict
-        self.catalogue = Catalogue(clock, switches or Switches(), strict=strict)
+        self.ids = Ids()
+        self.catalogue = Catalogue(clock, switches or Switches(), self.ids, strict=strict)
         self._life = Lifecycle(self.catalogue)
         self._transactions: dict[str, Transaction] = {}
         self._seeded: list[SeededRows] = []
@@ -195,7 +197,7 @@ class Ledger:
             lifetime=None if expires_at is None else expires_at - now,
         )
         order = Order(
-            id=str(uuid4()),
+            id=self.ids.new(),
             transaction=transaction,
             source=source,
             due_at=due_at,
@@ -239,7 +241,7 @@ class Ledger:
         account = program.book(definition_id).open(self.catalogue.member(program, contact_id, None), now)
         self._life.settle(account, now)
         if account.created is None:
-            account.created = CreatedBalance(id=str(uuid4()), amount=account.balance, created_at=now)
+            account.created = CreatedBalance(id=self.ids.new(), amount=account.balance, created_at=now)
         elif self.switches.repeated_balance == "422":
             raise unprocessable("balance already exists")
         return account.created
@@ -311,6 +313,15 @@ class Ledger:
         self._transactions.clear()
         self._seeded.clear()
 
+    def contents(self) -> Any:
+        """All that is kept, in a form that ``replace`` takes and that can be pickled."""
+        return self.catalogue.contents(), self._transactions, self._seeded
+
+    def replace(self, contents: Any) -> None:
+        """Keep this and nothing else."""
+        programs, self._transactions, self._seeded = contents
+        self.catalogue.replace(programs)
+
     def settle(self) -> None:
         """Let everything happen that has fallen due."""
         now = self.clock.now()
@@ -324,6 +335,10 @@ class Ledger:
         for program in self.catalogue:
             for book in program.books():
                 yield from book
+
+    def account_count(self) -> int:
+        """How many accounts there are."""
+        return sum(len(book) for program in self.catalogue for book in program.books())
 
     def forget(self, transaction_id: str) -> None:
         """Delete a row from history, which the API cannot; the balance stays."""
@@ -369,7 +384,7 @@ class Ledger:
         account.history.seed(rows)
         self._seeded.append(rows)
         expires_at = points_expire_at(program.active.definition(definition_id), now, None)
-        account.credit(times(amount, Decimal(count)), str(uuid4()), now, expires_at)
+        account.credit(times(amount, Decimal(count)), self.ids.new(), now, expires_at)
 
     def merge(self, program_id: str, contact_id: int, into: int) -> None:
         """Make one member out of two, which the API cannot: rows, points and drafts of ``contact_id`` move to ``into``.
@@ -427,7 +442,7 @@ class Ledger:
         account = program.book(definition_id).open(owner, now)
         self._life.settle(account, now)
         return account, Transaction(
-            id=str(uuid4()),
+            id=self.ids.new(),
             program_id=program.id,  # the texts that are there already: those of each request would be kept
             definition_id=definition.id,
             contact_id=account.contact_id,

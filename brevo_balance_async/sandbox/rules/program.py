@@ -131,6 +131,10 @@ class Program:
         """The accounts of every definition there is or was."""
         return self._books.values()
 
+    def books_by_definition(self) -> Iterable[tuple[str, Book]]:
+        """The same, each with its definition's id."""
+        return self._books.items()
+
     def book(self, definition_id: str) -> Book:
         """The accounts under a definition."""
         book = self._books.get(definition_id)

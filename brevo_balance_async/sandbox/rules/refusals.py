@@ -54,6 +54,16 @@ def not_found(what: str) -> Refusal:
     return Refusal(404, "document_not_found", f"{what} not found")
 
 
+def not_imitated(method: str, path: str) -> Refusal:
+    """501: Brevo may have the route, the sandbox has it not."""
+    return Refusal(
+        501,
+        "not_imitated",
+        f"the sandbox imitates Brevo's Loyalty Balance API only; {method} {path} is not part of it. "
+        "It has the routes under /v3/loyalty/balance/programs/, and the one that publishes a program",
+    )
+
+
 def invalid(message: str, code: str = "invalid_parameter") -> Refusal:
     """422: a field has a value that the contract forbids."""
     return Refusal(422, code, message)

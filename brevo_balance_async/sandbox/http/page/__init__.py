@@ -1,0 +1,1 @@
+"""The page at ``/_sandbox/``: what the sandbox holds, for eyes. A few lines of script post its forms as JSON."""
