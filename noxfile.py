@@ -95,6 +95,14 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session
+def simulation(session: nox.Session) -> None:
+    """Exactly once in virtual time, over 300,000 references a mode; ``-- --references 6000`` is a short run."""
+    install_wheel(session, "test")
+    session.run("python", "tests/once/simulation.py", *session.posargs)
+    session.run("pytest", "tests/once/test_simulation.py", "--timeout=0", env={"ONCE_EXAMPLES": "200"})
+
+
+@nox.session
 def mutation(session: nox.Session) -> None:
     """Change the engine room at random and count what the tests notice; ``-- --mutants 40`` is a short run."""
     session.install(*PYPROJECT["project"]["dependencies"], *group("test"), "cosmic-ray==8.7.0")
