@@ -22,11 +22,11 @@ from brevo_balance_async.exactly_once import ExactlyOnce
 from brevo_balance_async.journal import Journal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
     """One client and one journal for all requests."""
     async with BalanceClient() as client, Journal(os.environ.get("JOURNAL", "credits.db")) as journal:
         app.state.once = ExactlyOnce(client.program(os.environ["BREVO_PROGRAM_ID"]), journal)
