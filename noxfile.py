@@ -87,9 +87,19 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def chaos(session: nox.Session) -> None:
-    """Import a file by processes that are killed at random moments; ``-- FILE`` names it, ``--kills 10`` is short."""
+    """Kill processes at random between a server that fails and a journal, and count; ``-- FILE`` imports that too."""
     install_wheel(session, "test")
-    session.run("python", "tests/importer_chaos.py", *session.posargs, env={"PYTHONSAFEPATH": "1"})
+    session.run("python", "tests/once/chaos.py")
+    if session.posargs:
+        session.run("python", "tests/importer_chaos.py", *session.posargs)
+
+
+@nox.session
+def simulation(session: nox.Session) -> None:
+    """Exactly once in virtual time, over 300,000 references a mode; ``-- --references 6000`` is a short run."""
+    install_wheel(session, "test")
+    session.run("python", "tests/once/simulation.py", *session.posargs)
+    session.run("pytest", "tests/once/test_simulation.py", "--timeout=0", env={"ONCE_EXAMPLES": "200"})
 
 
 @nox.session

@@ -36,7 +36,7 @@ from brevo_balance_async.resources.limits import Limits
 from brevo_balance_async.resources.transactions import Transactions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
     from uuid import UUID
 
@@ -303,6 +303,10 @@ class Program:
     def with_hook(self, hook: Hook) -> Program:
         """The same program, whose events are told to one more hook."""
         return Program(self._requester.with_hook(hook), self.id, self._memory)
+
+    def with_guard(self, guard: Callable[[], None]) -> Program:
+        """The same program, which asks ``guard`` right before each attempt; what that raises ends the call."""
+        return Program(self._requester.with_guard(guard), self.id, self._memory)
 
     @property
     def quota(self) -> QuotaState | None:

@@ -158,6 +158,8 @@ class Requester:
     options: Options
     pair: Pair | None = None
     ended: Callable[[], None] | None = None
+    guard: Callable[[], None] | None = None
+    """Asked when the quota lets an attempt go: what it raises ends the call, and this attempt was not sent."""
 
     def with_options(self, **changes: Any) -> Requester:
         """A view with other options; what is ``UNSET`` stays as it is."""
@@ -167,6 +169,10 @@ class Requester:
     def with_hook(self, hook: Hook) -> Requester:
         """A view whose events are told to one more hook."""
         return evolve(self, shared=evolve(self.shared, hooks=(*self.shared.hooks, hook)))
+
+    def with_guard(self, guard: Callable[[], None]) -> Requester:
+        """A view with a guard."""
+        return evolve(self, guard=guard)
 
     def for_hold(self) -> Requester:
         """See ``Caller.for_hold``."""
@@ -304,6 +310,8 @@ class Requester:
         watched = shared.watched
         started = shared.clock.time()
         try:
+            if self.guard is not None:
+                self.guard()
             left = call.left(started)
             call.attempt += 1
             if watched:

@@ -7,6 +7,7 @@ first, and never by a retry.
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -26,7 +27,7 @@ from brevo_balance_async.hooks import AttemptStarted
 from brevo_balance_async.models import Sort, TransactionStatus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from brevo_balance_async.client import Program
     from brevo_balance_async.exactly_once.breaker import Breaker
@@ -39,6 +40,16 @@ T = TypeVar("T")
 _SLACK: Final = timedelta(minutes=1)  # between two timestamps that the server gave to one transaction
 _TRUSTED: Final = 600.0
 """Seconds for which a definition that could be read counts as there."""
+
+
+GUARD: Final[ContextVar[Callable[[], None] | None]] = ContextVar("brevo_balance_guard", default=None)
+"""Of the row that is being settled: raises where it must not be sent for any more."""
+
+
+def _guard() -> None:
+    guard = GUARD.get()
+    if guard is not None:
+        guard()
 
 
 class DoubtError(Exception):
@@ -80,7 +91,7 @@ class Calls:
     """What is sent for one program."""
 
     def __init__(self, program: Program, breaker: Breaker) -> None:
-        self._program = program.with_options(max_attempts=1).with_hook(self._heard)
+        self._program = program.with_options(max_attempts=1).with_hook(self._heard).with_guard(_guard)
         self.breaker = breaker
         self.meta_comes_back = False
         """A history has shown the meta that we sent."""

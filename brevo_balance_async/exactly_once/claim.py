@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from brevo_balance_async.exactly_once.answers import NotNowError
 from brevo_balance_async.exactly_once.breaker import pause
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ class Claim:
             return False
         self._breaker.enter()
         return True
+
+    def guard(self) -> None:
+        """For the last moment before a request: the wait for quota may have been longer than the lease."""
+        if not self.journal.holds(self.row):
+            raise NotNowError("this process was held up for longer than its lease", 0.0)
 
     async def reload(self) -> None:
         """Read the row again, and take it if it is free; ``LaterError`` if somebody else has it."""

@@ -93,10 +93,15 @@ class Delivery:
             taken = False
             for scope in await journal.scopes(self.settler.program):
                 taken |= await self._take(scope, began)
-            if not taken and not self.forever:
-                break
-            if not taken:
+            if taken:
+                continue
+            if self.forever:
                 await pause(journal.clock, _POLL, self._drained)
+            elif self._inside:  # one of them may hold back others
+                self._room.clear()
+                await self._room.wait()
+            else:
+                break
         while self._inside > (len(self._untouched) if self._drained.is_set() else 0):
             self._room.clear()
             await self._room.wait()
@@ -155,14 +160,23 @@ class Delivery:
             self._untouched.discard(taken)  # from here on the settler gives it back
             result = await self._settle(taken)
             self._inside -= 1
-            line = (taken.scope.id, taken.row.contact)
-            if self._lines[line]:
-                self._ready.put_nowait(self._lines[line].popleft())
-            else:
-                del self._lines[line]
+            self._go_on(taken, held=result is None or result.retry_after is not None)
             if result is not None:
                 self._results.put_nowait(result)
             self._room.set()
+
+    def _go_on(self, taken: _Taken, *, held: bool) -> None:
+        """Let the next row of the contact be settled, or give them all back, to come after this one."""
+        key = (taken.scope.id, taken.row.contact)
+        line = self._lines[key]
+        if line and not held:
+            self._ready.put_nowait(line.popleft())
+            return
+        del self._lines[key]
+        self._inside -= len(line)
+        for left in line:
+            self._untouched.discard(left)
+            self._let_go(left)
 
     async def _settle(self, taken: _Taken) -> Outcome | None:
         how = self.settler.settle if taken.marked else self.settler.settle_after_others

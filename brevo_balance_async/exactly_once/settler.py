@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from brevo_balance_async.errors import JournalError
-from brevo_balance_async.exactly_once.answers import Calls
+from brevo_balance_async.exactly_once.answers import GUARD, Calls
 from brevo_balance_async.exactly_once.breaker import Breaker, pause
 from brevo_balance_async.exactly_once.busy import Busy
 from brevo_balance_async.exactly_once.claim import Claim, LaterError
@@ -93,6 +93,7 @@ class Settler:
         machine = self._machine(claim, scope)
         key = (scope.id, row.reference)
         after, reason = 0.0, None
+        guarded = GUARD.set(claim.guard)
         try:
             if self._recovery is not None:
                 await self._recovery.settle(claim, scope.definition)
@@ -112,6 +113,7 @@ class Settler:
             after = machine.in_doubt_for
             raise
         finally:
+            GUARD.reset(guarded)
             released = None if claim.row.finished else self.journal.release(*key, after=after, reason=reason)
             self.busy.free(key, released)
         if released is not None:

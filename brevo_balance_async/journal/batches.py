@@ -6,9 +6,9 @@ delivered. One that was killed halfway is replaced by the next load of the same 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import and_, delete, func, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 
 from brevo_balance_async.errors import JournalBusyError
 from brevo_balance_async.journal.steps import ownerless
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from brevo_balance_async.journal.writer import Turn
 
 _C = INTENT.c
+
+
+_FOLLOWING: Final = (
+    select(_C.batch)
+    .where(_C.scope == bindparam("at_scope"), _C.finished_at.is_(None), _C.batch > bindparam("last"))
+    .order_by(_C.batch)
+    .limit(1)
+)
 
 
 def open_batch(turn: Turn, source: str) -> int:
@@ -62,13 +70,7 @@ def deliverable(turn: Turn, scope: int) -> list[int]:
     found: list[int] = []
     last = -1
     while True:
-        following = (
-            select(_C.batch)
-            .where(_C.scope == scope, _C.finished_at.is_(None), _C.batch > last)
-            .order_by(_C.batch)
-            .limit(1)
-        )
-        batch = turn.connection.execute(following).scalar()
+        batch = turn.connection.execute(_FOLLOWING, {"at_scope": scope, "last": last}).scalar()
         if batch is None:
             return found
         last = batch

@@ -20,8 +20,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     create_mock_engine,
     insert,
+    literal_column,
+    or_,
     select,
     update,
 )
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
 VERSION: Final = 1
 
@@ -102,6 +105,19 @@ INTENT = Table(
     PrimaryKeyConstraint("scope", "reference"),
     sqlite_with_rowid=False,
 )
+
+
+def begun(columns: Any) -> ColumnElement[bool]:
+    """Of a row: something was tried for it, it is not settled, and waits for no person.
+
+    Without parameters, so that it is seen to be the condition of its index.
+    """
+    planned: ColumnElement[str] = literal_column("'planned'")
+    parked: ColumnElement[float] = literal_column(f"{PARKED:.0f}.0")
+    tried = or_(columns.state != planned, columns.reason.is_not(None))
+    return and_(columns.finished_at.is_(None), tried, columns.next_at < parked)
+
+
 _OPEN = INTENT.c.finished_at.is_(None)
 _CHOSEN = INTENT.c.tid.is_not(None)
 _OWNED = INTENT.c.owner.is_not(None)
@@ -119,6 +135,14 @@ Index(
     *(INTENT.c.owner, INTENT.c.scope, INTENT.c.contact),
     sqlite_where=_OWNED,
     postgresql_where=_OWNED,
+)
+
+# Rows that were begun and not settled hold back the later ones of their contact.
+Index(
+    "brevo_balance_intent_begun",
+    *(INTENT.c.contact, INTENT.c.batch),
+    sqlite_where=begun(INTENT.c),
+    postgresql_where=begun(INTENT.c),
 )
 
 UPGRADES: Mapping[int, Callable[[Connection], None]] = {}

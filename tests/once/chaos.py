@@ -1,26 +1,36 @@
 """Processes killed at random moments between a faulty server and one journal; then everything is counted.
 
+    python tests/once/chaos.py                                                    # all cells, with 50 kills each
+    python tests/once/chaos.py --references 200 --kills 5 --modes strict --journals sqlite --processes 2
+
 Nothing here is virtual: real processes, SIGKILL, real HTTP, a real database. What was loaded, and what several
-processes apply at once, has to be credited exactly once each.
+processes apply at once, has to be credited exactly once each. One cell is a mode, a database and a number of processes.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
 import random
 import sys
+import tempfile
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
+import postgres
 from attrs import frozen
 from helpers import PROGRAM, credited
 
+import brevo_balance_async
 from brevo_balance_async import BalanceClient
 from brevo_balance_async.journal import Journal, intent
 from brevo_balance_async.sandbox import Sandbox, effects
 
 HERE = Path(__file__).parent
+PACKAGE = Path(brevo_balance_async.__file__).parents[1]
 OPERATIONS = ("transactions.begin", "transactions.complete", "history.list")
 
 
@@ -121,7 +131,7 @@ async def _start(settings, rng):
         str(HERE / "worker.py"),
         json.dumps({**settings, "apply": order}),
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1])])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(PACKAGE)])},
     )
     await worker.stdout.readline()  # it is ready, or has failed
     return worker
@@ -137,3 +147,59 @@ async def _until_settled(chaos: Chaos, sandbox: Sandbox, wanted: set[str]) -> in
                 return 0
             await asyncio.sleep(0.1)
         return left
+
+
+def main() -> int:
+    """Run the cells, print a line for each, and fail if one has doubled, lost or left anything."""
+    parser = argparse.ArgumentParser(description="Kill processes at random, and count what was credited.")
+    parser.add_argument("--references", type=int, default=2_000)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--faults", type=float, default=0.1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--modes", nargs="+", default=["strict", "lean"])
+    parser.add_argument("--journals", nargs="+", default=["sqlite", "postgres"])
+    parser.add_argument("--processes", nargs="+", type=int, default=[2, 3])
+    options = parser.parse_args()
+    print(
+        "mode    journal   processes  doubled  lost  unknown  requests a credit  kills  seconds", flush=True
+    )
+    failed = False
+    with ExitStack() as stack:
+        for journal in options.journals:
+            if journal == "postgres" and (postgres.programs() is None or postgres.account() is None):
+                print("postgres: skipped, it is not installed here or would have to run as root", flush=True)
+                continue
+            server = stack.enter_context(postgres.server()) if journal == "postgres" else None
+            for mode in options.modes:
+                for processes in options.processes:
+                    url = _database(stack, server, f"{mode}_{processes}")
+                    chaos = Chaos(
+                        journal=url,
+                        mode=mode,
+                        processes=processes,
+                        references=options.references,
+                        kills=options.kills,
+                        faults=options.faults,
+                        seed=options.seed,
+                    )
+                    began = time.monotonic()
+                    count = asyncio.run(run(chaos))
+                    failed |= bool(count.doubled or count.lost or count.unknown)
+                    print(
+                        f"{mode:7} {journal:9} {processes:9} {count.doubled:8} {count.lost:5} {count.unknown:8} "
+                        f"{count.requests:18.3f} {chaos.kills:6} {time.monotonic() - began:8.0f}",
+                        flush=True,
+                    )
+    return int(failed)
+
+
+def _database(stack: ExitStack, server: Path | None, name: str) -> str:
+    """The URL of a new and empty one."""
+    if server is None:
+        return str(Path(stack.enter_context(tempfile.TemporaryDirectory())) / "journal.db")
+    asyncio.run(postgres.create(server, name))
+    return f"postgresql://tester@/{name}?host={server}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -35,12 +35,8 @@ def postgres_server():
 
 @pytest.fixture
 async def postgres_url(postgres_server):
-    import asyncpg
-
     name = f"journal_{next(_numbers)}"
-    connection = await asyncpg.connect(host=str(postgres_server), user="tester", database="postgres")
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
+    await postgres.create(postgres_server, name)
     return f"postgresql://tester@/{name}?host={postgres_server}"
 
 

@@ -33,6 +33,15 @@ def account() -> str | None:
         return None
 
 
+async def create(server: Path, name: str) -> None:
+    """Make an empty database."""
+    import asyncpg
+
+    connection = await asyncpg.connect(host=str(server), user="tester", database="postgres")
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+
+
 @contextmanager
 def server() -> Iterator[Path]:
     """A running server; gives the folder of its socket. Durable, so that what is measured counts."""

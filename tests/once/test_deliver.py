@@ -44,7 +44,7 @@ async def test_what_is_in_the_journal_is_credited_once_and_given_once(sandbox, p
 
 
 async def test_unknown_rows_are_given_once_too(sandbox, program, journal, definition):
-    await load(journal, program, definition, many(10))
+    await load(journal, program, definition, many(10, contacts=10))
     sandbox.faults.add(effects.apply_then_status(409), operation=COMPLETE)
     sandbox.set_switches(history_lag=600)
     outcomes = await delivered(ExactlyOnce(program, journal, grace=0.3, patience=0.2), concurrency=2)
@@ -71,6 +71,38 @@ async def test_rows_of_one_contact_go_one_at_a_time_in_their_order(sandbox, prog
     for transaction in sorted(sandbox.ledger.transactions(PROGRAM), key=lambda each: each.completed_at):
         order[transaction.contact_id].append(transaction.meta["reference"])
     assert all(references == sorted(references) for references in order.values())
+
+
+async def test_a_row_that_is_not_settled_holds_back_the_later_ones_of_its_contact(
+    sandbox, program, journal, definition
+):
+    """The debit would be refused for ever, although the credit before it is only late."""
+    rows = [
+        intent(reference=f"{contact}-{n}", contact_id=contact, amount=amount, line=n)
+        for n, amount in enumerate(["5", "-5", "5", "-5"])
+        for contact in (1, 2)
+    ]
+    await load(journal, program, definition, rows)
+    failing = sandbox.faults.add(effects.status(500), operation=BEGIN, nth=1)
+    once = ExactlyOnce(program, journal, grace=600, patience=0.1)
+    first = await delivered(once, concurrency=1)
+    assert failing.fired == 1
+    assert {reference: outcome.state for reference, outcome in first.items()} == {
+        "1-0": "unknown",
+        **{f"2-{n}": "applied" for n in range(4)},
+    }
+    assert await delivered(once) == {}  # not due, and the others are held back in every run
+    again = await settled(once)
+    assert {reference: outcome.state for reference, outcome in again.items()} == {
+        f"1-{n}": "applied" for n in range(4)
+    }
+
+
+async def test_what_waits_for_a_person_holds_nobody_back(sandbox, program, journal, definition):
+    await load(journal, program, definition, many(3, contacts=1))
+    sandbox.faults.add(effects.drop(), operation=BEGIN, nth=1)
+    outcomes = await delivered(ExactlyOnce(program, journal, mode="at_most_once"))
+    assert [outcomes[f"r{n}"].state for n in range(3)] == ["unknown", "applied", "applied"]
 
 
 async def test_several_workers_on_one_journal_make_one_credit_each(

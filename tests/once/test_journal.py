@@ -48,7 +48,7 @@ async def scope(journal):
 
 
 def credit(reference="order-42", amount="12.50", **more):
-    return intent(reference=reference, contact_id=42, amount=amount, **more)
+    return intent(**{"reference": reference, "contact_id": 42, "amount": amount, **more})
 
 
 async def chosen(journal, scope, reference="order-42"):
@@ -276,10 +276,10 @@ async def test_rows_come_when_they_are_due_in_the_order_they_were_written(url):
     async with Journal(url, clock=clock, lease=1000) as journal:
         scope = await journal.scope(Program(), DEFINITION)
         for number in (2, 0, 1):
-            await journal.enroll(scope, credit(f"r{number}"))
+            await journal.enroll(scope, credit(f"r{number}", contact_id=number + 1))
             await journal.release(scope.id, f"r{number}")
             clock.now += 1
-        await journal.enroll(scope, credit("r2"))
+        await journal.enroll(scope, credit("r2", contact_id=3))
         await journal.release(scope.id, "r2", after=60, reason="a reason")
         assert [row.reference for row in await journal.take_due(scope, limit=2)] == ["r0", "r1"]
         assert await journal.take_due(scope, limit=9) == []
@@ -345,6 +345,7 @@ async def test_open_rows_are_found_by_their_index(url, journal, scope):
     assert "brevo_balance_intent_open" in told
     if "postgresql" not in url:  # its planner goes by how many rows there are, and here are none
         assert "brevo_balance_intent_owned" in told
+        assert "brevo_balance_intent_begun (contact=? AND batch=?)" in told
         assert "SCAN brevo_balance_intent" not in told
         assert "PRIMARY KEY (scope=?)" not in told
 

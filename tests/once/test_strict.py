@@ -20,10 +20,11 @@ from brevo_balance_async import (
     JournalFullError,
     NotFoundError,
     PermissionDeniedError,
+    RateLimitedError,
     ReferenceConflictError,
 )
 from brevo_balance_async.exactly_once import ExactlyOnce
-from brevo_balance_async.hooks import AttemptStarted
+from brevo_balance_async.hooks import AttemptStarted, QuotaWait
 from brevo_balance_async.journal import Journal
 from brevo_balance_async.sandbox import Sandbox, effects
 
@@ -512,6 +513,39 @@ async def test_a_process_that_was_frozen_sends_nothing_for_rows_that_were_taken_
         frozen.advance(2)
         outcome = await by(frozen, waiting, 30)
         assert (outcome.state, sent(sandbox)) == ("applied", before)
+    assert credited(sandbox) == {"r": 1}
+
+
+async def test_a_process_that_was_frozen_in_the_quota_gate_sends_nothing_when_it_wakes(
+    sandbox, definition, sqlite_url
+):
+    """The wait for quota ends after its lease did, and another process has settled the row."""
+    waits = asyncio.Event()
+
+    def hook(event):
+        if isinstance(event, QuotaWait) and event.endpoint == BEGIN:
+            waits.set()
+
+    frozen, clock = ManualClock(), ManualClock()
+    args = {"reference": "r", "contact_id": 1, "balance_definition_id": definition, "amount": "5"}
+    async with (
+        BalanceClient(sandbox.api_key, base_url=sandbox.base_url, hooks=[hook]) as client,
+        BalanceClient(sandbox.api_key, base_url=sandbox.base_url) as other,
+        Journal(sqlite_url, lease=30, clock=frozen) as mine,
+        Journal(sqlite_url, lease=30, clock=clock) as theirs,
+    ):
+        program = client.program(PROGRAM)
+        sandbox.faults.add(effects.too_many(2), operation="definitions.get", nth=1)
+        with pytest.raises(RateLimitedError):
+            await program.with_options(max_wait=0).definitions.get(definition)
+        waiting = asyncio.create_task(ExactlyOnce(program, mine, patience=500).apply(**args, timeout=1000))
+        await waits.wait()
+        clock.now += 31
+        await theirs.now()
+        assert (await ExactlyOnce(other.program(PROGRAM), theirs).apply(**args)).state == "applied"
+        frozen.now += 31
+        outcome = await by(frozen, waiting, 100)
+        assert (outcome.state, sent(sandbox, BEGIN)) == ("applied", 1)
     assert credited(sandbox) == {"r": 1}
 
 
