@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from math import ceil
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 
-from brevo_balance_async import BalanceClient
+from brevo_balance_async import BalanceClient, OutcomeUnknownError, QuotaError
 from brevo_balance_async.sandbox import Sandbox, effects
 
 README = Path(__file__).parents[2] / "README.md"
@@ -32,7 +33,15 @@ async def shop():
         program = client.program(PROGRAM)
         points = await program.definitions.create(name="Points", unit="POINTS")
         app = FastAPI()
-        names: dict[str, Any] = {**globals(), "app": app, "program": program}
+        names = {
+            "app": app,
+            "program": program,
+            "ceil": ceil,
+            "Request": Request,
+            "JSONResponse": JSONResponse,
+            "QuotaError": QuotaError,
+            "OutcomeUnknownError": OutcomeUnknownError,
+        }
         exec(compile(HANDLERS, "README.md", "exec"), names)
 
         @app.post("/credit")
