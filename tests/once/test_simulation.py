@@ -147,7 +147,7 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self):
         async def finish():
-            for _ in range(40):
+            for _ in range(400):
                 await self._settle(0, self._deliver, None)
                 _, once = await self._once(0)
                 if all(scope.next_in is None for scope in (await once._settler.journal.status()).scopes):
