@@ -435,11 +435,11 @@ class Count:
         return Count(*(getattr(self, name) + getattr(other, name) for name in names))
 
 
-async def _simulate(references: int, mode: str, climate: Climate, seed: int) -> Count:
+async def _simulate(references: int, mode: str, climate: Climate, seed: int, engine) -> Count:
     rng = random.Random(seed)
     names = [f"r{n}" for n in range(references)]
     server = Server(rng, climate, {name for name in names if rng.random() < climate.ruled_out})
-    world = World(rng, climate, _engine(), server, left=set(names))
+    world = World(rng, climate, engine, server, left=set(names))
     half = references // 2
     wanted = {
         name: intent(reference=name, contact_id=n // 2 + 1, amount="1.5", line=n)
@@ -562,7 +562,11 @@ async def _apply(process: Process, once: ExactlyOnce, wanted, names) -> None:
 def simulate(references: int, mode: str, climate: Climate, seed: int) -> Count:
     """Run it in virtual time."""
     random.seed(seed)
-    return virtual_time.run(_simulate(references, mode, climate, seed))
+    engine = _engine()
+    try:
+        return virtual_time.run(_simulate(references, mode, climate, seed, engine))
+    finally:
+        engine.dispose()
 
 
 def main() -> int:

@@ -147,18 +147,25 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self):
         async def finish():
-            for _ in range(40):
+            for _ in range(400):
                 await self._settle(0, self._deliver, None)
                 _, once = await self._once(0)
                 if all(scope.next_in is None for scope in (await once._settler.journal.status()).scopes):
                     return
                 await asyncio.sleep(1_000)
-            raise AssertionError("rows are open still")
+            journal = (await self._once(0))[1]._settler.journal
+            rows = await journal.look(
+                await journal.scope(Handle(self.processes[0][0]), DEFINITION), REFERENCES
+            )
+            raise AssertionError([row for row in rows.values() if not row.finished])
 
         self.world.script = []
-        self.runner.run(finish())
-        self.what_was_said_is_so()
-        self.runner.close()
+        try:
+            self.runner.run(finish())
+            self.what_was_said_is_so()
+        finally:
+            self.runner.close()
+            self.world.engine.dispose()
 
 
 def test_whatever_hypothesis_does_what_is_said_is_so():
