@@ -85,10 +85,9 @@ class Changes:
         """Have what the state file says, if there is one, and note all changes from now on."""
         if self._path is None:
             return
-        # Most sandboxes have no state file and start faster without.
-        from brevo_balance_async.sandbox.state import StateFile  # noqa: PLC0415
+        from brevo_balance_async.sandbox.state import StateFile  # noqa: PLC0415 - most have no state file
 
-        from .journal import Journal  # noqa: PLC0415
+        from .journal import Journal  # noqa: PLC0415 - most have no state file, and start faster without
 
         file = StateFile(self._path)
         try:
