@@ -23,8 +23,12 @@ from collections import defaultdict
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "once"))
@@ -93,14 +97,14 @@ async def run(cell: Cell) -> Count:
                 "concurrency": 10,
                 "once": {"mode": cell.mode, **ONCE},
             }
-            kills = await _kill(cell, settings, rng)
+            kills = await _kill(cell, settings, rng, len(amounts), lambda: _requests(sandbox))
             unknown = await _finish(cell, settings)
             sandbox.faults.clear()
             balances = {
                 balance.contact_id: balance.value async for balance in program.balances.list(definition)
             }
         per = credited(sandbox)
-        hits = sum(sandbox.hits(operation) for operation in OPERATIONS)
+        hits = _requests(sandbox)
     worth = {reference for reference, (_, amount) in amounts.items() if amount}
     sums: defaultdict[int, Decimal] = defaultdict(Decimal)
     for contact, amount in amounts.values():
@@ -124,15 +128,28 @@ def read(file: Path) -> dict[str, tuple[int, Decimal]]:
     return {row["reference"]: (int(row["contact_id"]), Decimal(row["amount"])) for row in rows}
 
 
-async def _kill(cell: Cell, settings: dict[str, object], rng: random.Random) -> int:
-    """Kill one of the processes at a time and start it again; how often that was possible."""
+def _requests(sandbox: Sandbox) -> int:
+    return sum(sandbox.hits(operation) for operation in OPERATIONS)
+
+
+async def _kill(
+    cell: Cell, settings: dict[str, object], rng: random.Random, rows: int, requests: Callable[[], int]
+) -> int:
+    """Kill one of the processes at a time and start it again; how often that was possible.
+
+    The moments are counted in requests, so that a fast machine is not done before the first of them.
+    """
     workers = [await _start(settings) for _ in range(cell.processes)]
     kills = 0
     while kills < cell.kills:
         at = rng.randrange(len(workers))
-        if rng.random() < 0.8:  # else it may die while it starts or loads
+        if rng.random() < 0.8:
             await _line(workers[at])
-        await asyncio.sleep(rng.uniform(0.0, 0.8))
+            moment = requests() + rng.randrange(max(rows // cell.kills, 1))
+            while workers[at].returncode is None and requests() < moment:
+                await asyncio.sleep(0.001)
+        else:  # it may die while it starts or loads
+            await asyncio.sleep(rng.uniform(0.0, 0.8))
         done = workers[at].returncode
         if done is None:
             workers[at].kill()

@@ -6,10 +6,13 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import sys
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
+import asyncpg
 from helpers import BEGIN, COMPLETE, PROGRAM, credited, delivered, sent, settled
 from test_deliver import load, many
 
@@ -33,6 +36,35 @@ async def start(*arguments):
     )
 
 
+async def stop_between_transactions(worker, url):
+    """Who is stopped in the middle of a transaction keeps its locks, and nobody can write until it goes on."""
+    while True:
+        worker.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(0.01)
+        if not await holds_locks(str(url)):
+            return
+        worker.send_signal(signal.SIGCONT)
+        await asyncio.sleep(0.01)
+
+
+async def holds_locks(url):
+    if url.startswith("postgresql"):
+        connection = await asyncpg.connect(url)
+        try:
+            return await connection.fetchval(
+                "SELECT count(*) > 0 FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"
+            )
+        finally:
+            await connection.close()
+    with closing(sqlite3.connect(url, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+    return False
+
+
 async def test_a_process_that_was_stopped_past_its_lease_sends_nothing_for_what_others_have_settled(
     sandbox, program, definition, url
 ):
@@ -53,7 +85,7 @@ async def test_a_process_that_was_stopped_past_its_lease_sends_nothing_for_what_
     try:
         while sent(sandbox, COMPLETE) < 3:
             await asyncio.sleep(0.001)
-        worker.send_signal(signal.SIGSTOP)
+        await stop_between_transactions(worker, url)
         sandbox.faults.remove(slow)
         async with Journal(url, lease=1) as journal:
             once = ExactlyOnce(program, journal, grace=0.3, patience=20.0)
