@@ -7,66 +7,70 @@ that imitates Brevo and keeps state, is ``brevo_balance_async.sandbox`` and is l
 from __future__ import annotations
 
 import logging
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from brevo_balance_async._version import __version__
-from brevo_balance_async.client import BalanceClient, Program
-from brevo_balance_async.config import ApiKey, ClientCredentials, Credentials, PartnerKey
-from brevo_balance_async.errors import (
-    AuthenticationError,
-    BadRequestError,
-    BalanceError,
-    ClientStateError,
-    ConflictError,
-    ConnectFailedError,
-    DecodeError,
-    FailedDependencyError,
-    InputFileError,
-    InvalidRequestError,
-    JournalBusyError,
-    JournalError,
-    JournalFullError,
-    JournalVersionError,
-    NotFoundError,
-    OutcomeUnknownError,
-    PaginationError,
-    PermissionDeniedError,
-    QuotaError,
-    QuotaWaitError,
-    RateLimitedError,
-    ReferenceConflictError,
-    RequestTimeoutError,
-    ResponseError,
-    ServerError,
-    TransportError,
-    UnprocessableError,
-)
-from brevo_balance_async.models import (
-    UNSET,
-    ActiveBalance,
-    Amount,
-    Balance,
-    BalanceDefinition,
-    BalanceLimit,
-    BalanceOrder,
-    ConstraintType,
-    ContactBalance,
-    DurationModifier,
-    DurationUnit,
-    OrderSource,
-    OvertakingStrategy,
-    QuotaState,
-    Rounding,
-    Sort,
-    SubscriptionBalance,
-    SubscriptionBalances,
-    Transaction,
-    TransactionRecord,
-    TransactionStatus,
-    TransactionType,
-    Unit,
-    Version,
-)
-from brevo_balance_async.pagination import Page, Paginator
+
+if TYPE_CHECKING:
+    from brevo_balance_async.client import BalanceClient, Program
+    from brevo_balance_async.config import ApiKey, ClientCredentials, Credentials, PartnerKey
+    from brevo_balance_async.errors import (
+        AuthenticationError,
+        BadRequestError,
+        BalanceError,
+        ClientStateError,
+        ConflictError,
+        ConnectFailedError,
+        DecodeError,
+        FailedDependencyError,
+        InputFileError,
+        InvalidRequestError,
+        JournalBusyError,
+        JournalError,
+        JournalFullError,
+        JournalVersionError,
+        NotFoundError,
+        OutcomeUnknownError,
+        PaginationError,
+        PermissionDeniedError,
+        QuotaError,
+        QuotaWaitError,
+        RateLimitedError,
+        ReferenceConflictError,
+        RequestTimeoutError,
+        ResponseError,
+        ServerError,
+        TransportError,
+        UnprocessableError,
+    )
+    from brevo_balance_async.models import (
+        UNSET,
+        ActiveBalance,
+        Amount,
+        Balance,
+        BalanceDefinition,
+        BalanceLimit,
+        BalanceOrder,
+        ConstraintType,
+        ContactBalance,
+        DurationModifier,
+        DurationUnit,
+        OrderSource,
+        OvertakingStrategy,
+        QuotaState,
+        Rounding,
+        Sort,
+        SubscriptionBalance,
+        SubscriptionBalances,
+        Transaction,
+        TransactionRecord,
+        TransactionStatus,
+        TransactionType,
+        Unit,
+        Version,
+    )
+    from brevo_balance_async.pagination import Page, Paginator
 
 # A library must not print log records by itself: the application decides where they go.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -133,3 +137,25 @@ __all__ = [
     "Version",
     "__version__",
 ]
+
+_ROOMS = ("client", "config", "errors", "hooks", "models", "pagination")
+
+
+if not TYPE_CHECKING:  # a type checker would believe that a module with __getattr__ has any name
+
+    def __getattr__(name: str) -> object:
+        """A public name, or the module it comes from, when it is first asked for.
+
+        Importing a subpackage imports this module first, and the sandbox, as a process of its own, needs no client.
+        """
+        if name in _ROOMS:
+            return import_module(f"{__name__}.{name}")
+        for room in _ROOMS if name in __all__ else ():
+            module = import_module(f"{__name__}.{room}")
+            if hasattr(module, name):
+                globals()[name] = found = getattr(module, name)
+                return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted(globals().keys() | set(__all__))

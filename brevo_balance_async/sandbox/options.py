@@ -6,13 +6,12 @@ import argparse
 import asyncio
 import re
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .http.app import DEFAULT_KEY, Sandbox
 from .http.serving import serve
 from .rules.refusals import Refusal
 from .rules.switches import Switches, read_assignments
-from .seeds import read_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +50,7 @@ def run(arguments: Sequence[str], prog: str) -> None:
             api_key=options.api_key,
             control_token=options.control_token,
             state=options.state,
-            seed=read_seeds(options.seed) if options.seed else (),
+            seed=_seeds(options.seed) if options.seed else (),
             switches=Switches().replaced(read_assignments(options.switch)),
         )
         asyncio.run(serve(sandbox))
@@ -68,6 +67,12 @@ def main() -> None:
         _parser(prog).print_usage(sys.stderr)
         sys.stderr.write(f"{prog}: error: {error}\n")
         sys.exit(2)
+
+
+def _seeds(path: str) -> list[dict[str, Any]]:
+    from .seeds import read_seeds  # noqa: PLC0415 - most sandboxes start faster without
+
+    return read_seeds(path)
 
 
 def _whole(text: str) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
 from functools import cache
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +28,15 @@ def loaded_by(statement):
     ["aiohttp", "aiohttp.web", "cattrs", "sqlalchemy", "rich", "cyclopts", "brevo_balance_async.sandbox"],
 )
 def test_the_door_does_not_load(heavy):
-    assert heavy not in loaded_by("import brevo_balance_async")
+    assert heavy not in loaded_by("from brevo_balance_async import *")
+
+
+def test_a_subpackage_does_not_load_the_client():
+    loaded = loaded_by("import brevo_balance_async.sandbox")
+    ours = {name for name in loaded if name.startswith("brevo_balance_async.")}
+    assert {name for name in ours if not name.startswith("brevo_balance_async.sandbox")} == {
+        "brevo_balance_async._version"
+    }
 
 
 @pytest.mark.parametrize("heavy", ["aiohttp", "cattrs", "sqlalchemy", "brevo_balance_async.sandbox"])
@@ -34,10 +45,31 @@ def test_reading_a_file_of_entries_does_not_load(heavy):
 
 
 def test_the_door_loads_nothing_that_its_four_dependencies_do_not(tmp_path):
-    ours = loaded_by("import brevo_balance_async")
+    ours = loaded_by("from brevo_balance_async import *")
     theirs = loaded_by("import aiohttp, attrs, cattrs, yarl, cattrs.gen")
     strangers = {name for name in ours - theirs if not name.startswith("brevo_balance_async")}
     assert strangers <= {"__future__", "bisect", "_bisect", "decimal", "_decimal", "numbers"}
+
+
+@pytest.mark.parametrize("room", ["client", "config", "errors", "hooks", "models", "pagination"])
+def test_the_modules_behind_the_door_are_there_unasked(room):
+    assert f"brevo_balance_async.{room}" in loaded_by(f"import brevo_balance_async as b; b.{room}")
+
+
+def test_the_door_has_the_names_that_it_tells_type_checkers():
+    tree = ast.parse(Path(brevo_balance_async.__file__).read_text())
+    (told,) = (
+        node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    names = {}
+    for node in told.body:
+        names |= {alias.name: node.module for alias in node.names}
+    assert {*names, "__version__"} == set(brevo_balance_async.__all__)
+    for name, module in names.items():
+        assert getattr(brevo_balance_async, name) is getattr(import_module(module), name)
+    assert set(brevo_balance_async.__all__) <= set(dir(brevo_balance_async))
+    with pytest.raises(AttributeError, match="has no attribute 'Balances'"):
+        _ = brevo_balance_async.Balances
 
 
 def test_every_public_name_is_there():
