@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from brevo_balance_async.sandbox.rules.account import Account
-    from brevo_balance_async.sandbox.rules.history import Page
+    from brevo_balance_async.sandbox.rules.listing import Page
     from brevo_balance_async.sandbox.rules.records import (
         CreatedBalance,
         Definition,

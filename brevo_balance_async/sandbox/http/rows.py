@@ -9,8 +9,9 @@ from .wire import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from brevo_balance_async.sandbox.rules.history import Page, SeededRows
+    from brevo_balance_async.sandbox.rules.listing import Page
     from brevo_balance_async.sandbox.rules.records import Transaction
+    from brevo_balance_async.sandbox.rules.seeded import SeededRows
 
 
 def written(page: Page, write: Callable[[Transaction], str]) -> list[str]:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, fields_dict, frozen
 
-from brevo_balance_async.sandbox.rules.history import check_span
 from brevo_balance_async.sandbox.rules.refusals import invalid
+from brevo_balance_async.sandbox.rules.seeded import check_span
 
 from .bodies import LONGEST_SECONDS, begin_terms, definition_terms, limit_terms, read_body
 from .fields import Fields, present, read_uuid
