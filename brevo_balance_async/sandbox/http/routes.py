@@ -7,13 +7,13 @@ from urllib.parse import unquote
 
 from attrs import frozen
 
-from . import operations
 from .fields import read_uuid
+from .operations import balances, definitions, history, limits, transactions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .operations import Call
+    from .operations.call import Call
 
 
 @frozen
@@ -39,34 +39,38 @@ _LIMITS = _DEFINITIONS + "/*/limits"
 
 ROUTES: dict[str, dict[str, Operation]] = {
     _DEFINITIONS: {
-        "GET": Operation("definitions.list", operations.list_definitions),
-        "POST": Operation("definitions.create", operations.create_definition, takes_body=True),
+        "GET": Operation("definitions.list", definitions.list_definitions),
+        "POST": Operation("definitions.create", definitions.create_definition, takes_body=True),
     },
     _DEFINITIONS + "/*": {
-        "GET": Operation("definitions.get", operations.get_definition),
-        "PUT": Operation("definitions.update", operations.update_definition, takes_body=True),
-        "DELETE": Operation("definitions.delete", operations.delete_definition),
+        "GET": Operation("definitions.get", definitions.get_definition),
+        "PUT": Operation("definitions.update", definitions.update_definition, takes_body=True),
+        "DELETE": Operation("definitions.delete", definitions.delete_definition),
     },
-    _LIMITS: {"POST": Operation("limits.create", operations.create_limit, takes_body=True)},
+    _LIMITS: {"POST": Operation("limits.create", limits.create_limit, takes_body=True)},
     _LIMITS + "/*": {
-        "GET": Operation("limits.get", operations.get_limit),
-        "PUT": Operation("limits.update", operations.update_limit, takes_body=True),
-        "DELETE": Operation("limits.delete", operations.delete_limit),
+        "GET": Operation("limits.get", limits.get_limit),
+        "PUT": Operation("limits.update", limits.update_limit, takes_body=True),
+        "DELETE": Operation("limits.delete", limits.delete_limit),
     },
-    _BALANCE + "/transactions": {"POST": Operation("transactions.begin", operations.begin, takes_body=True)},
-    _BALANCE + "/transactions/*/complete": {"POST": Operation("transactions.complete", operations.complete)},
-    _BALANCE + "/transactions/*/cancel": {"POST": Operation("transactions.cancel", operations.cancel)},
+    _BALANCE + "/transactions": {
+        "POST": Operation("transactions.begin", transactions.begin, takes_body=True)
+    },
+    _BALANCE + "/transactions/*/complete": {
+        "POST": Operation("transactions.complete", transactions.complete)
+    },
+    _BALANCE + "/transactions/*/cancel": {"POST": Operation("transactions.cancel", transactions.cancel)},
     _BALANCE + "/create-order": {
-        "POST": Operation("transactions.create_order", operations.create_order, takes_body=True)
+        "POST": Operation("transactions.create_order", transactions.create_order, takes_body=True)
     },
-    _BALANCE + "/contact-balances": {"GET": Operation("balances.list", operations.list_balances)},
-    _BALANCE + "/active-balance": {"GET": Operation("balances.list_active", operations.list_active)},
+    _BALANCE + "/contact-balances": {"GET": Operation("balances.list", balances.list_balances)},
+    _BALANCE + "/active-balance": {"GET": Operation("balances.list_active", balances.list_active)},
     _BALANCE + "/subscriptions/*/balances": {
-        "GET": Operation("balances.get", operations.get_balances),
-        "POST": Operation("balances.create", operations.create_balance, takes_body=True),
+        "GET": Operation("balances.get", balances.get_balances),
+        "POST": Operation("balances.create", balances.create_balance, takes_body=True),
     },
-    _BALANCE + "/transaction-history": {"GET": Operation("history.list", operations.list_history)},
-    _CONFIG + "/publish": {"POST": Operation("programs.publish", operations.publish)},
+    _BALANCE + "/transaction-history": {"GET": Operation("history.list", history.list_history)},
+    _CONFIG + "/publish": {"POST": Operation("programs.publish", definitions.publish)},
 }
 """Operations by path, an id as ``*``, and by method."""
 

@@ -15,7 +15,8 @@ from brevo_balance_async.sandbox.rules.refusals import Refusal, not_allowed, not
 
 from .bodies import check_object
 from .fields import Fields, QueryFields
-from .operations import Call, answer_transaction, read_query
+from .operations.call import Call, read_query
+from .operations.transactions import answer_transaction
 from .redaction import to_be_done_again
 from .routes import Operation, Route, find_route, is_imitated
 from .sharing import lean

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from brevo_balance_async.sandbox.clock import SandboxClock
 from brevo_balance_async.sandbox.http.fields import INT64, QueryFields
-from brevo_balance_async.sandbox.http.operations import Call
+from brevo_balance_async.sandbox.http.operations.call import Call
 from brevo_balance_async.sandbox.rules.ledger import Ledger
 from brevo_balance_async.sandbox.rules.refusals import Refusal
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from brevo_balance_async.sandbox.http.access import SCOPES, TOKEN_PATH
-from brevo_balance_async.sandbox.http.operations import SNAKE_NAMES
+from brevo_balance_async.sandbox.http.operations.call import SNAKE_NAMES
 from brevo_balance_async.sandbox.http.routes import ROUTES
 
 from .asked import Asked, asks
