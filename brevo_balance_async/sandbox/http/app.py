@@ -305,7 +305,7 @@ class Sandbox:
         received = self._service.receive(request.method, path, query, headers, content, unread)
         effect = None
         if len(self.faults):
-            contact_id = self._service.contact_of(received)
+            contact_id = received.contact(self.ledger)
             effect = self.faults.strike(received.record.operation, contact_id)
         if effect is not None:
             return await self._misbehaviour.act(request, received, effect)
@@ -315,12 +315,12 @@ class Sandbox:
 
     def _token(self, method: str, content: bytes, headers: Mapping[str, str]) -> web.Response:
         if method != "POST":
-            return response(self._service.refused(not_allowed(("POST",))))
+            return response(self._service.replies.refused(not_allowed(("POST",))))
         form = dict(parse_qsl(content.decode("latin-1")))
         try:
-            return response(self._service.answer(200, self.access.issue(form, headers)))
+            return response(self._service.replies.answer(200, self.access.issue(form, headers)))
         except TokenRefusal as refusal:
-            return response(self._service.answer(refusal.status, {"error": refusal.error}))
+            return response(self._service.replies.answer(refusal.status, {"error": refusal.error}))
 
     def _control(
         self, request: web.BaseRequest, path: str, content: bytes, unread: Refusal | None
@@ -332,9 +332,9 @@ class Sandbox:
                 raise unread
             asked = (request.method, path.removeprefix(PREFIX), request.rel_url.query, read_control(content))
             value, headers = control_answer(self, *asked, accept=request.headers.get("accept", ""))
-            answer = self._service.answer(200, value, headers)
+            answer = self._service.replies.answer(200, value, headers)
         except Refusal as refusal:
-            answer = self._service.refused(refusal)
+            answer = self._service.replies.refused(refusal)
         return response(private(answer))
 
 

@@ -11,12 +11,13 @@ from aiohttp import web
 from brevo_balance_async.sandbox.faults import effects
 from brevo_balance_async.sandbox.faults.delivery import answer_bytes, end
 
-from .service import Answer
+from .replies import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from .service import Received, Service
+    from .received import Received
+    from .service import Service
 
 _RST_AFTER_SECONDS = 0.02
 _LOOK_SECONDS = 0.01
@@ -68,7 +69,9 @@ class Misbehaviour:
         if isinstance(effect, effects.Dripping):
             return await self._drip(request, told, effect)
         if isinstance(effect, effects.Stray):
-            data = answer_bytes(effect.status, told.headers, self._service.answer(200, effect.body).body)
+            data = answer_bytes(
+                effect.status, told.headers, self._service.replies.answer(200, effect.body).body
+            )
             asyncio.get_running_loop().call_later(effect.seconds, _write, request.transport, data)
         return response(told)
 
@@ -76,11 +79,11 @@ class Misbehaviour:
         """The answer that the client is told, or the start of it; None when it is told nothing."""
         if isinstance(effect, effects.Answered):
             body = {"code": "sandbox_fault", "message": effect.name} if effect.body is None else effect.body
-            return self._service.answer(effect.status, body, effect.headers)
+            return self._service.replies.answer(effect.status, body, effect.headers)
         if isinstance(effect, effects.TooMany):
-            return self._service.too_many(effect)
+            return self._service.replies.too_many(effect)
         if isinstance(effect, effects.Altered) and answer is not None:
-            return self._service.altered(answer, effect.members)
+            return self._service.replies.altered(answer, effect.members)
         if isinstance(effect, effects.Dropped | effects.Stalled | effects.Raw):
             return None
         return answer

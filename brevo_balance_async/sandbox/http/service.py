@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from email.utils import format_datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from attrs import field, frozen
 from multidict import MultiDict
 
 from brevo_balance_async.sandbox.rules.refusals import Refusal, not_allowed, not_found, not_imitated
 
 from .bodies import check_object
-from .fields import Fields, QueryFields
 from .operations.call import Call, read_query
 from .operations.transactions import answer_transaction
+from .received import Received, parsed
 from .redaction import to_be_done_again
+from .replies import Answer, Replies, quota_used_up
 from .routes import Operation, Route, find_route, is_imitated
-from .sharing import lean
-from .wire import read_json, write_json
+from .wire import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,51 +26,20 @@ if TYPE_CHECKING:
 
     from multidict import MultiDictProxy
 
-    from brevo_balance_async.sandbox.faults.effects import TooMany
     from brevo_balance_async.sandbox.rules.ledger import Ledger
     from brevo_balance_async.sandbox.rules.records import Commit
     from brevo_balance_async.sandbox.state import Change
 
     from .access import Access
     from .journal import Journal
-    from .log import RequestLog, RequestRecord
+    from .log import RequestLog
     from .quota import ServerQuota
 
     T = TypeVar("T")
 
-IMITATION = {"x-sandbox": "imitates api.brevo.com"}
-"""On every answer, so that nobody takes the sandbox for Brevo."""
 
-_JSON = {"content-type": "application/json"}
 _COMMITTED_AFTER = "sandbox-committed-after"
 """In the state file, what marks a complete that took so many seconds."""
-
-
-@frozen
-class Answer:
-    """An HTTP answer."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str]
-    applied: bool = False
-
-
-@frozen
-class Received:
-    """A request that has been read and entered into the log, which keeps no credentials: here they are."""
-
-    record: RequestRecord
-    route: Route | None
-    query: Mapping[str, str] = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-    body: Any = field(repr=False)
-    unparsed: Refusal | None
-    """Why the body could not be parsed."""
-    unread: Refusal | None
-    """Why it could not even be read."""
-    path: str = field(repr=False)
-    content: bytes = field(repr=False)
 
 
 class Service:
@@ -84,6 +50,7 @@ class Service:
         self._access = access
         self._quota = quota
         self._log = log
+        self.replies = Replies(ledger, quota)
         self.journal: Journal | None = None
         """Where changes are noted, when there is a state file."""
 
@@ -98,7 +65,7 @@ class Service:
     ) -> Received:
         """Enter a request into the log; ``unread`` is why its body could not be read."""
         route = find_route(method, path)
-        body, unparsed = _parsed(content)
+        body, unparsed = parsed(content)
         record = self._log.open(
             operation=route.operation.name if route and route.operation else None,
             method=method,
@@ -121,8 +88,8 @@ class Service:
             self._admit(received)
             value = self._run(received)
         except Refusal as refusal:
-            return self.refused(refusal)
-        return self.answer(200 if value is not None else 204, value, applied=True)
+            return self.replies.refused(refusal)
+        return self.replies.answer(200 if value is not None else 204, value, applied=True)
 
     def start_completing(self, received: Received, seconds: float) -> Commit | Answer:
         """Check what a complete asks for; ``finish_completing`` answers it in ``seconds`` of the sandbox's clock.
@@ -140,15 +107,15 @@ class Service:
                 **{_COMMITTED_AFTER: seconds},
             )
         except Refusal as refusal:
-            return self.refused(refusal)
+            return self.replies.refused(refusal)
 
     def finish_completing(self, commit: Commit) -> Answer:
         """What became of a complete that took its time."""
         try:
             transaction = self._ledger.finish_completing(commit)
         except Refusal as refusal:
-            return self.refused(refusal)
-        return self.answer(200, answer_transaction(self._ledger, transaction), applied=True)
+            return self.replies.refused(refusal)
+        return self.replies.answer(200, answer_transaction(self._ledger, transaction), applied=True)
 
     def now(self) -> datetime:
         """The moment on the sandbox's clock."""
@@ -159,70 +126,10 @@ class Service:
         with suppress(Refusal):
             self._admit(received)
 
-    def altered(self, answer: Answer, members: Mapping[str, Any]) -> Answer:
-        """``answer`` with members of its body replaced."""
-        body = read_json(answer.body) if answer.body else {}
-        return self.answer(answer.status, {**body, **members}, applied=answer.applied)
-
-    def refused(self, refusal: Refusal) -> Answer:
-        """An error answer."""
-        body = {"code": refusal.code, "message": refusal.message}
-        answer = self.answer(refusal.status, body, refusal.headers)
-        if refusal.status == 429 and not self._ledger.switches.quota_headers_on_429:
-            for name in self._quota.headers():
-                answer.headers.pop(name, None)
-        return answer
-
-    def answer(
-        self, status: int, body: Any, headers: Mapping[str, str] | None = None, *, applied: bool = False
-    ) -> Answer:
-        """An answer with the quota headers; ``body`` is a JSON value, text or bytes, None for no body."""
-        content_type = _JSON
-        if body is None or isinstance(body, bytes):
-            content, content_type = body or b"", {}
-        elif isinstance(body, str):
-            # Half a surrogate pair, which JSON may hold, has no UTF-8 form.
-            content = body.encode(errors="backslashreplace")
-            content_type = {"content-type": "text/plain; charset=utf-8"}
-        else:
-            content = write_json(body).encode()
-        common = {**IMITATION, "date": http_date(self._ledger.clock.now().replace(microsecond=0))}
-        own = {name.lower(): value for name, value in (headers or {}).items()}
-        return Answer(status, content, {**content_type, **common, **self._quota.headers(), **own}, applied)
-
-    def too_many(self, effect: TooMany) -> Answer:
-        """429 whose headers tell what the effect says."""
-        answer = self.refused(_quota_used_up())
-        told = {
-            "x-sib-ratelimit-limit": str(self._quota.limit or 600),
-            "x-sib-ratelimit-remaining": "0",
-            "x-sib-ratelimit-reset": str(effect.reset),
-        }
-        for name, value in told.items():
-            answer.headers.pop(name, None)
-            if effect.headers:
-                answer.headers[name] = value
-        return answer
-
-    def contact_of(self, received: Received) -> int | None:
-        """The contact that a request is about, as far as it tells."""
-        operation, route, body = received.record.operation or "", received.route, received.body
-        with suppress(Refusal):
-            if route is not None and route.ids:
-                _, ids = route.checked_ids()
-                if operation.startswith("balances."):
-                    return QueryFields({"contactId": ids[0]}).contact("contactId")
-                if operation.startswith("transactions."):
-                    transaction = self._ledger.transaction(ids[0])
-                    return transaction.contact_id if transaction else None
-            named = Fields(body).contact("contactId") if isinstance(body, dict) else None
-            return named or QueryFields(received.query).contact("contactId")
-        return None
-
     def _admit(self, received: Received) -> None:
         self._access.check(received.record.method, received.headers)
         if not self._quota.spend():
-            raise _quota_used_up()
+            raise quota_used_up()
 
     def _run(self, received: Received) -> Any:
         operation, call = self._call(received)
@@ -250,7 +157,7 @@ class Service:
         path, _, query = change.target.partition("?")
         members = MultiDict(parse_qsl(query, keep_blank_values=True))
         seconds = members.pop(_COMMITTED_AFTER, None)
-        operation, call = self._called(find_route(change.method, path), members, *_parsed(change.content))
+        operation, call = self._called(find_route(change.method, path), members, *parsed(change.content))
         if seconds is not None:
             return self._ledger.start_completing(call.program_id, call.ids[0], float(seconds))
         return _carried_out(operation, call)
@@ -281,26 +188,7 @@ class Service:
         return route.operation, Call(self._ledger, program_id, ids, members, body)
 
 
-def _parsed(content: bytes) -> tuple[Any, Refusal | None]:
-    """The JSON value of a body, or why there is none."""
-    try:
-        body = read_json(content) if content else None
-    except Refusal as refusal:
-        return None, refusal
-    return lean(body) if isinstance(body, dict) else body, None
-
-
 def _carried_out(operation: Operation, call: Call) -> Any:
     if operation.edits_rules:
         call.ledger.settle()  # what has fallen due is judged by the rules as they were
     return operation.run(call)
-
-
-def _quota_used_up() -> Refusal:
-    return Refusal(429, "too_many_requests", "API rate limit exceeded")
-
-
-@lru_cache(maxsize=16)
-def http_date(second: datetime) -> str:
-    """The ``date`` header, on the sandbox's clock."""
-    return format_datetime(second, usegmt=True)

@@ -13,7 +13,7 @@ from .routes import control, index
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from brevo_balance_async.sandbox.http.service import Answer
+    from brevo_balance_async.sandbox.http.replies import Answer
 
     from .handles import Handles
 
