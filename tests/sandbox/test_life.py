@@ -288,7 +288,7 @@ async def test_a_request_whose_body_is_still_coming_is_finished(serve):
         head = f"POST /v3/loyalty/balance/programs/{api.program}/balance-definitions HTTP/1.1\r\nHost: sandbox\r\n"
         body = b'{"name": "Points", "unit": "POINTS"}'
         writer.write(f"{head}api-key: {api.sandbox.api_key}\r\nContent-Length: {len(body)}\r\n\r\n".encode())
-        while not api.sandbox._in_flight._connections:
+        while not api.sandbox._server._in_flight._connections:
             await asyncio.sleep(0)
         draining = asyncio.create_task(api.sandbox.drain())
         await asyncio.sleep(0)

@@ -78,7 +78,8 @@ ISLAND = {
     "faults": set(),
     "http": {"clock", "rules", "faults", "state"},
     "seeds": set(),
-    "threads": {"clock", "faults", "http", "rules"},
+    "marshalling": {"clock"},
+    "threads": {"clock", "faults", "http", "marshalling"},
     "options": {"http", "rules", "seeds"},
 }
 # The money knows no transport, and the script of faults no web framework.

@@ -15,8 +15,8 @@ from attrs import asdict
 from brevo_balance_async.sandbox.rules.refusals import Refusal
 from brevo_balance_async.sandbox.rules.switches import Switches
 
-from .control.routes import PREFIX
 from .fields import Fields, present, read_uuid
+from .guard import PREFIX
 from .seeding import Seed, plain_seed
 from .wire import read_json, write_json
 

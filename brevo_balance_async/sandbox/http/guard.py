@@ -29,6 +29,9 @@ from brevo_balance_async.sandbox.rules.refusals import Refusal, forbidden
 if TYPE_CHECKING:
     from multidict import MultiMapping
 
+PREFIX = "/_sandbox/"
+"""Where the control routes stand."""
+
 _AUTHORITY = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<name>[^\[\]:@/]+))(?::\d{1,5})?")
 _NAMES = "localhost, 127.0.0.1 or [::1]"
 

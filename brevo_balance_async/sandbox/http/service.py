@@ -46,8 +46,8 @@ class Service:
     """The API behind the sockets."""
 
     def __init__(self, ledger: Ledger, access: Access, quota: ServerQuota, log: RequestLog) -> None:
-        self._ledger = ledger
-        self._access = access
+        self.ledger = ledger
+        self.access = access
         self._quota = quota
         self._log = log
         self.replies = Replies(ledger, quota)
@@ -103,7 +103,7 @@ class Service:
             _, call = self._call(received)
             return self._noted(
                 received,
-                lambda: self._ledger.start_completing(call.program_id, call.ids[0], seconds),
+                lambda: self.ledger.start_completing(call.program_id, call.ids[0], seconds),
                 **{_COMMITTED_AFTER: seconds},
             )
         except Refusal as refusal:
@@ -112,14 +112,14 @@ class Service:
     def finish_completing(self, commit: Commit) -> Answer:
         """What became of a complete that took its time."""
         try:
-            transaction = self._ledger.finish_completing(commit)
+            transaction = self.ledger.finish_completing(commit)
         except Refusal as refusal:
             return self.replies.refused(refusal)
-        return self.replies.answer(200, answer_transaction(self._ledger, transaction), applied=True)
+        return self.replies.answer(200, answer_transaction(self.ledger, transaction), applied=True)
 
     def now(self) -> datetime:
         """The moment on the sandbox's clock."""
-        return self._ledger.clock.now()
+        return self.ledger.clock.now()
 
     def charge(self, received: Received) -> None:
         """Count a request that is not carried out against the quota, if its caller is known."""
@@ -127,7 +127,7 @@ class Service:
             self._admit(received)
 
     def _admit(self, received: Received) -> None:
-        self._access.check(received.record.method, received.headers)
+        self.access.check(received.record.method, received.headers)
         if not self._quota.spend():
             raise quota_used_up()
 
@@ -159,7 +159,7 @@ class Service:
         seconds = members.pop(_COMMITTED_AFTER, None)
         operation, call = self._called(find_route(change.method, path), members, *parsed(change.content))
         if seconds is not None:
-            return self._ledger.start_completing(call.program_id, call.ids[0], float(seconds))
+            return self.ledger.start_completing(call.program_id, call.ids[0], float(seconds))
         return _carried_out(operation, call)
 
     def _call(self, received: Received) -> tuple[Operation, Call]:
@@ -181,11 +181,11 @@ class Service:
         if route.operation is None:
             raise not_allowed(route.methods)
         program_id, ids = route.checked_ids()
-        switches = self._ledger.switches
+        switches = self.ledger.switches
         members = read_query(query, switches)
         if route.operation.takes_body:
             check_object(body, unparsed, switches)
-        return route.operation, Call(self._ledger, program_id, ids, members, body)
+        return route.operation, Call(self.ledger, program_id, ids, members, body)
 
 
 def _carried_out(operation: Operation, call: Call) -> Any:

@@ -8,8 +8,8 @@ from contextlib import suppress
 from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING
 
-from .app import DEFAULT_KEY
-from .control.routes import PREFIX
+from .guard import PREFIX
+from .handles import DEFAULT_KEY
 
 if TYPE_CHECKING:
     from .app import Sandbox

@@ -13,9 +13,8 @@ from .routes import control, index
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from brevo_balance_async.sandbox.http.handles import Handles
     from brevo_balance_async.sandbox.http.replies import Answer
-
-    from .handles import Handles
 
 _PRIVATE = {
     "cache-control": "no-store",

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from brevo_balance_async.sandbox.http.guard import PREFIX
 from brevo_balance_async.sandbox.rules.refusals import Refusal, invalid, malformed
 
 from . import script, watch
-from .handles import Asked, ControlRoute
+from .asked import Asked, ControlRoute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .handles import Handles
-
-PREFIX = "/_sandbox/"
+    from brevo_balance_async.sandbox.http.handles import Handles
 
 # fmt: off
 ROUTES = (

@@ -16,8 +16,9 @@ from brevo_balance_async.sandbox.rules.switches import Switches
 if TYPE_CHECKING:
     from brevo_balance_async.sandbox.faults.effects import Effect
     from brevo_balance_async.sandbox.faults.matching import Fault
+    from brevo_balance_async.sandbox.http.handles import Handles
 
-    from .handles import Asked, Handles
+    from .asked import Asked
 
 _MATCHING = ("operation", "contactId", "nth", "every", "probability", "seed", "times")
 _SNAPSHOTS_KEPT = 32

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from brevo_balance_async.sandbox.http.fields import Fields
+    from brevo_balance_async.sandbox.http.handles import Handles
     from brevo_balance_async.sandbox.http.log import RequestRecord
     from brevo_balance_async.sandbox.rules.account import Account
     from brevo_balance_async.sandbox.rules.records import Transaction
 
-    from .handles import Asked, Handles
+    from .asked import Asked
 
 _T = TypeVar("_T")
 _DEFAULT_LIMIT = 100

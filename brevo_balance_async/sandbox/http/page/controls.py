@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from brevo_balance_async.sandbox.faults.effects import EFFECTS
-from brevo_balance_async.sandbox.http.control.routes import PREFIX
+from brevo_balance_async.sandbox.http.guard import PREFIX
 from brevo_balance_async.sandbox.http.routes import OPERATIONS
 
 from .html import Html, table, tag
 
 if TYPE_CHECKING:
-    from brevo_balance_async.sandbox.http.control.handles import Handles
+    from brevo_balance_async.sandbox.http.handles import Handles
 
 _STEPS = (("1 min", 60), ("1 h", 3600), ("1 day", 86400), ("30 days", 2592000))
 

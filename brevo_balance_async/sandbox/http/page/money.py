@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from brevo_balance_async.sandbox.http.control.routes import PREFIX
+from brevo_balance_async.sandbox.http.guard import PREFIX
 from brevo_balance_async.sandbox.http.wire import number_text, write_json
 
 from .html import Html, joined, table, tag
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
 
-    from brevo_balance_async.sandbox.http.control.handles import Handles
+    from brevo_balance_async.sandbox.http.handles import Handles
     from brevo_balance_async.sandbox.rules.account import Account
     from brevo_balance_async.sandbox.rules.book import Book
     from brevo_balance_async.sandbox.rules.program import Program

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brevo_balance_async.sandbox.http.control.routes import PREFIX
+from brevo_balance_async.sandbox.http.guard import PREFIX
 from brevo_balance_async.sandbox.http.routes import OPERATIONS
 from brevo_balance_async.sandbox.http.verification import found
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from brevo_balance_async.sandbox.http.control.handles import Handles
+    from brevo_balance_async.sandbox.http.handles import Handles
     from brevo_balance_async.sandbox.http.log import RequestRecord
 
 _SHOWN = 50

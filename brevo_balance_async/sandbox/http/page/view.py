@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from brevo_balance_async.sandbox.http.control.routes import PREFIX
+from brevo_balance_async.sandbox.http.guard import PREFIX
 
 from .controls import clock_card, faults_card, quota_card, snapshots_card
 from .html import Html, joined, tag
@@ -14,7 +14,7 @@ from .traffic import hits_card, requests_section
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from brevo_balance_async.sandbox.http.control.handles import Handles
+    from brevo_balance_async.sandbox.http.handles import Handles
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
