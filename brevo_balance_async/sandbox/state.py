@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 _APPLICATION = 0x42425362
 _FORMAT = 1
+_LAST = "last number"
+"""The fact that says which numbers were given, when the changes that had them are gone."""
 _TABLES = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE changes (
@@ -79,7 +81,9 @@ class StateFile:
         except BaseException:
             self._database.close()
             raise
-        self._last = self._first_value("SELECT max(number) FROM changes") or 0
+        self._last = max(
+            self._first_value("SELECT max(number) FROM changes") or 0, int(self.about(_LAST) or 0)
+        )
 
     @property
     def new(self) -> bool:
@@ -88,7 +92,7 @@ class StateFile:
 
     @property
     def next_number(self) -> int:
-        """The number of the next change."""
+        """The number of the next change. None is given twice, not even after ``rewrite``: ids are made of it."""
         return self._last + 1
 
     def about(self, name: str) -> str | None:
@@ -99,7 +103,7 @@ class StateFile:
     def set_about(self, **facts: str) -> None:
         """Note facts about the whole file. Raises ``OSError`` when that fails."""
         with self._writing():
-            self._database.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", facts.items())
+            self._set_about(facts)
 
     def append(self, change: Change) -> None:
         """Write a change; it is there after the process is killed. Raises ``OSError`` when that fails."""
@@ -116,10 +120,9 @@ class StateFile:
 
     def rewrite(self, changes: Iterable[Change] = ()) -> None:
         """Have these changes and no others; to be done ``at_once``."""
-        kept = list(changes)
         self._database.execute("DELETE FROM changes")
-        self._insert(kept)
-        self._last = kept[-1].number if kept else 0
+        self._insert(changes)
+        self._set_about({_LAST: str(self._last)})
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
@@ -161,6 +164,9 @@ class StateFile:
             yield
         except sqlite3.Error as error:
             raise OSError(f"the state file {self._path} cannot be written: {error}") from error
+
+    def _set_about(self, facts: Mapping[str, str]) -> None:
+        self._database.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", facts.items())
 
     def _insert(self, changes: Iterable[Change]) -> None:
         rows = ((c.number, c.moment, c.method, c.target, c.body, c.outcome) for c in changes)

@@ -466,6 +466,25 @@ async def test_a_snapshot_keeps_what_was_seeded(api):
     assert [row["value"] for row in listing["balances"]] == [1000]
 
 
+@pytest.mark.parametrize("twice", [False, True])
+async def test_a_seed_replaces_no_definition(api, twice):
+    points = {"id": DEFINITION, "name": "Points", "unit": "POINTS"}
+    other = {"id": DEFINITION.upper(), "name": "Other", "unit": "EUR"}
+    if not twice:
+        api.sandbox.seed(api.program, definitions=[points])
+    before = await api.control("GET", "state")
+    seed = {"program": api.program, "contacts": [7], "definitions": [points, other] if twice else [other]}
+    reply = await api.control("POST", "seed", seed)
+    assert reply.status == 422
+    assert reply.json["message"] == (
+        f"there is a balance definition {DEFINITION} already; a seed replaces none: "
+        "leave it out, or change it as the API does"
+    )
+    assert (await api.control("GET", "state")).json["programs"] == before.json["programs"]
+    if not twice:
+        assert (await api.ok("GET", f"balance-definitions/{DEFINITION}"))["name"] == "Points"
+
+
 async def test_seeded_credits_follow_the_rules_or_nothing_is_seeded(api):
     points = {"id": DEFINITION, "name": "Points", "unit": "POINTS", "maxAmount": 100}
     seeded = {"program": api.program, "definitions": [points]}

@@ -190,6 +190,38 @@ async def test_restore_goes_for_the_file_too(path, serve):
         assert (shown(api.sandbox), api.sandbox.clock.now()) == (before, START)
 
 
+async def test_an_id_is_never_given_twice_whatever_was_forgotten(path, serve):
+    """A client's journal may remember the id of what a reset or a restore has made undone."""
+
+    async def made(api):
+        definition = await api.definition()
+        seeded = {"balanceDefinitionId": definition, "contactId": 5, "count": 2}
+        await api.control("POST", "seed", {"program": PROGRAM, "histories": [seeded]})
+        rows = (await api.history(definition, 5))["transactionHistory"]
+        return {definition, (await api.credit(definition, 1))["id"], *(row["id"] for row in rows)}
+
+    met, forgotten = set(), 0
+    async with serve(state=path, seed=SEED) as api:
+        snapshot = api.sandbox.snapshot()
+        for forget in (lambda: None, api.sandbox.reset, lambda: api.sandbox.restore(snapshot)):
+            forget()
+            ids = await made(api)
+            assert not ids & met
+            met |= ids
+        api.sandbox.reset()
+        forgotten = len(met)
+    for _ in range(2):  # what was given is known after a restart, and after one that made nothing
+        async with serve(state=path) as api:
+            pass
+    async with serve(state=path) as api:
+        ids = await made(api)
+        assert not ids & met
+        before = shown(api.sandbox)
+    assert forgotten == 12
+    async with serve(state=path) as api:
+        assert shown(api.sandbox) == before
+
+
 async def test_a_running_clock_goes_on_while_the_sandbox_is_down(path):
     async with Sandbox(state=path) as sandbox:
         sandbox.clock.advance(86400)

@@ -33,7 +33,7 @@ _MOST_ROWS = 10**12
 
 @frozen(kw_only=True)
 class Seed:
-    """What a program starts with.
+    """What a program starts with, or what is added to it.
 
     ``program``: the program's UUID. ``contacts``: contact ids, or objects ``{"contactId", "loyaltySubscriptionId"}``.
     ``definitions``: bodies as for creating a definition, which may add ``id`` and ``limits`` (bodies as for creating
@@ -57,6 +57,7 @@ class Seed:
         ids = [definition_id for definition_id, _, _ in definitions]
         histories = [_read_history(body, ids) for body in self.histories]
         moves = [_read_credit(body, ids, ledger.switches) for body in self.credits]
+        _check_definitions(ledger, program_id, ids)
         _check_histories(ledger, program_id, ids, histories)
         try:
             program = ledger.catalogue.enrol(program_id, contacts)
@@ -171,6 +172,19 @@ def _check_read(what: str, fields: Fields) -> None:
     unknown = fields.unread()
     if unknown:
         raise invalid(f"{what} has no {', '.join(sorted(unknown))}")
+
+
+def _check_definitions(ledger: Ledger, program_id: str, seeded: Sequence[str]) -> None:
+    """Whether each definition is a new one: a seed adds and changes nothing that is there."""
+    program = ledger.catalogue.find(program_id)
+    met = set(program.draft.definitions) if program else set()
+    for definition_id in seeded:
+        if definition_id in met:
+            raise invalid(
+                f"there is a balance definition {definition_id} already; a seed replaces none: "
+                "leave it out, or change it as the API does"
+            )
+        met.add(definition_id)
 
 
 def _check_histories(

@@ -45,7 +45,7 @@ class Altering(Store):
             program.enrol(contact_id)
         account = program.book(definition_id).open(contact_id, now)
         rows = SeededRows(
-            block=len(self._seeded),
+            block=self._unused_block(),
             count=count,
             program_id=program_id,
             definition_id=definition_id,
@@ -57,7 +57,7 @@ class Altering(Store):
             ties=ties,
         )
         account.history.seed(rows)
-        self._seeded.append(rows)
+        self._seeded[rows.block] = rows
         expires_at = points_expire_at(program.active.definition(definition_id), now, None)
         account.credit(times(amount, Decimal(count)), self.ids.new(), now, expires_at)
 
@@ -79,3 +79,9 @@ class Altering(Store):
             for row in account.history.rows().recorded:
                 row.contact_id, row.subscription_id = into, program.members[into]
         program.merge(contact_id, into, now)
+
+    def _unused_block(self) -> str:
+        block = self.ids.new()[:8]
+        while block in self._seeded:
+            block = self.ids.new()[:8]
+        return block

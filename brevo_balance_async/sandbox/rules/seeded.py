@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 _A_DAY = timedelta(days=1)
+_MARK = "-5eed-4000-8000-"
 
 
 def check_span(last_at: datetime, count: int, ties: int, spacing: timedelta) -> None:
@@ -29,7 +30,8 @@ def check_span(last_at: datetime, count: int, ties: int, spacing: timedelta) -> 
 class SeededRows:
     """``count`` completed credits that are made when they are looked at, so that a million of them cost nothing."""
 
-    block: int
+    block: str
+    """Eight hexadecimal digits with which the ids of the rows begin."""
     count: int = field(validator=ge(1))
     program_id: str
     definition_id: str
@@ -46,7 +48,7 @@ class SeededRows:
 
     def row_id(self, index: int) -> str:
         """A UUID that names the block and the row, see ``locate``."""
-        return f"{self.block:08x}-5eed-4000-8000-{index:012x}"
+        return f"{self.block}{_MARK}{index:012x}"
 
     def moment(self, index: int) -> datetime:
         """When the row at ``index`` was created and completed."""
@@ -79,8 +81,8 @@ class SeededRows:
         return [self.row(int(value))] if known and int(value) < self.count else []
 
 
-def locate(transaction_id: str) -> tuple[int, int] | None:
+def locate(transaction_id: str) -> tuple[str, int] | None:
     """The block and index that the id of a seeded row names."""
-    if transaction_id[8:24] != "-5eed-4000-8000-":
+    if transaction_id[8:24] != _MARK:
         return None
-    return int(transaction_id[:8], 16), int(transaction_id[24:], 16)
+    return transaction_id[:8], int(transaction_id[24:], 16)

@@ -37,7 +37,7 @@ class Store:
         self.catalogue = Catalogue(clock, switches or Switches(), self.ids, strict=strict)
         self._life = Lifecycle(self.catalogue)
         self._transactions: dict[str, Transaction] = {}
-        self._seeded: list[SeededRows] = []
+        self._seeded: dict[str, SeededRows] = {}
         self._random = Random(0)
 
     @property
@@ -129,10 +129,9 @@ class Store:
         return account, transaction
 
     def _seeded_row(self, transaction_id: str) -> Transaction | None:
-        block, index = locate(transaction_id) or (-1, -1)
-        if not 0 <= block < len(self._seeded) or index >= self._seeded[block].count:
-            return None
-        return self._seeded[block].row(index)
+        block, index = locate(transaction_id) or ("", 0)
+        rows = self._seeded.get(block)
+        return rows.row(index) if rows is not None and index < rows.count else None
 
     def _account_of(self, transaction: Transaction) -> Account:
         book = self.catalogue.program(transaction.program_id).book(transaction.definition_id)
