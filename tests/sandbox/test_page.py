@@ -61,6 +61,7 @@ async def test_it_shows_what_there_is(serve):
         await api.begin(definition, 10, 42)
         api.sandbox.faults.add(effects.apply_then_drop(), operation="transactions.complete", nth=3)
         api.sandbox.faults.add(effects.status(503), operation="balances.get")
+        api.sandbox.faults.add(effects.reset(), contact_id=7, every=2, probability=0.25, times=5)
         assert (await api("GET", "subscriptions/42/balances")).status == 503
         text = (await page(api)).text
         for told in (
@@ -71,6 +72,7 @@ async def test_it_shows_what_there_is(serve):
             f"Points POINTS {definition}",
             "42 subscription-42 1,250 1 23 Nov, 09:30:00",
             "apply_then_drop transactions.complete carried out number 3 0 of 0",
+            "reset any operation, contact 7 not carried out every 2, 0.25 of them at random, at most 5 0 of 0",
             "4 balances.get GET …/subscriptions/42/balances 503 not applied status_503",
             "3 transactions.begin POST …/transactions 200 applied",
             "transactions.begin 2 2",
@@ -85,6 +87,7 @@ async def test_a_contact_s_history_has_its_line(api):
         api.sandbox.clock.advance(60)
     reader = await page(api, f"?program={api.program}&definition={definition}&contact=42")
     assert "Contact 42 75 4 transactions, 0 of them drafts" in reader.text
+    assert "rejected insufficient balance" in reader.text
     assert "balance from 0 to 75" in reader.text
     assert re.findall(r"-1,000 (\w+)", reader.text) == ["rejected"]
     (line,) = reader.all("path", "d")
@@ -98,6 +101,14 @@ async def test_a_contact_without_a_balance_is_told(api, contact):
     await api.credit(definition, 1, 42)
     reader = await page(api, f"?program={api.program}&definition={definition}&contact={contact}")
     assert "There is no such balance." in reader.text
+
+
+@pytest.mark.parametrize(
+    ("strict", "told"), [(True, "programs and contacts must be seeded"), (False, "Any program exists")]
+)
+async def test_an_empty_sandbox_says_how_a_program_comes_to_be(serve, strict, told):
+    async with serve(strict=strict) as api:
+        assert told in (await page(api)).text
 
 
 async def test_a_seeded_history_of_a_million_is_shown_by_its_newest(api):

@@ -85,8 +85,10 @@ class Replies:
         return answer
 
     def altered(self, answer: Answer, members: Mapping[str, Any]) -> Answer:
-        """``answer`` with members of its body replaced."""
+        """``answer`` with members of its body replaced; one whose body is no object stays as it is."""
         body = read_json(answer.body) if answer.body else {}
+        if not isinstance(body, dict):
+            return answer
         return self.answer(answer.status, {**body, **members}, applied=answer.applied)
 
 

@@ -11,6 +11,7 @@ from brevo_balance_async.sandbox.http.routes import OPERATIONS
 from .html import Html, table, tag
 
 if TYPE_CHECKING:
+    from brevo_balance_async.sandbox.faults.matching import Fault
     from brevo_balance_async.sandbox.http.handles import Handles
 
 _STEPS = (("1 min", 60), ("1 h", 3600), ("1 day", 86400), ("30 days", 2592000))
@@ -82,9 +83,9 @@ def faults_card(sandbox: Handles) -> Html:
     rows = [
         (
             tag("code", fault.effect.name),
-            fault.operation or "any operation",
+            _where(fault),
             "carried out" if fault.effect.applied else "not carried out",
-            _which(fault.nth, fault.every),
+            _which(fault),
             f"{fault.fired} of {fault.matched}",
         )
         for fault in sandbox.faults
@@ -112,10 +113,18 @@ def faults_card(sandbox: Handles) -> Html:
     )
 
 
-def _which(nth: frozenset[int] | None, every: int | None) -> str:
-    if nth:
-        return f"number {', '.join(map(str, sorted(nth)))}"
-    return f"every {every}" if every else "all"
+def _where(fault: Fault) -> str:
+    contact = "" if fault.contact_id is None else f", contact {fault.contact_id}"
+    return (fault.operation or "any operation") + contact
+
+
+def _which(fault: Fault) -> str:
+    """Which of the matching requests are hit, in words."""
+    parts = [f"number {', '.join(map(str, sorted(fault.nth)))}"] if fault.nth else []
+    parts += [f"every {fault.every}"] if fault.every else []
+    parts += [f"{fault.probability:.3g} of them at random"] if fault.probability else []
+    parts += [f"at most {fault.times}"] if fault.times else []
+    return ", ".join(parts) or "all"
 
 
 def _options(names: Any) -> list[Html]:

@@ -38,7 +38,9 @@ def programs_section(sandbox: Handles) -> Html:
     sandbox.ledger.settle()
     programs = list(sandbox.ledger.catalogue)
     if not programs:
-        note = "Nobody has asked for a program yet. Any will do, unless the sandbox is strict."
+        note = "Nobody has asked for a program yet. Any program exists as soon as somebody does."
+        if sandbox.ledger.strict:
+            note = "There is no program. The sandbox is strict: programs and contacts must be seeded."
         return tag("section", tag("h2", "Programs"), tag("p", note, class_="empty"), class_="card")
     return joined(_program(program) for program in programs)
 
@@ -98,7 +100,7 @@ def history_section(sandbox: Handles, query: Mapping[str, str]) -> Html:
         back,
         tag("h2", f"Contact {query['contact']}"),
         tag("p", amount(account.balance), class_="big"),
-        tag("p", f"{len(listing):,} transactions, {len(account.drafts)} of them drafts", class_="note"),
+        tag("p", _counted(len(listing), len(account.drafts)), class_="note"),
         _sparkline(_line(rows, account.balance)),
         table(
             ("Created", "#Amount", "Status", "-Meta", "-Id"),
@@ -124,10 +126,20 @@ def _row(row: Transaction) -> Sequence[Any]:
     return (
         tag("span", f"{row.created_at:%d %b, %H:%M:%S}", class_="when", title=row.created_at.isoformat()),
         amount(row.size if row.kind == "credit" else -row.size),
-        tag("span", row.status, class_=f"status {row.status}", title=row.reject_reason),
+        joined([tag("span", row.status, class_=f"status {row.status}"), _reason(row)]),
         tag("code", write_json(row.meta)[:200]) if row.meta else "",
         tag("code", row.id, class_="id"),
     )
+
+
+def _counted(transactions: int, drafts: int) -> str:
+    words = [f"{transactions:,} transaction" + "s" * (transactions != 1)]
+    words += [f"{drafts:,} of them a draft" if drafts == 1 else f"{drafts:,} of them drafts"]
+    return ", ".join(words)
+
+
+def _reason(row: Transaction) -> Html | None:
+    return tag("small", row.reject_reason) if row.reject_reason else None
 
 
 def _line(rows: Sequence[Transaction], balance: Decimal) -> list[float]:
