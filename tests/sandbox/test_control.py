@@ -610,3 +610,10 @@ async def test_the_limits_of_a_seed_are_a_list(api, limits):
     seed = {"program": api.program, "definitions": [{"name": "Points", "unit": "POINTS", "limits": limits}]}
     reply = await api.control("POST", "seed", seed)
     assert (reply.status, reply.json["message"]) == (422, "limits must be a list")
+
+
+async def test_the_list_of_routes_needs_no_slash_at_its_end(api):
+    url = f"{api.sandbox.origin}/_sandbox"
+    reply = await api.send("GET", url, headers={})
+    assert reply.json == (await api.send("GET", url + "/", headers={})).json
+    assert (await api.send("GET", url + "s", headers={})).status == 401

@@ -221,6 +221,14 @@ async def test_an_altered_answer(wire, strike):
     assert applied(wire) is True
 
 
+async def test_an_answer_that_is_no_object_is_not_altered(serve):
+    async with serve(subscription_balances="array") as api:
+        definition = await api.definition()
+        api.sandbox.faults.add(effects.altered({"contactId": 2}))
+        (balance,) = await api.ok("GET", "subscriptions/1/balances")
+        assert (balance["balanceDefinitionId"], balance["value"]) == (definition, 0)
+
+
 async def test_a_stray_answer(wire, strike):
     strike(effects.stray({"id": "somebody-else"}, seconds=0.01))
     first, second = await wire.answer(), await wire.answer()

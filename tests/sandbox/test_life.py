@@ -298,3 +298,13 @@ async def test_a_request_whose_body_is_still_coming_is_finished(serve):
         writer.close()
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b'"name":"Points"' in answer
+
+
+async def test_an_address_of_all_interfaces_is_printed_as_one_to_go_to(capsys):
+    stop = asyncio.Event()
+    stop.set()
+    await serve(Sandbox(host="0.0.0.0", allow_public=True), stop=stop)
+    told = capsys.readouterr()
+    port = told.out.removeprefix("listening on http://0.0.0.0:").removesuffix("/v3\n")
+    assert f"export BREVO_BASE_URL=http://127.0.0.1:{port}/v3\n" in told.err
+    assert f"http://127.0.0.1:{port}/_sandbox/" in told.err

@@ -44,6 +44,8 @@ class Dispatch:
     ) -> web.StreamResponse:
         """The answer to a request whose body is ``content``, or could not be read because of ``unread``."""
         path = request.rel_url.raw_path
+        if path == PREFIX.removesuffix("/"):
+            path = PREFIX
         if path.startswith(PREFIX):
             return self._control(request, path, content, unread)
         headers = {name.lower(): value for name, value in request.headers.items()}

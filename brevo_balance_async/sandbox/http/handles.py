@@ -73,7 +73,9 @@ class Handles:
         **changes: Any,
     ) -> None:
         if not allow_public and not is_loopback(host):
-            raise ValueError(f"{host} is not a loopback address; allow_public=True serves it all the same")
+            raise ValueError(
+                f"{host} is not a loopback address; allow_public=True (--allow-public) serves it all the same"
+            )
         if control_token == "":
             raise ValueError("control_token must not be empty")
         if not api_key:

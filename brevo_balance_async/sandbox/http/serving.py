@@ -47,10 +47,12 @@ async def serve(sandbox: Sandbox, *, stop: asyncio.Event | None = None) -> None:
 def _to_export(sandbox: Sandbox) -> str:
     """What a shell needs to talk to the sandbox. A key of the caller's is not shown: it may be a real one."""
     ours = sandbox.api_key == DEFAULT_KEY
+    # An address that means all of this machine's is none to go to, and no name that control routes answer to.
+    origin = sandbox.origin.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     return "\n".join(
         [
-            f"# imitates api.brevo.com; to look at it: {sandbox.origin}{PREFIX}",
-            f"export BREVO_BASE_URL={sandbox.base_url}",
+            f"# imitates api.brevo.com; to look at it: {origin}{PREFIX}",
+            f"export BREVO_BASE_URL={origin}/v3",
             f"export BREVO_API_KEY={sandbox.api_key}" if ours else "# the API key is the one that was given",
         ]
     )
