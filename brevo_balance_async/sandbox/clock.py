@@ -1,4 +1,4 @@
-"""The sandbox's clock: real time plus whatever a test adds to it. A client may wait on it, too."""
+"""The sandbox's clock: real time plus what a test adds to it. A client may wait on it, too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class SandboxClock:
-    """A UTC clock that a test can freeze and push forward.
+    """A UTC clock that a test can freeze and advance.
 
     It starts at ``start`` (default: now) and moves with real time, unless ``frozen``, when only ``advance`` and ``set``
     move it. At the end of the year 9999 it stops. Nothing but a sandbox's ``reset`` and ``restore`` turns it back.
@@ -108,7 +108,7 @@ class SandboxClock:
             self._turned()
 
     def turn_to(self, moment: datetime, *, frozen: bool) -> None:
-        """Show ``moment`` from now on, be it in the past. Whoever waits goes on waiting as long as before."""
+        """Show ``moment`` from now on, which may lie in the past. Timers keep the time they still had to wait."""
         self._elapsed, self._since, self._frozen = self._passed(), time.monotonic(), frozen
         self._moment, self._reached = moment, self._elapsed
         self._turned()
@@ -145,7 +145,7 @@ class SandboxClock:
 
     def _turned(self) -> None:
         for timer in sorted(self._timers, key=attrgetter("due")):
-            with suppress(RuntimeError):  # its loop is closed: nobody waits any more
+            with suppress(RuntimeError):  # its loop is closed, so nothing waits on it
                 timer.loop.call_soon_threadsafe(timer.look)
         if self.on_turn is not None:
             self.on_turn()

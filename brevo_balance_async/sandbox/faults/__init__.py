@@ -1,1 +1,1 @@
-"""Scripted misbehaviour: which requests go wrong, and how. The rooms of HTTP act it out."""
+"""Scripted misbehaviour: which requests go wrong, and how. ``http`` carries it out."""

@@ -1,4 +1,4 @@
-"""Bytes on the wire that no web framework would send: broken ends, cut answers, answers nobody asked for."""
+"""Bytes on the wire that no web framework would send: connections cut, answers truncated, answers without a request."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What can go wrong with an answer, each as a small frozen record.
 
-The functions are the way to make one: ``faults.add(status(503))``. ``applied`` says whether the operation is carried
-out before things go wrong, which is the difference between a request that may be repeated and one that may not.
+The functions make them: ``faults.add(status(503))``. ``applied`` says whether the operation is carried out before
+things go wrong: it decides whether the client may send the request again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Effect:
     applied: bool = field(validator=checks.flag)
     """Whether the operation is carried out."""
     reads: ClassVar[bool] = True
-    """Whether the request is read and counted against the quota."""
+    """Whether the request is read, logged and counted against the quota."""
 
 
 @frozen(kw_only=True)
@@ -100,7 +100,7 @@ class Raw(Effect):
 
 @frozen(kw_only=True)
 class Stray(Effect):
-    """The true answer, and ``seconds`` later, on the idle connection, another one that nobody asked for."""
+    """The true answer, and ``seconds`` later, on the idle connection, another answer that belongs to no request."""
 
     status: int = field(validator=checks.status)
     body: Any
@@ -214,7 +214,7 @@ def altered(members: Mapping[str, Any]) -> Effect:
 
 
 def stray(body: Any, code: int = 200, seconds: float = 0.05) -> Effect:
-    """The true answer, and a little later on the idle connection an answer that nobody asked for."""
+    """The true answer, and a little later on the idle connection an answer that belongs to no request."""
     return Stray(name="stray", applied=True, status=code, body=body, seconds=seconds)
 
 

@@ -37,7 +37,7 @@ class Fault:
     nth: frozenset[int] | None = field(default=None, converter=_numbers, validator=_from_one)
     """Which of the matching requests, counted from 1."""
     every: int | None = field(default=None, validator=optional(ge(1)))
-    """Every so manieth of the matching requests."""
+    """N: every N-th of the matching requests."""
     probability: float | None = field(default=None, validator=optional([gt(0), le(1)]))
     """The share of matching requests that is hit, drawn from ``seed``."""
     seed: int = field(default=0, validator=instance_of(int))

@@ -39,7 +39,7 @@ class _Grant:
 
 
 class Access:
-    """One API key and one OAuth client. A ``partner-key`` beside the API key is let pass unread."""
+    """One API key and one OAuth client. A ``partner-key`` beside the API key is ignored."""
 
     def __init__(self, api_key: str, client_id: str, client_secret: str, clock: SandboxClock) -> None:
         self.api_key = api_key

@@ -29,7 +29,7 @@ class Fields:
         self._read: set[str] = set()
 
     def unread(self) -> set[str]:
-        """Names that nobody asked for."""
+        """Names that were not read."""
         return self._members.keys() - self._read
 
     def text(self, name: str, *, required: bool = False, max_length: int | None = None) -> str | None:

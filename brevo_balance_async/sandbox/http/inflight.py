@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class InFlight:
-    """The connections on which a request is being answered; lets somebody wait until there is none."""
+    """The connections on which a request is being answered; ``none`` waits until there are none."""
 
     def __init__(self) -> None:
         self._connections: set[object] = set()

@@ -2,8 +2,8 @@
 
 Doing it again gives the same state, because all that a change depends on is given back to it: the moment (the clock
 stands still while a change is carried out) and the ids it made. What falls due between two changes is judged as of its
-own moment, whenever somebody looks. The outcome of each change is compared with the one that was noted, so that other
-rules, of a later version say, never show a balance that nobody was told.
+own moment, whenever somebody looks. The outcome of each change is compared with the one that was noted: a later version
+with other rules refuses the file rather than show balances that were never answered.
 """
 
 from __future__ import annotations

@@ -27,5 +27,5 @@ def read_start(query: Fields, limit: int, meaning: str) -> int:
 
 
 def read_descending(query: Fields) -> bool:
-    """Whether the newest or largest comes first, which is the default where one is documented."""
+    """Whether the newest or largest comes first. That is the default where Brevo documents one."""
     return query.word("sort", ("asc", "desc")) != "asc"

@@ -1,4 +1,4 @@
-"""Reading a request's body off the socket, however broken it is."""
+"""Reading a request's body off the socket, and what to answer when that fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys are never kept: what the log remembers of a credential is its last four characters at most."""
+"""Keys are never kept: the log has the last four characters of a credential at most."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Filling a sandbox: contacts, definitions with limits, and long histories, at one go.
+"""Filling a sandbox with contacts, definitions, limits, credits and long histories in one call.
 
-All of a seed is read and checked, the way the API would, before any of it is put into the ledger.
+A seed is read and checked as a whole, as the API checks requests, before any of it is put into the ledger.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a request that was read to the answer it deserves: log, access, quota, operation. No sockets here."""
+"""From a request that was read to its answer: log, access, quota, operation. No sockets here."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 _COMMITTED_AFTER = "sandbox-committed-after"
-"""In the state file, what marks a complete that took so many seconds."""
+"""The query parameter that marks, in the state file, a complete that took time; its value is the seconds."""
 
 
 class Service:
@@ -153,7 +153,7 @@ class Service:
         )
 
     def redo(self, change: Change) -> Any:
-        """Do again what a request to an operation did, whoever sent it."""
+        """Repeat what a request to an operation did, without asking for a key."""
         path, _, query = change.target.partition("?")
         members = MultiDict(parse_qsl(query, keep_blank_values=True))
         seconds = members.pop(_COMMITTED_AFTER, None)

@@ -1,4 +1,4 @@
-"""The sandbox as a process of its own: until a signal, and with a word to whoever started it."""
+"""The sandbox as a process of its own: it runs until a signal and prints how to reach it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def serve(sandbox: Sandbox, *, stop: asyncio.Event | None = None) -> None:
 def _to_export(sandbox: Sandbox) -> str:
     """What a shell needs to talk to the sandbox. A key of the caller's is not shown: it may be a real one."""
     ours = sandbox.api_key == DEFAULT_KEY
-    # An address that means all of this machine's is none to go to, and no name that control routes answer to.
+    # Nobody can connect to "all interfaces", and the control routes do not answer to that name.
     origin = sandbox.origin.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     return "\n".join(
         [

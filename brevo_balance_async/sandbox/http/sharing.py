@@ -17,12 +17,15 @@ def shared_text(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def shared_mapping(items: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """The one mapping with these items; nobody may change it."""
+    """The one mapping with these items; it must not be changed."""
     return dict(items)
 
 
 def lean(members: dict[str, Any]) -> dict[str, Any]:
-    """A body with shared names, also one level down, and a shared definition's id. No other value stays behind here."""
+    """A body with shared names, also one level down, and a shared definition's id.
+
+    Other values are not shared: the cache would keep them.
+    """
     return {shared_text(name): _lean_value(name, value) for name, value in members.items()}
 
 

@@ -1,4 +1,4 @@
-"""What there is at one moment, to come back to. It is kept in memory and is worth nothing to another process."""
+"""The state of a sandbox at one moment, to be restored. It is kept in memory; another process cannot use it."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def read_json(body: bytes) -> Any:
 
 
 def as_received(value: Any) -> Any:
-    """A value as it would be after a journey: what no request can carry is refused as if one had tried."""
+    """A value as a request would deliver it; what no request can carry is refused the same way."""
     try:
         return read_json(write_json(value).encode())
     except RecursionError as error:

@@ -167,7 +167,7 @@ class Account:
             self._drop_empty_lots()
 
     def _drop_empty_lots(self) -> None:
-        """Let go of the empty lots in front of the first that has points, the usual place of empty ones."""
+        """Drop the empty lots at the front, where debits mostly leave them."""
         empty = next((at for at, lot in enumerate(self.lots) if lot.remaining), len(self.lots))
         if empty:
             del self.lots[:empty]

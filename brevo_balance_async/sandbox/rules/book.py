@@ -66,7 +66,7 @@ class Book:
         heappush(self._alarms, (when, next(_turn), account))
 
     def due(self, now: datetime) -> Iterator[Account]:
-        """Accounts to which something is to happen at ``now`` or before; each must be settled as it comes."""
+        """Accounts with something due at ``now`` or before. Each must be settled before the next is asked for."""
         while self._alarms and self._alarms[0][0] <= now:
             when, _, account = heappop(self._alarms)
             if account.alarm == when:

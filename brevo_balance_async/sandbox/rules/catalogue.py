@@ -59,7 +59,7 @@ class Catalogue:
         return found
 
     def program(self, program_id: str) -> Program:
-        """The program; 404 when ``strict`` and nobody seeded it."""
+        """The program; 404 when ``strict`` and it was not seeded."""
         if not self.strict:
             return self.add_program(program_id)
         found = self._programs.get(program_id)

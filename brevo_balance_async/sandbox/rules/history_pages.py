@@ -1,4 +1,4 @@
-"""Reading history: a page of one contact's transactions, the way the switches say."""
+"""Reading history: a page of one contact's transactions, as the switches decide."""
 
 from __future__ import annotations
 

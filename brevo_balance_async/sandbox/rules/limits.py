@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _TICK = timedelta(milliseconds=1)
 
 
-class Breach(Exception):  # noqa: N818 - a rule of the program at work, not a defect of the sandbox
+class Breach(Exception):  # noqa: N818 - a rule that holds, not a defect
     """The rule that forbids a transaction, as its ``rejectReason`` (Brevo documents no texts)."""
 
 

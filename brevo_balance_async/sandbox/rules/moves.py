@@ -1,4 +1,4 @@
-"""What was completed one way, with running sums: how much since a moment is found without adding it all up."""
+"""Completed credits, or debits, with running sums: how much since a moment is found without adding all of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STEP = 128
 
 
 class Moves:
-    """Sizes by moment, oldest first, and the sum up to every so manieth of them."""
+    """Sizes by moment, oldest first, and the sum of all before every 128th."""
 
     __slots__ = ("_moments", "_sizes", "_sums", "_total")
 

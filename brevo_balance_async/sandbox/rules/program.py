@@ -103,7 +103,7 @@ class Program:
             raise
 
     def merge(self, source_id: int, target_id: int, now: datetime) -> None:
-        """Make one member out of two: ``source_id`` is none any more, and ``target_id`` has all that it had."""
+        """Make one member out of two: ``source_id`` is no member any more, ``target_id`` has all that it had."""
         self.enrol(target_id)
         self._contacts[self.members.pop(source_id)] = target_id
         for book in self._books.values():
@@ -114,7 +114,7 @@ class Program:
         return self._contacts.get(subscription_id)
 
     def unused_contact(self) -> int:
-        """A contact id for a subscription nobody has heard of."""
+        """A contact id for a subscription that is not known."""
         self._new_contact += 1
         while self._new_contact in self.members:
             self._new_contact += 1

@@ -1,4 +1,4 @@
-"""Accounts in the order of something that changes."""
+"""Accounts sorted by something that changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _Entry = tuple[Any, int, "Account"]
 
 _FEW = 32
-"""Up to one in so many accounts is put in its new place; when more have changed, sorting all of them is faster."""
+"""When more than one in so many accounts has changed, sorting all of them is faster than moving each."""
 
 
 class Ranking:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer of the API, not a defect of the sandbox
+class Refusal(Exception):  # noqa: N818 - an answer of the API, not a defect
     """An error answer. Brevo's body is flat: ``{"code": ..., "message": ...}``.
 
     The statuses are documented; which codes the loyalty routes use is not, so the platform-wide list is used.

@@ -1,4 +1,4 @@
-"""What a control request is answered: JSON for programs, a page for eyes."""
+"""What a control request is answered: JSON for programs, a page for browsers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def control_answer(
     """The value and the headers of the answer to one control request; raises ``Refusal``."""
     looks = method in {"GET", "HEAD"}
     if looks and (path in _ASSETS or (path == "" and "text/html" in accept)):
-        return _for_eyes(sandbox, path, query)
+        return _for_browser(sandbox, path, query)
     if looks and path == "":
         return index(), {}
     return control(sandbox, method, path, query, body), {}
@@ -59,7 +59,7 @@ def _finite(text: str) -> float:
     return number
 
 
-def _for_eyes(sandbox: Handles, path: str, query: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+def _for_browser(sandbox: Handles, path: str, query: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     from brevo_balance_async.sandbox.http.page.view import POLICY, asset, page  # noqa: PLC0415 - programs need no page
 
     text, kind = asset(path) if path else (page(sandbox, query), "text/html; charset=utf-8")

@@ -1,4 +1,4 @@
-"""The control routes in one table, and the way a request takes through it."""
+"""The control routes in one table, and how a request is carried out by it."""
 
 from __future__ import annotations
 

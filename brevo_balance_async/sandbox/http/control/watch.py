@@ -63,7 +63,7 @@ def state(sandbox: Handles, _: Asked) -> Any:
 
 
 def openapi(sandbox: Handles, _: Asked) -> Any:
-    """``GET openapi.json``: the API's routes as they are served, the way the switches stand."""
+    """``GET openapi.json``: the API's routes as they are served, as the switches are set."""
     from brevo_balance_async.sandbox.http.openapi.document import document  # noqa: PLC0415 - few ask for it
 
     return document(sandbox.base_url.removesuffix("/v3"), sandbox.switches)
@@ -90,7 +90,7 @@ def ledger(sandbox: Handles, asked: Asked) -> Any:
 
 
 def _transaction(answers: Answers, transaction: Transaction) -> dict[str, Any]:
-    """A transaction as Brevo writes it, but without the balance that it left, which nobody keeps."""
+    """A transaction as Brevo writes it, but without the balance after it, which is not kept."""
     written = answers.transaction(transaction, ZERO)
     written.pop("balance", None)
     return written

@@ -1,4 +1,4 @@
-"""What an operation asks a request for, found out by running it: so the document cannot say anything else."""
+"""What an operation reads of a request, found out by running it, so that the document cannot differ from the code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class Asked(QueryFields):
-    """Fields that note each reader's wish as a JSON schema. What is required gets a sample, the rest is absent."""
+    """Fields that note what is read of them as JSON schemas. A required field gives a sample, any other is absent."""
 
     def __init__(self, clock: SandboxClock) -> None:
         super().__init__({})
@@ -96,7 +96,7 @@ class _Asking(Call):
 
 
 def asks(operation: Operation, ids: int, switches: Switches) -> tuple[Asked, Asked]:
-    """What ``operation`` reads of a query and of a body, the way ``switches`` stand; ``ids`` after the program's.
+    """What ``operation`` reads of a query and of a body, as the switches are set; ``ids`` after the program's.
 
     It is carried out on a ledger of its own, with one definition. What it refuses, it refuses after reading.
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _ABOUT = (
     "A sandbox that imitates Brevo's Loyalty Balance API; nothing here reaches Brevo. This document is made from the "
-    "sandbox's own code, the way its switches stand, and says what it does, not what Brevo promises. HEAD is answered "
+    "sandbox's own code, as its switches are set, and says what it does, not what Brevo promises. HEAD is answered "
     "as GET is. Its control routes are listed at /_sandbox/."
 )
 _IDS = {
@@ -82,7 +82,7 @@ _HEADERS = {
 
 
 def document(origin: str, switches: Switches) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of a sandbox at ``origin`` whose switches stand so."""
+    """The OpenAPI 3.1 document of a sandbox at ``origin`` with these switches."""
     paths: dict[str, dict[str, Any]] = {TOKEN_PATH: {"post": _token()}}
     for pattern, methods in ROUTES.items():
         path, ids = _templated(pattern)
@@ -172,7 +172,7 @@ def _body_schema(body: Asked, switches: Switches) -> Schema:
 
 
 def _expiration_date(switches: Switches) -> Schema:
-    """Empty, a day of the year or an ISO date, which no reader's wish says: it asks for a text and looks at that."""
+    """Empty, a day of the year or an ISO date. The code reads it as text, so this is written by hand."""
     forms: list[Schema] = [{"type": "null"}, {"const": ""}]
     if switches.expiration_date_form != "iso":
         forms.append({"type": "string", "pattern": f"^({_DAY_OF_YEAR})$"})

@@ -1,4 +1,4 @@
-"""The shapes of answers as JSON schemas, by hand: what is written is told by ``answers``, member by member."""
+"""The shapes of answers as JSON schemas. They are written by hand, member by member as ``answers`` writes them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def nullable(schema: Schema) -> Schema:
 
 
 def answer_schemas(switches: Switches) -> dict[str, Schema]:
-    """The shapes by name, the way ``switches`` decide."""
+    """The shapes by name, as ``switches`` decide."""
     amount = {"type": "string", "pattern": r"^-?\d"} if switches.amounts == "string" else NUMBER
     rejected = {name: nullable(MOMENT) for name in ("completedAt", "cancelledAt", "rejectedAt")}
     count: Schema = {} if switches.count == "absent" else {"count": {"type": "integer", "minimum": 0}}

@@ -71,7 +71,7 @@ class Call:
         return present(self.query.uuid("balanceDefinitionId", required=True))
 
     def check_created_at(self) -> None:
-        """422 for a ``sortField`` other than ``createdAt``, the one there is; those of 2025 come to the same here."""
+        """422 for a ``sortField`` other than ``createdAt``, the only one today; those of 2025 mean the same here."""
         words = ("createdAt", "created_at", "updated_at", "name") if self.as_of_2025 else ("createdAt",)
         self.query.word("sortField", words)
 

@@ -1,1 +1,1 @@
-"""The page at ``/_sandbox/``: what the sandbox holds, for eyes. A few lines of script post its forms as JSON."""
+"""The page at ``/_sandbox/``: what the sandbox holds, as HTML for a browser. A short script posts its forms as JSON."""

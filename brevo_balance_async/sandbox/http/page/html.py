@@ -44,7 +44,10 @@ def joined(children: Iterable[Any]) -> Html:
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[Any]], empty: str) -> Html:
-    """A table, or the sentence ``empty``. A head that starts with ``#`` is of numbers, one with ``-`` can be missed."""
+    """A table, or the sentence ``empty`` when it has no rows.
+
+    A head that starts with ``#`` is that of numbers; a column whose head starts with ``-`` is hidden on narrow screens.
+    """
     kinds = [{"#": "number", "-": "extra"}.get(head[:1]) for head in heads]
     body = [
         tag("tr", *(tag("td", cell, class_=kind) for cell, kind in zip(row, kinds, strict=True)))

@@ -34,11 +34,11 @@ def amount(value: Decimal) -> str:
 
 
 def programs_section(sandbox: Handles) -> Html:
-    """Every program with its definitions, and under each the balances that moved last."""
+    """Every program with its definitions, and for each the balances that changed last."""
     sandbox.ledger.settle()
     programs = list(sandbox.ledger.catalogue)
     if not programs:
-        note = "Nobody has asked for a program yet. Any program exists as soon as somebody does."
+        note = "No program yet. Any program exists as soon as a request names it."
         if sandbox.ledger.strict:
             note = "There is no program. The sandbox is strict: programs and contacts must be seeded."
         return tag("section", tag("h2", "Programs"), tag("p", note, class_="empty"), class_="card")
@@ -88,7 +88,7 @@ def _address(program: Program, definition: Definition, account: Account) -> str:
 
 
 def history_section(sandbox: Handles, query: Mapping[str, str]) -> Html:
-    """One contact's newest transactions, and how the balance came about."""
+    """One contact's newest transactions, and the line of its balance."""
     back = tag("p", tag("a", "All programs", href=PREFIX), class_="note")
     account = _account(sandbox, query)
     if account is None:
@@ -170,7 +170,7 @@ def _sparkline(values: Sequence[float]) -> Html | None:
 
 
 def _steps(values: Sequence[float], low: float, span: float) -> Iterator[str]:
-    """A line that goes level and up or down, for a balance does not slope."""
+    """A path of steps: a balance changes at once, not gradually."""
     for at, value in enumerate(values):
         x = at * _WIDTH / (len(values) - 1)
         y = _HEIGHT - 3 - (value - low) / span * (_HEIGHT - 6)

@@ -1,4 +1,4 @@
-"""What came in: counts by operation, and the newest requests with their verdicts."""
+"""The requests: counts by operation, and the newest ones, each with whether it was applied."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _API = "/v3/loyalty/balance/programs/"
 
 
 def hits_card(sandbox: Handles) -> Html:
-    """How many requests came, by operation."""
+    """How many requests were received, by operation."""
     counts = sorted(sandbox.requests.counts().items(), key=lambda item: -item[1]["hits"])
     rows = [
         (tag("a", name, href=f"{PREFIX}?operation={name}#requests"), count["hits"], count["applied"])
@@ -32,7 +32,7 @@ def hits_card(sandbox: Handles) -> Html:
     return card(
         "Requests",
         tag("p", f"{sandbox.requests.hits():,}", class_="big"),
-        table(("Operation", "#Came", "#Applied"), rows, "None came yet."),
+        table(("Operation", "#Received", "#Applied"), rows, "No request yet."),
     )
 
 
@@ -47,7 +47,7 @@ def requests_section(sandbox: Handles, query: Mapping[str, str]) -> Html:
         "section",
         tag("h2", "Latest requests", f" to {operation}" if operation else ""),
         tag("p", tag("a", "All operations", href=f"{PREFIX}#requests"), class_="note") if operation else None,
-        table(heads, (_row(record) for record in records[: -_SHOWN - 1 : -1]), "None came yet."),
+        table(heads, (_row(record) for record in records[: -_SHOWN - 1 : -1]), "No request yet."),
         id="requests",
         class_="card",
     )
@@ -66,5 +66,5 @@ def _row(record: RequestRecord) -> Sequence[Any]:
 
 
 def _short(path: str) -> str:
-    """The path after the program's id, which says least and takes most room."""
+    """The path after the program's id, which is long and mostly the same."""
     return f"…{path.removeprefix(_API)[36:]}" if path.startswith(_API) else path
