@@ -65,6 +65,7 @@ from brevo_balance_async.models import (
     TransactionType,
     Unit,
     Version,
+    to_plain,
 )
 from brevo_balance_async.pagination import Page, Paginator
 
@@ -132,4 +133,5 @@ __all__ = [
     "UnprocessableError",
     "Version",
     "__version__",
+    "to_plain",
 ]
