@@ -58,10 +58,11 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Mypy strict on the package, pyright strict on the public API."""
+    """Mypy strict on the package, pyright strict on the public API, and no public symbol without a type."""
     install_wheel(session, "types")
     session.run("mypy")
     session.run("pyright")
+    session.run("python", "tests/typing/completeness.py", env={"PYTHONSAFEPATH": "1"})
 
 
 @nox.session(python=PYTHONS)

@@ -275,11 +275,11 @@ class Program:
         self.id = program_id
         self._requester = requester
         self._memory = memory
-        self.definitions = Definitions(requester, program_id, memory)
-        self.limits = Limits(requester, program_id)
-        self.history = History(requester, program_id, memory)
-        self.balances = Balances(requester, program_id, memory)
-        self.transactions = Transactions(requester, program_id, self.history)
+        self.definitions: Definitions = Definitions(requester, program_id, memory)
+        self.limits: Limits = Limits(requester, program_id)
+        self.history: History = History(requester, program_id, memory)
+        self.balances: Balances = Balances(requester, program_id, memory)
+        self.transactions: Transactions = Transactions(requester, program_id, self.history)
 
     @property
     def base_url(self) -> str:

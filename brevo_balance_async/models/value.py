@@ -37,7 +37,7 @@ class Value:
         )
 
     # Values hold dicts (meta, extra), so they cannot be hashed.
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{each.name}={getattr(self, each.name)!r}" for each in fields(type(self)))

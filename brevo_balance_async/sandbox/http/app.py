@@ -96,12 +96,12 @@ class Sandbox:
         self._host = host
         self._port = port
         first_switches = (switches or Switches()).replaced(changes)
-        self.clock = clock or SandboxClock()
-        self.faults = Faults(OPERATIONS)
-        self.requests = RequestLog(log_size)
-        self.ledger = Ledger(self.clock, first_switches, strict=strict)
-        self.quota = ServerQuota(rph, self.clock, first_switches)
-        self.access = Access(api_key, client_id, client_secret, self.clock)
+        self.clock: SandboxClock = clock or SandboxClock()
+        self.faults: Faults = Faults(OPERATIONS)
+        self.requests: RequestLog = RequestLog(log_size)
+        self.ledger: Ledger = Ledger(self.clock, first_switches, strict=strict)
+        self.quota: ServerQuota = ServerQuota(rph, self.clock, first_switches)
+        self.access: Access = Access(api_key, client_id, client_secret, self.clock)
         self.snapshots: dict[str, Snapshot] = {}
         """Those that were asked for over HTTP, by name."""
         self._snapshots_taken = 0
