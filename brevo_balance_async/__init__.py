@@ -9,8 +9,17 @@ from __future__ import annotations
 import logging
 
 from brevo_balance_async._version import __version__
-from brevo_balance_async.client import BalanceClient, Program
-from brevo_balance_async.config import ApiKey, ClientCredentials, Credentials, PartnerKey
+from brevo_balance_async.client import (
+    BalanceClient,
+    Balances,
+    Definitions,
+    History,
+    Hold,
+    Limits,
+    Program,
+    Transactions,
+)
+from brevo_balance_async.config import ApiKey, ClientCredentials, Clock, Credentials, Options, PartnerKey
 from brevo_balance_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -30,6 +39,7 @@ from brevo_balance_async.errors import (
     OutcomeUnknownError,
     PaginationError,
     PermissionDeniedError,
+    Problem,
     QuotaError,
     QuotaWaitError,
     RateLimitedError,
@@ -39,6 +49,16 @@ from brevo_balance_async.errors import (
     ServerError,
     TransportError,
     UnprocessableError,
+)
+from brevo_balance_async.hooks import (
+    AttemptFailed,
+    AttemptFinished,
+    AttemptStarted,
+    Event,
+    Hook,
+    OutcomeUnknown,
+    QuotaWait,
+    RetryScheduled,
 )
 from brevo_balance_async.models import (
     UNSET,
@@ -64,10 +84,11 @@ from brevo_balance_async.models import (
     TransactionStatus,
     TransactionType,
     Unit,
+    Unset,
     Version,
     to_plain,
 )
-from brevo_balance_async.pagination import Page, Paginator
+from brevo_balance_async.pagination import Page, Paginator, WalkMemory
 
 # A library must not print log records by itself: the application decides where they go.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -77,6 +98,9 @@ __all__ = [
     "ActiveBalance",
     "Amount",
     "ApiKey",
+    "AttemptFailed",
+    "AttemptFinished",
+    "AttemptStarted",
     "AuthenticationError",
     "BadRequestError",
     "Balance",
@@ -85,25 +109,35 @@ __all__ = [
     "BalanceError",
     "BalanceLimit",
     "BalanceOrder",
+    "Balances",
     "ClientCredentials",
     "ClientStateError",
+    "Clock",
     "ConflictError",
     "ConnectFailedError",
     "ConstraintType",
     "ContactBalance",
     "Credentials",
     "DecodeError",
+    "Definitions",
     "DurationModifier",
     "DurationUnit",
+    "Event",
     "FailedDependencyError",
+    "History",
+    "Hold",
+    "Hook",
     "InputFileError",
     "InvalidRequestError",
     "JournalBusyError",
     "JournalError",
     "JournalFullError",
     "JournalVersionError",
+    "Limits",
     "NotFoundError",
+    "Options",
     "OrderSource",
+    "OutcomeUnknown",
     "OutcomeUnknownError",
     "OvertakingStrategy",
     "Page",
@@ -111,14 +145,17 @@ __all__ = [
     "Paginator",
     "PartnerKey",
     "PermissionDeniedError",
+    "Problem",
     "Program",
     "QuotaError",
     "QuotaState",
+    "QuotaWait",
     "QuotaWaitError",
     "RateLimitedError",
     "ReferenceConflictError",
     "RequestTimeoutError",
     "ResponseError",
+    "RetryScheduled",
     "Rounding",
     "ServerError",
     "Sort",
@@ -128,10 +165,13 @@ __all__ = [
     "TransactionRecord",
     "TransactionStatus",
     "TransactionType",
+    "Transactions",
     "TransportError",
     "Unit",
     "UnprocessableError",
+    "Unset",
     "Version",
+    "WalkMemory",
     "__version__",
     "to_plain",
 ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from attrs import field, frozen
 
+from brevo_balance_async._renamed import ORDER, no_attribute
 from brevo_balance_async.models.enums import (
     ConstraintType,
     DurationModifier,
@@ -165,6 +166,11 @@ class BalanceOrder(Value):
     created_at: datetime | None = None
     updated_at: datetime | None = None
     extra: dict[str, Any] = field(factory=dict)
+
+    if not TYPE_CHECKING:  # to a type checker it would mean that every attribute exists
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise no_attribute(self, name, ORDER)
 
 
 @frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)

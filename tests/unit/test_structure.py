@@ -29,6 +29,7 @@ LEVELS = {
     "config": 0,
     "models": 0,
     "hooks": 0,
+    "_renamed": 0,
     "_version": 0,
 }
 WITHIN = {
@@ -63,6 +64,7 @@ WITHIN = {
     ("core.quota.window", "core.quota.pace"),
     ("core.quota.gate", "core.quota.headers"),
     ("core.quota.gate", "core.quota.window"),
+    ("models.answers", "_renamed"),
     ("config", "errors"),
     ("hooks", "errors"),
 }
