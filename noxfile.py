@@ -132,7 +132,7 @@ def node_peer(session: nox.Session, package: str) -> str:
 
 @nox.session
 def compat(session: nox.Session) -> None:
-    """The official SDKs and ours against the sandbox: every difference in what is sent and read is listed."""
+    """The official SDKs and ours: what is sent and read, and every name; ``-- --write`` writes their names down."""
     install_wheel(session)
     env = {
         "BREVO5_PYTHON": peer(session, "brevo5", "brevo-python==5.1.0"),
@@ -141,6 +141,7 @@ def compat(session: nox.Session) -> None:
         "BREVO_NODE_MODULES": node_peer(session, "@getbrevo/brevo@6.0.3"),
     }
     session.run("python", "tests/compat", env={**env, "PYTHONSAFEPATH": "1"})
+    session.run("python", "tests/migration", *session.posargs, env={**env, "PYTHONSAFEPATH": "1"})
 
 
 @nox.session

@@ -58,11 +58,13 @@ Fetch: TypeAlias = Callable[[int, int], Awaitable[Batch[T]]]
 """``await fetch(limit, offset)`` requests one page."""
 
 
-@define
 class _Cursor:
     """The position of one walk. The paginator keeps it and not the iterator, which ends when the caller drops it."""
 
-    position: int
+    __slots__ = ("position",)
+
+    def __init__(self, position: int) -> None:
+        self.position = position
 
 
 @define(eq=False)
