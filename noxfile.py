@@ -58,10 +58,11 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Mypy strict on the package, pyright strict on the public API."""
+    """Mypy strict on the package, pyright strict on the public API, and no public symbol without a type."""
     install_wheel(session, "types")
     session.run("mypy")
     session.run("pyright")
+    session.run("python", "tests/typing/completeness.py", env={"PYTHONSAFEPATH": "1"})
 
 
 @nox.session(python=PYTHONS)
@@ -131,7 +132,7 @@ def node_peer(session: nox.Session, package: str) -> str:
 
 @nox.session
 def compat(session: nox.Session) -> None:
-    """The official SDKs and ours against the sandbox: every difference in what is sent and read is listed."""
+    """The official SDKs and ours: what is sent and read, and every name; ``-- --write`` writes their names down."""
     install_wheel(session)
     env = {
         "BREVO5_PYTHON": peer(session, "brevo5", "brevo-python==5.1.0"),
@@ -140,6 +141,7 @@ def compat(session: nox.Session) -> None:
         "BREVO_NODE_MODULES": node_peer(session, "@getbrevo/brevo@6.0.3"),
     }
     session.run("python", "tests/compat", env={**env, "PYTHONSAFEPATH": "1"})
+    session.run("python", "tests/migration", *session.posargs, env={**env, "PYTHONSAFEPATH": "1"})
 
 
 @nox.session

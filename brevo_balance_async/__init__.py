@@ -13,8 +13,17 @@ from typing import TYPE_CHECKING
 from brevo_balance_async._version import __version__
 
 if TYPE_CHECKING:
-    from brevo_balance_async.client import BalanceClient, Program
-    from brevo_balance_async.config import ApiKey, ClientCredentials, Credentials, PartnerKey
+    from brevo_balance_async.client import (
+        BalanceClient,
+        Balances,
+        Definitions,
+        History,
+        Hold,
+        Limits,
+        Program,
+        Transactions,
+    )
+    from brevo_balance_async.config import ApiKey, ClientCredentials, Clock, Credentials, Options, PartnerKey
     from brevo_balance_async.errors import (
         AuthenticationError,
         BadRequestError,
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
         OutcomeUnknownError,
         PaginationError,
         PermissionDeniedError,
+        Problem,
         QuotaError,
         QuotaWaitError,
         RateLimitedError,
@@ -43,6 +53,16 @@ if TYPE_CHECKING:
         ServerError,
         TransportError,
         UnprocessableError,
+    )
+    from brevo_balance_async.hooks import (
+        AttemptFailed,
+        AttemptFinished,
+        AttemptStarted,
+        Event,
+        Hook,
+        OutcomeUnknown,
+        QuotaWait,
+        RetryScheduled,
     )
     from brevo_balance_async.models import (
         UNSET,
@@ -68,9 +88,11 @@ if TYPE_CHECKING:
         TransactionStatus,
         TransactionType,
         Unit,
+        Unset,
         Version,
+        to_plain,
     )
-    from brevo_balance_async.pagination import Page, Paginator
+    from brevo_balance_async.pagination import Page, Paginator, WalkMemory
 
 # A library must not print log records by itself: the application decides where they go.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -80,6 +102,9 @@ __all__ = [
     "ActiveBalance",
     "Amount",
     "ApiKey",
+    "AttemptFailed",
+    "AttemptFinished",
+    "AttemptStarted",
     "AuthenticationError",
     "BadRequestError",
     "Balance",
@@ -88,25 +113,35 @@ __all__ = [
     "BalanceError",
     "BalanceLimit",
     "BalanceOrder",
+    "Balances",
     "ClientCredentials",
     "ClientStateError",
+    "Clock",
     "ConflictError",
     "ConnectFailedError",
     "ConstraintType",
     "ContactBalance",
     "Credentials",
     "DecodeError",
+    "Definitions",
     "DurationModifier",
     "DurationUnit",
+    "Event",
     "FailedDependencyError",
+    "History",
+    "Hold",
+    "Hook",
     "InputFileError",
     "InvalidRequestError",
     "JournalBusyError",
     "JournalError",
     "JournalFullError",
     "JournalVersionError",
+    "Limits",
     "NotFoundError",
+    "Options",
     "OrderSource",
+    "OutcomeUnknown",
     "OutcomeUnknownError",
     "OvertakingStrategy",
     "Page",
@@ -114,14 +149,17 @@ __all__ = [
     "Paginator",
     "PartnerKey",
     "PermissionDeniedError",
+    "Problem",
     "Program",
     "QuotaError",
     "QuotaState",
+    "QuotaWait",
     "QuotaWaitError",
     "RateLimitedError",
     "ReferenceConflictError",
     "RequestTimeoutError",
     "ResponseError",
+    "RetryScheduled",
     "Rounding",
     "ServerError",
     "Sort",
@@ -131,11 +169,15 @@ __all__ = [
     "TransactionRecord",
     "TransactionStatus",
     "TransactionType",
+    "Transactions",
     "TransportError",
     "Unit",
     "UnprocessableError",
+    "Unset",
     "Version",
+    "WalkMemory",
     "__version__",
+    "to_plain",
 ]
 
 _ROOMS = ("client", "config", "errors", "hooks", "models", "pagination")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from yarl import URL
 
+from brevo_balance_async._renamed import CLIENT, PROGRAM, no_attribute
 from brevo_balance_async.config import (
     BASE_URL,
     MAX_BODY,
@@ -29,6 +30,7 @@ from brevo_balance_async.core.requester import Requester, Shared
 from brevo_balance_async.errors import InvalidRequestError
 from brevo_balance_async.models import UNSET, Unset
 from brevo_balance_async.pagination import WalkMemory
+from brevo_balance_async.resources._hold import Hold
 from brevo_balance_async.resources.balances import Balances
 from brevo_balance_async.resources.definitions import Definitions
 from brevo_balance_async.resources.history import History
@@ -44,6 +46,17 @@ if TYPE_CHECKING:
 
     from brevo_balance_async.hooks import Hook
     from brevo_balance_async.models import QuotaState
+
+__all__ = [
+    "BalanceClient",
+    "Balances",
+    "Definitions",
+    "History",
+    "Hold",
+    "Limits",
+    "Program",
+    "Transactions",
+]
 
 _REPLAY = {"GET": Replay.READ, "PUT": Replay.REPLAYABLE, "DELETE": Replay.REPLAYABLE}
 
@@ -62,6 +75,7 @@ class BalanceClient:
       any host but this machine, unless ``allow_http=True``.
     - ``session``: a borrowed ``aiohttp.ClientSession``; it is never closed and gets no headers stored on it.
       It has no trace signal of ours, so every failed attempt counts as sent unless no connection could be made.
+      Its own client middlewares do not run for our requests, because one of them could send a write twice.
     - ``connector``: an aiohttp connector for the session that is made on entering; closing it is up to you.
     - ``timeout``: seconds for one call with all its attempts and waits (30; None: no limit).
     - ``max_attempts``: requests for one call at most (3; 1: no retries). Beyond that number a 401 is retried once
@@ -138,11 +152,15 @@ class BalanceClient:
         self._requester = Requester(shared, options)
         self._memory = WalkMemory()
 
-    def __enter__(self) -> NoReturn:
-        message = "BalanceClient is asynchronous: use 'async with', not 'with'"
-        raise TypeError(message)
+    if not TYPE_CHECKING:  # a type checker says it before the program runs
 
-    def __exit__(self, *_: object) -> None: ...
+        def __enter__(self) -> NoReturn:
+            raise TypeError("BalanceClient is asynchronous: use 'async with', not 'with'")
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise no_attribute(self, name, CLIENT)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -271,6 +289,15 @@ class Program:
     (https://developers.brevo.com/reference/begin-transaction).
     """
 
+    id: str = ""
+    """The program's UUID."""
+    # On the class these are for create_autospec, which looks there; every program has its own.
+    definitions: Definitions = cast("Definitions", Definitions)
+    limits: Limits = cast("Limits", Limits)
+    history: History = cast("History", History)
+    balances: Balances = cast("Balances", Balances)
+    transactions: Transactions = cast("Transactions", Transactions)
+
     def __init__(self, requester: Requester, program_id: str, memory: WalkMemory) -> None:
         self.id = program_id
         self._requester = requester
@@ -320,6 +347,11 @@ class Program:
 
     def __repr__(self) -> str:
         return f"<Program {self.id}>"
+
+    if not TYPE_CHECKING:  # to a type checker it would mean that every attribute exists
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise no_attribute(self, name, PROGRAM)
 
 
 def _hooks(hooks: Sequence[Hook]) -> tuple[Hook, ...]:

@@ -100,11 +100,11 @@ class InputFileError(InvalidRequestError):
     def __init__(self, path: os.PathLike[str] | str, problems: Sequence[Problem]) -> None:
         first = problems[0]
         super().__init__(first.argument or "path", first.reason)
-        self.path = os.fspath(path)
-        self.problems = tuple(problems)
-        self.line = first.line
+        self.path: str = os.fspath(path)
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        self.line: int | None = first.line
         where = f"{self.path}: " if len(problems) == 1 else f"{self.path}: {len(problems)} problems:\n  "
-        self.args = (where + ";\n  ".join(map(str, problems)),)
+        self.args: tuple[Any, ...] = (where + ";\n  ".join(map(str, problems)),)
 
 
 class ClientStateError(BalanceError):
@@ -166,9 +166,9 @@ class ResponseError(BalanceError):
         super().__init__(message)
         self.explained = explained
         self.status: int = status
-        self.code = code and as_utf8(code)
-        self.request_id = request_id and as_utf8(request_id)
-        self.headers = {name: as_utf8(value) for name, value in (headers or {}).items()}
+        self.code: str | None = code and as_utf8(code)
+        self.request_id: str | None = request_id and as_utf8(request_id)
+        self.headers: dict[str, str] = {name: as_utf8(value) for name, value in (headers or {}).items()}
         self.body = body
 
     def __str__(self) -> str:
@@ -277,7 +277,7 @@ class QuotaWaitError(QuotaError):
             else "it is not known yet how much of the account's quota is left, and no answer arrived within the "
             f"{max_wait:.1f} s that are allowed; nothing was sent. Try again, or allow a longer max_wait"
         )
-        self.retry_after = retry_after
+        self.retry_after: float = retry_after
         self.max_wait = max_wait
 
 
@@ -309,7 +309,9 @@ class OutcomeUnknownError(BalanceError):
         self.look_for = look_for
         self.arguments: dict[str, Any] = dict(arguments or {})
         if cause is not None:
-            self.status, self.code, self.request_id = cause.status, cause.code, cause.request_id
+            self.status: int | None = cause.status
+            self.code: str | None = cause.code
+            self.request_id: str | None = cause.request_id
 
     sent: ClassVar[bool] = True
 
@@ -328,7 +330,7 @@ class DecodeError(BalanceError):
         self, message: str, *, problems: Sequence[str] = (), body: bytes = b"", garbled: bool = False
     ) -> None:
         super().__init__(message)
-        self.problems = tuple(map(as_utf8, problems))
+        self.problems: tuple[str, ...] = tuple(map(as_utf8, problems))
         self.body = body
         self.garbled = garbled
 

@@ -8,14 +8,14 @@ the start of its body.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from attrs import frozen
 
 if TYPE_CHECKING:
     from brevo_balance_async.errors import BalanceError
 
-log = logging.getLogger("brevo_balance_async.requests")
+log: Final = logging.getLogger("brevo_balance_async.requests")
 
 
 @frozen(eq=False)

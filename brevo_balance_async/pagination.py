@@ -26,10 +26,11 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeAlias, TypeVar
 
 from attrs import define, field
 
+from brevo_balance_async._renamed import PAGE, PAGINATOR, no_attribute
 from brevo_balance_async.core.paging.listing import Batch, Listing, OffsetMeaning, WalkMemory
 from brevo_balance_async.core.paging.readahead import ReadAhead
 from brevo_balance_async.core.paging.walk import Walk
@@ -57,11 +58,13 @@ Fetch: TypeAlias = Callable[[int, int], Awaitable[Batch[T]]]
 """``await fetch(limit, offset)`` requests one page."""
 
 
-@define
 class _Cursor:
     """The position of one walk. The paginator keeps it and not the iterator, which ends when the caller drops it."""
 
-    position: int
+    __slots__ = ("position",)
+
+    def __init__(self, position: int) -> None:
+        self.position = position
 
 
 @define(eq=False)
@@ -87,6 +90,11 @@ class Page(Generic[T]):
     _left: int | None = field(repr=False)
     _following: Page[T] | None = field(default=None, init=False, repr=False)
     _asking: asyncio.Lock = field(factory=asyncio.Lock, init=False, repr=False)
+
+    if not TYPE_CHECKING:  # to a type checker it would mean that every attribute exists
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise no_attribute(self, name, PAGE)
 
     async def next(self) -> Page[T]:
         """The page after this one; after the last page, an empty one.
@@ -241,6 +249,21 @@ class Paginator(Generic[T]):
 
     def __aiter__(self) -> RowIterator[T]:
         return RowIterator(self._reader(), self._cursor)
+
+    if not TYPE_CHECKING:  # a type checker says it before the program runs
+
+        def __iter__(self) -> NoReturn:
+            raise TypeError("a Paginator is asynchronous: use 'async for', or await paginator.collect()")
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise no_attribute(self, name, PAGINATOR)
+
+    def __repr__(self) -> str:
+        asked = {"limit": self._limit, "offset": self._offset or None}
+        arguments = ", ".join(f"{name}={value}" for name, value in asked.items() if value is not None)
+        take = "" if self._most is None else f".take({self._most})"
+        prefetch = f".prefetch({self._ahead})" if self._ahead else ""
+        return f"<Paginator {self._listing.name}({arguments}){take}{prefetch}>"
 
     def _reader(self, most: int | None = None) -> ReadAhead[T]:
         self._cursor = _Cursor(self._offset)

@@ -29,14 +29,14 @@ from .terminal import CommandError, UsageError, console, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-app = App(
+app: Final = App(
     name="brevo-balance",
     help="Brevo's Loyalty Balance API from the command line. The API key is read from BREVO_API_KEY.",
     version=__version__,
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
 )
-for command in (
+for _command in (
     sandbox.app,
     demo,
     definitions.app,
@@ -47,7 +47,7 @@ for command in (
     doctor.doctor,
     journal.app,
 ):
-    app.command(command)
+    app.command(_command)
 app.command(importing.import_, name="import")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cyclopts import App
 
 from brevo_balance_async import ActiveBalance, ContactBalance
@@ -10,7 +12,7 @@ from .api import Api, connected
 from .numbers import Whole
 from .output import Format, export, show
 
-app = App(name="balances", help="List the balances of all contacts, or show what one contact holds.")
+app: Final = App(name="balances", help="List the balances of all contacts, or show what one contact holds.")
 
 
 @app.default

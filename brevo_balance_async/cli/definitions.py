@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cyclopts import App
 
 from brevo_balance_async import UNSET, BalanceDefinition
@@ -9,7 +11,9 @@ from brevo_balance_async import UNSET, BalanceDefinition
 from .api import Api, connected
 from .output import Format, export, show
 
-app = App(name="definitions", help="List the balance definitions of a program; get, create or delete one.")
+app: Final = App(
+    name="definitions", help="List the balance definitions of a program; get, create or delete one."
+)
 
 
 @app.default

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from attrs import frozen
 from cyclopts import App, Parameter
@@ -18,7 +18,7 @@ from .terminal import CommandError, say
 if TYPE_CHECKING:
     from brevo_balance_async.journal import Row
 
-app = App(name="journal", help="The journal of import: how it stands, go on, settle rows by hand.")
+app: Final = App(name="journal", help="The journal of import: how it stands, go on, settle rows by hand.")
 
 _WORST_FIRST = (130, 7, 9, 8, 0)
 _State = Literal["applied", "refused", "unknown", "open"]

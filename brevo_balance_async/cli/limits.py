@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cyclopts import App
 
 from .api import Api, connected
 from .numbers import Whole
 from .output import Format, show
 
-app = App(
+app: Final = App(
     name="limits",
     help="Create, get or delete a limit of a balance definition. Brevo cannot list limits: keep the id.",
 )

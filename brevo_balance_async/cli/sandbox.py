@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
@@ -10,7 +10,7 @@ from brevo_balance_async.sandbox import options
 
 from .terminal import CommandError, UsageError
 
-app = App(name="sandbox", help_flags=[], version_flags=[])
+app: Final = App(name="sandbox", help_flags=[], version_flags=[])
 
 
 @app.default

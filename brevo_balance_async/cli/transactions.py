@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from cyclopts import App
 
@@ -15,7 +15,7 @@ from .numbers import Whole
 from .output import Format, show
 from .terminal import CommandError
 
-app = App(name="transactions", help="Begin, complete or cancel a credit or debit.")
+app: Final = App(name="transactions", help="Begin, complete or cancel a credit or debit.")
 
 
 @app.command

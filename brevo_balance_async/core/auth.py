@@ -75,7 +75,7 @@ class CustomProvider:
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
         self._renew: Callable[[], Awaitable[None]] | None = getattr(credentials, "renew", None)
-        self.renews = self._renew is not None
+        self.renews: bool = self._renew is not None
         self._lock = asyncio.Lock()
         self._refused: Mapping[str, str] | None = None
 

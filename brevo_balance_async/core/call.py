@@ -60,19 +60,19 @@ class Call(Generic[T]):
     )
 
     def __init__(self, endpoint: Endpoint[T], request: Request, options: Options, now: float) -> None:
-        self.endpoint = endpoint
-        self.request = request
-        self.options = options
+        self.endpoint: Endpoint[T] = endpoint
+        self.request: Request = request
+        self.options: Options = options
         self.deadline = None if options.timeout is None else now + options.timeout
-        self.attempt = 0
-        self.tries = 0
-        self.progress = Progress()
+        self.attempt: int = 0
+        self.tries: int = 0
+        self.progress: Progress = Progress()
         self.headers: Mapping[str, str] | None = None
-        self.renewed = False
+        self.renewed: bool = False
         self.doubt: BalanceError | None = None
         self.refused: RateLimitedError | None = None
-        self.waited = 0.0
-        self.ended = False
+        self.waited: float = 0.0
+        self.ended: bool = False
 
     # Time ------------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ class InFlight:
     """
 
     def __init__(self) -> None:
-        self.closing = False
+        self.closing: bool = False
         self._calls: dict[_Task, int] = {}
         self._wakers: set[asyncio.Future[None]] = set()
 

@@ -375,8 +375,8 @@ class Transport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pool: asyncio.Semaphore | None = None
         self._trusted = False
-        self.timeouts = Timeouts()
-        self.closed = False
+        self.timeouts: Timeouts = Timeouts()
+        self.closed: bool = False
         self._closing = asyncio.Lock()
 
     @property

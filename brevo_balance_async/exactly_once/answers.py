@@ -93,7 +93,7 @@ class Calls:
     def __init__(self, program: Program, breaker: Breaker) -> None:
         self._program = program.with_options(max_attempts=1).with_hook(self._heard).with_guard(_guard)
         self.breaker = breaker
-        self.meta_comes_back = False
+        self.meta_comes_back: bool = False
         """A history has shown the meta that we sent."""
         self._definitions: dict[str, float] = {}
         self._unsent: set[asyncio.Task[Any] | None] = set()

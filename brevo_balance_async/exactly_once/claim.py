@@ -38,7 +38,7 @@ class Claim:
         self, journal: Journal, breaker: Breaker, row: Row, *, until: float, drained: asyncio.Event | None
     ) -> None:
         self.journal = journal
-        self.row = row
+        self.row: Row = row
         self._breaker = breaker
         self._until = until
         self._drained = drained

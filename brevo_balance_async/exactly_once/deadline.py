@@ -15,7 +15,7 @@ class Deadline:
     """Cancels the block when its time is over, and lets nobody outside hear of that; ``over`` says whether it did."""
 
     def __init__(self, clock: Clock, seconds: float | None) -> None:
-        self.over = False
+        self.over: bool = False
         self._clock = clock
         self._seconds = seconds
         self._timer: Timer | None = None

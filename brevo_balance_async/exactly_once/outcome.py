@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from brevo_balance_async.journal import PARKED, canonical_amount
+from brevo_balance_async.models import Value
 
 if TYPE_CHECKING:
     from brevo_balance_async.journal import Row
 
 
 @frozen(kw_only=True)
-class Outcome:
+class Outcome(Value):
     """What became of one reference: ``state`` is ``"applied"``, ``"refused"`` or ``"unknown"``."""
 
     reference: str

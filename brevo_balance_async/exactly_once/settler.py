@@ -35,9 +35,9 @@ class Settler:
         self.program = program
         self.journal = journal
         self.settings = settings
-        self.busy = Busy()
+        self.busy: Busy = Busy()
         self._breaker = Breaker(journal.clock)
-        self.calls = Calls(program, self._breaker)
+        self.calls: Calls = Calls(program, self._breaker)
         self._recovery = Recovery(self.calls, settings) if settings.verify_first else None
 
     async def enroll(self, scope: Scope, wanted: Intent) -> Outcome:

@@ -38,7 +38,7 @@ class EntryFile:
     def __init__(
         self, path: str | os.PathLike[str], parser: Parser, balance_definition_id: str | UUID | None
     ) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._parser = parser
         self._schema = Schema(
             None

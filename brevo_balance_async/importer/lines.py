@@ -36,7 +36,7 @@ class BrokenFileError(Exception):
 
     def __init__(self, reason: str, line: int | None = None, argument: str | None = None) -> None:
         super().__init__(reason)
-        self.problem = Problem(line, argument, reason)
+        self.problem: Problem = Problem(line, argument, reason)
 
 
 class Identity(NamedTuple):

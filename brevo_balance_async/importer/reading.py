@@ -31,11 +31,11 @@ class Reading:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self.path = getattr(rows, "path", None) or "the rows"
-        self.seen = Seen()
-        self.rows = 0
-        self.duplicates = 0
+        self.seen: Seen = Seen()
+        self.rows: int = 0
+        self.duplicates: int = 0
         """Rows whose reference and payload came before."""
-        self.conflicts = 0
+        self.conflicts: int = 0
         """Rows whose reference was used for something else, in the source or in the journal."""
         self.problems: list[Problem] = []
 

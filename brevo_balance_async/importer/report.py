@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from brevo_balance_async.models import Value
+
 if TYPE_CHECKING:
     from brevo_balance_async.errors import Problem
     from brevo_balance_async.models import QuotaState
@@ -39,7 +41,7 @@ class Plan:
 
 
 @frozen(kw_only=True)
-class Report:
+class Report(Value):
     """What became of the rows, counted by distinct reference."""
 
     applied: int

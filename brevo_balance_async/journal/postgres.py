@@ -30,7 +30,7 @@ class Postgres:
     """See ``Database``. One connection, made anew when it is lost."""
 
     def __init__(self, url: URL, wall: Callable[[], float] | None) -> None:
-        self.place = url.render_as_string(hide_password=True)
+        self.place: str = url.render_as_string(hide_password=True)
         self._url = url
         self._wall = wall
         self._made: AsyncEngine | None = None

@@ -42,7 +42,7 @@ VERSION: Final = 1
 PARKED: Final = 1e12
 """In ``next_at``: not due before a person has looked."""
 
-metadata = MetaData()
+metadata: Final = MetaData()
 
 JOURNAL = Table("brevo_balance_journal", metadata, Column("version", Integer, nullable=False))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from brevo_balance_async.core.answers import ENDS
 from brevo_balance_async.core.timeouts import despite_repetition
@@ -51,6 +51,20 @@ class Hold:
         self._completing = asyncio.Lock()
         self._was_completing = False
         self.result: Transaction | None = None
+
+    if not TYPE_CHECKING:  # a type checker says it before the program runs
+
+        def __enter__(self) -> NoReturn:
+            raise TypeError("a hold is asynchronous: use 'async with', not 'with'")
+
+        def __exit__(self, *_: object) -> None: ...
+
+    def __repr__(self) -> str:
+        if self._draft is not None:
+            return f"<Hold of the draft {self._draft.id}>"
+        if self.result is not None:
+            return f"<Hold of {self.result.id}, {self.result.status}>"
+        return "<Hold, not entered yet>" if self._start is not None else "<Hold, ended or entering>"
 
     async def __aenter__(self) -> Transaction:
         start, self._start = self._start, None

@@ -163,8 +163,8 @@ class ClockTimer:
         callback: Callable[[], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self.due = due
-        self.loop = loop
+        self.due: float = due
+        self.loop: asyncio.AbstractEventLoop = loop
         self._clock = clock
         self._callback: Callable[[], None] | None = callback
         self._handle: asyncio.Handle | None = None

@@ -39,6 +39,12 @@ def test_a_subpackage_does_not_load_the_client():
     }
 
 
+def test_writing_a_value_does_not_load_pydantic():
+    written = loaded_by("import brevo_balance_async as b; b.Transaction(id='t').to_json()")
+    assert "pydantic" not in written
+    assert "brevo_balance_async.models.schema" not in written
+
+
 @pytest.mark.parametrize("heavy", ["aiohttp", "cattrs", "sqlalchemy", "brevo_balance_async.sandbox"])
 def test_reading_a_file_of_entries_does_not_load(heavy):
     assert heavy not in loaded_by("from brevo_balance_async.importer import Entry, read_csv, read_jsonl")

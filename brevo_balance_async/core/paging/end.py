@@ -52,7 +52,7 @@ class End:
     """What the pages that joined say about the end."""
 
     def __init__(self) -> None:
-        self.near = False
+        self.near: bool = False
         """Whether the last page was short and nothing promises more: the next request should make sure of it."""
         self._proofs = 0
         self._tail = 0

@@ -87,7 +87,8 @@ class ByKey(Generic[T]):
         self._last: Any = None
         self._ties: set[Hashable] = set()  # the ids with the key _last
         self._page_end: Any = None
-        self.same_end = self.shifted = False
+        self.same_end: bool = False
+        self.shifted: bool = False
 
     @property
     def overlap(self) -> int:
@@ -167,7 +168,8 @@ class ById(Generic[T]):
         self._low = low
         self._seen: defaultdict[int, array[int]] = defaultdict(partial(array, "q"))
         self._last: int | None = None  # the last row of the last page
-        self.same_end = self.shifted = False
+        self.same_end: bool = False
+        self.shifted: bool = False
 
     def join(self, rows: Sequence[T], at: int, known: int) -> Sequence[int] | None:
         """The rows whose id was not seen, unless they stand before the first seen one where the walk began."""

@@ -87,10 +87,10 @@ class Offsets:
         self._memory = memory
         known = memory.offset_counts.get(listing.name)
         self.meaning: OffsetMeaning = known or listing.offset_counts or "records"
-        self.sure = known is not None
+        self.sure: bool = known is not None
         """Whether ``meaning`` was found out, by this walk or an earlier one."""
-        self.documented = listing.offset_counts is not None
-        self.asking = floor > 0 and known is None  # rows are passed over only if it was found out
+        self.documented: bool = listing.offset_counts is not None
+        self.asking: bool = floor > 0 and known is None  # rows are passed over only if it was found out
         self._sample: Sequence[Any] = ()
         self._round = (
             0  # 1 and 2: which of the two further pages a full sample is held against; 0: its own rows

@@ -65,11 +65,11 @@ class Planner:
     """The requests of one walk over ``listing`` that begins at record ``floor``."""
 
     def __init__(self, listing: Listing[Any], memory: WalkMemory, limit: int | None, floor: int) -> None:
-        self.size = PageSize(listing, memory, limit)
-        self.offsets = Offsets(listing, memory, floor)
-        self.position = floor
-        self.overlap = 1
-        self.longest = 0
+        self.size: PageSize = PageSize(listing, memory, limit)
+        self.offsets: Offsets = Offsets(listing, memory, floor)
+        self.position: int = floor
+        self.overlap: int = 1
+        self.longest: int = 0
         """Length of the longest page."""
         self.capped = False
         """Whether a page was shorter than asked and not the last: the server may cap pages silently."""

@@ -39,7 +39,7 @@ class ReadAhead(Generic[T]):
         self.fetch = fetch
         self.walk = walk
         self.left = left
-        self.closed = False
+        self.closed: bool = False
         self._ahead = ahead
         self._busy = False
         self._queue: deque[tuple[Query, asyncio.Task[Batch[T]]]] = deque()

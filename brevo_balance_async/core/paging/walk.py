@@ -49,8 +49,8 @@ class Walk(Generic[T]):
     """One walk, from record ``offset`` on. ``given`` counts its rows."""
 
     def __init__(self, listing: Listing[T], memory: WalkMemory, limit: int | None, offset: int) -> None:
-        self.done = False
-        self.given = 0
+        self.done: bool = False
+        self.given: int = 0
         self._listing = listing
         self._memory = memory
         self._floor = offset

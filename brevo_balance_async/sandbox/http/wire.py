@@ -9,7 +9,7 @@ from decimal import Context, Decimal
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from math import isfinite
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from brevo_balance_async.sandbox.rules.refusals import Refusal, invalid, malformed
 
@@ -144,7 +144,7 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat("T", "milliseconds") + "Z"
 
 
-timestamp = lru_cache(maxsize=4096)(rfc3339)
+timestamp: Final = lru_cache(maxsize=4096)(rfc3339)
 """``rfc3339`` for moments that are met again: a row has the same one in several places."""
 
 

@@ -57,12 +57,12 @@ class Account:
     )
 
     def __init__(self, book: Keeper, contact_id: int, opened_at: datetime) -> None:
-        self.book = book
-        self.contact_id = contact_id
-        self.balance = ZERO
-        self.updated_at = opened_at
+        self.book: Keeper = book
+        self.contact_id: int = contact_id
+        self.balance: Decimal = ZERO
+        self.updated_at: datetime = opened_at
         self.lots: list[Lot] = []
-        self.history = History()
+        self.history: History = History()
         self.drafts: dict[str, Transaction] = {}
         self.created: CreatedBalance | None = None
         self.alarm: datetime | None = None

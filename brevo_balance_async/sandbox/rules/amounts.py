@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
+from typing import Final
 
 _MODES = {"lower": ROUND_FLOOR, "upper": ROUND_CEILING, "natural": ROUND_HALF_UP}
 
 # An amount is a double, and a sum of doubles has fewer digits than this, however many they are.
 _EXACT = Context(prec=1000)
-plus = _EXACT.add
-minus = _EXACT.subtract
-times = _EXACT.multiply
+plus: Final = _EXACT.add
+minus: Final = _EXACT.subtract
+times: Final = _EXACT.multiply
 
 ZERO = Decimal(0)
 

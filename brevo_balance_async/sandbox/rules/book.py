@@ -24,7 +24,7 @@ class Book:
     __slots__ = ("_accounts", "_alarms", "_rankings", "members_seen")
 
     def __init__(self) -> None:
-        self.members_seen = 0
+        self.members_seen: int = 0
         """How many of the program's members, in the order they joined, have an account for certain."""
         self._accounts: dict[int, Account] = {}
         self._rankings: dict[str, Ranking] = {}

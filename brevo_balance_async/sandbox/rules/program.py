@@ -62,9 +62,9 @@ class Program:
     __slots__ = ("_books", "_contacts", "_joined", "_new_contact", "active", "draft", "id", "members")
 
     def __init__(self, program_id: str, *, publishes_edits: bool) -> None:
-        self.id = program_id
-        self.draft = Ruleset()
-        self.active = self.draft if publishes_edits else Ruleset()
+        self.id: str = program_id
+        self.draft: Ruleset = Ruleset()
+        self.active: Ruleset = self.draft if publishes_edits else Ruleset()
         self.members: dict[int, str] = {}
         self._joined: list[int] = []
         self._contacts: dict[str, int] = {}

@@ -21,7 +21,7 @@ class Refusal(Exception):  # noqa: N818 - an answer of the API, not a defect
         self.status = status
         self.code = code
         self.message = message
-        self.headers = headers or {}
+        self.headers: Mapping[str, str] = headers or {}
 
 
 def malformed(message: str, status: int = 400) -> Refusal:

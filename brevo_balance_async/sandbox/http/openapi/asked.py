@@ -34,7 +34,7 @@ class Asked(QueryFields):
         super().__init__({})
         self.schemas: dict[str, Schema] = {}
         self.required: list[str] = []
-        self.takes_metadata = False
+        self.takes_metadata: bool = False
         self._tomorrow = clock.now() + timedelta(days=1)
 
     def text(self, name: str, *, required: bool = False, max_length: int | None = None) -> str | None:
