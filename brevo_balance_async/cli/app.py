@@ -17,7 +17,7 @@ from cyclopts import App, CycloptsError, Group
 from brevo_balance_async import BalanceError, __version__
 
 from . import interrupts
-from .failures import failure, usage
+from .failures import Failure, failure, usage
 from .output import drop_output
 from .terminal import AS_JSON, CommandError, UsageError, console, say
 
@@ -116,13 +116,8 @@ def _run(arguments: Sequence[str]) -> int:
         return usage(str(error), chain).tell()
     except (BalanceError, CommandError) as error:
         return failure(error, options).tell()
-    except ModuleNotFoundError as error:
-        library = (error.name or "").partition(".")[0]
-        if library not in _LIBRARIES:
-            raise
-        extra = f"brevo-balance-async[{_LIBRARIES[library]}]"
-        text = f"this command needs {library}, which is not installed"
-        return failure(UsageError(text, hint=f"pip install '{extra}'"), {}).tell()
+    except ImportError as error:
+        return _missing(error).tell()
     except (KeyboardInterrupt, asyncio.CancelledError):
         return interrupts.INTERRUPTED
     except BrokenPipeError:  # the reader of our output has ended, for instance "head"
@@ -135,6 +130,17 @@ def _run(arguments: Sequence[str]) -> int:
         text = f"the output cannot be written in {error.encoding} ({error})"
         return failure(CommandError(text, hint="try PYTHONIOENCODING=utf-8"), {}).tell()
     return code if isinstance(code, int) else 0
+
+
+def _missing(error: ImportError) -> Failure:
+    """A library of an extra that is not installed; any other import that fails is a defect, and raised again."""
+    module = error if isinstance(error, ModuleNotFoundError) else error.__cause__  # cyclopts wraps it
+    library = (getattr(module, "name", None) or "").partition(".")[0]
+    if library not in _LIBRARIES:
+        raise error
+    extra = f"brevo-balance-async[{_LIBRARIES[library]}]"
+    text = f"this command needs {library}, which is not installed; nothing was sent"
+    return failure(UsageError(text, hint=f"pip install '{extra}'"), {})
 
 
 def _parse(arguments: Sequence[str]) -> tuple[Callable[..., Any], inspect.BoundArguments]:

@@ -132,7 +132,7 @@ def _key(visit: _Visit) -> Check:
             return Check(
                 check="key",
                 result="failed",
-                detail=f"BREVO_API_KEY was refused: {visit.error.message}",
+                detail=f"BREVO_API_KEY was refused: {visit.error.message} (status {visit.error.status})",
                 next="this is a key for SMTP: make one for the API"
                 if smtp
                 else "compare it with Brevo's page Settings, SMTP & API; the sandbox prints its own key",

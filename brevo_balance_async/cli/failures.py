@@ -26,6 +26,7 @@ from brevo_balance_async.errors import (
     RequestTimeoutError,
     ResponseError,
     ServerError,
+    UnprocessableError,
 )
 
 from .terminal import AS_JSON, CommandError, say_error, say_json
@@ -131,11 +132,16 @@ def failure(error: BalanceError | CommandError, options: Mapping[str, str]) -> F
 
 
 def _code(error: BalanceError) -> int:
-    if error.applied is None:
+    if _is_in_doubt(error):
         return UNKNOWN
     if isinstance(error, InvalidRequestError):
         return USAGE
     return CREDENTIALS if isinstance(error, (AuthenticationError, PermissionDeniedError)) else FAILED
+
+
+def _is_in_doubt(error: BalanceError) -> bool:
+    # A refused complete or cancel says that the transaction is not a draft any more, whoever has ended it.
+    return error.applied is None and not isinstance(error, (NotFoundError, UnprocessableError))
 
 
 def _is_read(error: BalanceError) -> bool:
@@ -147,8 +153,10 @@ def hint(error: BalanceError) -> str | None:
     match error:
         case OutcomeUnknownError():
             return _look(error)
-        case _ if error.applied is None:
+        case _ if _is_in_doubt(error):
             return "it may have been applied; to run the same command again does no harm"
+        case UnprocessableError() if error.applied is None:
+            return "it is no draft any more; the contact's history shows what became of it"
         case AuthenticationError():
             return "look at BREVO_API_KEY; brevo-balance doctor checks it"
         case PermissionDeniedError():
