@@ -27,7 +27,7 @@ app = App(
 class Terms:
     """What a definition may have beside name and unit. Each is left out, or kept, if it is not given."""
 
-    description: str | None = None
+    description: Annotated[str | None, Parameter(help="At most 256 characters.")] = None
     image_ref: Annotated[str | None, Parameter(help="Reference of an image.")] = None
     min_amount: Annotated[str | None, Parameter(help="Least balance.")] = None
     max_amount: Annotated[str | None, Parameter(help="Highest balance.")] = None
@@ -146,6 +146,8 @@ async def update(
     Example: brevo-balance definitions update DEFINITION --max-amount 20000
 
     :param definition: UUID of the definition.
+    :param name: at most 128 characters.
+    :param unit: POINTS or a currency, as in EUR.
     """
     changes = {"name": name, "unit": unit, **terms.given()}
     async with connected(api) as program:

@@ -94,9 +94,16 @@ class _Visit:
     received: datetime | None = None
 
     @property
+    def is_v3(self) -> bool:
+        """Whether the address ends as Brevo's and the sandbox's do."""
+        return self.url.rstrip("/").endswith("/v3")
+
+    @property
     def is_answered(self) -> bool:
         """Whether Brevo's business code answered, well or not."""
-        return self.answer is not None and (self.error is None or getattr(self.error, "explained", False))
+        if self.answer is None or (isinstance(self.error, NotFoundError) and not self.is_v3):
+            return False
+        return self.error is None or getattr(self.error, "explained", False)
 
 
 async def _visit(program: str | None, base_url: str | None) -> _Visit:
@@ -170,7 +177,7 @@ def _address(visit: _Visit) -> Check:
             )
         return Check(check="address", result="skipped", detail=f"{visit.url} was not tried")
     if not visit.is_answered:
-        ending = "" if visit.url.rstrip("/").endswith("/v3") else ": it does not end in /v3"
+        ending = "" if visit.is_v3 else ": it does not end in /v3"
         return Check(
             check="address",
             result="failed",

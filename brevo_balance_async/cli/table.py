@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,11 +10,12 @@ from .cells import short
 from .terminal import console, printable, say, width, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
 _GAP: Final = 2
 _LEAST: Final = 8
 """Columns of a terminal that a shortened text keeps."""
+_NUMBERS: Final = (int, Decimal)
 _FIXED: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ|-")
 """An id or a time, which is of no use if it is shortened."""
 
@@ -23,86 +23,96 @@ _FIXED: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\
 class Table:
     """Columns, the most important first. A row of a later page with a wider number or id only shifts itself.
 
-    What does not fit is cut, text first; then the last columns are left out, and at last ids are cut.
+    On a terminal columns are left out until the rest fits, at first empty ones, then from the last on, but never the
+    first two or a number. Of the rest texts are cut, and if that is not enough, ids too.
     """
 
     def __init__(self, columns: Sequence[str]) -> None:
-        self._columns = [*columns]
-        self._widths: list[int] = []
-        self._right: list[bool] = []
-        self._cut: list[bool] = []
+        self._columns = [_Column(name) for name in columns]
+        self._began = False
         self._left_out: list[str] = []
 
     def page(self, records: Sequence[Any]) -> None:
         """Write some more records; the first ones decide about the columns."""
-        if not self._widths:
+        if not self._began:
             self._begin(records)
-        for row in self._cells(records):
-            write(self._line(row) + "\n")
+        for record in records:
+            self._write([printable(short(getattr(record, column.name))) for column in self._columns])
 
     def end(self) -> None:
         """Write the head of an empty table, and say which columns did not fit."""
-        if not self._widths:
+        if not self._began:
             self._begin([])
         if self._left_out:
-            say(f"no room for {', '.join(self._left_out)}: widen the terminal, or use --output json")
-
-    def _cells(self, records: Sequence[Any]) -> Iterator[list[str]]:
-        for record in records:
-            yield [printable(short(getattr(record, name))) for name in self._columns]
+            say(f"no room for {', '.join(self._left_out)}; --output json shows all")
 
     def _begin(self, records: Sequence[Any]) -> None:
-        titles = [name.replace("_", " ") for name in self._columns]
-        values = [[getattr(record, name) for record in records] for name in self._columns]
-        cells = [list(column) for column in zip(*self._cells(records), strict=True)] or [[] for _ in titles]
-        self._right = [bool(each) and all(map(_is_number, each)) for each in values]
-        self._cut = [
-            not right and not all(map(_FIXED.fullmatch, column))
-            for right, column in zip(self._right, cells, strict=True)
-        ]
-        self._widths = [
-            max(cell_width(cell) for cell in (title, *column))
-            for title, column in zip(titles, cells, strict=True)
-        ]
-        if (room := width()) is not None:
-            self._fit(room)
-        head = self._line([name.replace("_", " ") for name in self._columns])
-        if room is None:
-            write(head + "\n")
-        else:
-            console().out(head, style="bold")
+        self._began = True
+        for column in self._columns:
+            column.measure([getattr(record, column.name) for record in records])
+        if (room := width()) is None:
+            self._write([column.title for column in self._columns])
+            return
+        self._fit(room)
+        console().out(self._line([column.title for column in self._columns]), style="bold")
 
     def _fit(self, room: int) -> None:
-        self._shorten(room, [at for at, cut in enumerate(self._cut) if cut], _LEAST)
-        while self._excess(room) and len(self._columns) > 2 and not self._right[-1]:
-            self._left_out.insert(0, self._columns.pop().replace("_", " "))
-            for each in (self._widths, self._right, self._cut):
-                each.pop()
-        ids = [at for at, right in enumerate(self._right) if not right]
-        for at in ids if self._excess(room) else ():
-            self._cut[at] = True
-        self._shorten(room, ids, _LEAST)
-
-    def _shorten(self, room: int, columns: Sequence[int], least: int) -> None:
-        """Take from the widest of these columns, one after another, until the table fits or nothing is left."""
-        while self._excess(room) and columns:
-            widest = max(columns, key=lambda at: self._widths[at])
-            if self._widths[widest] <= least:
+        while not self._shorten(room, [column for column in self._columns if column.is_text]):
+            if (column := self._dispensable()) is None:
+                self._shorten(room, [column for column in self._columns if not column.is_number])
                 return
-            self._widths[widest] -= 1
+            self._columns.remove(column)
+            self._left_out.append(column.title)
 
-    def _excess(self, room: int) -> bool:
-        return sum(self._widths) + _GAP * (len(self._widths) - 1) > room
+    def _dispensable(self) -> _Column | None:
+        rest = self._columns[:1:-1]
+        empty = [column for column in rest if column.is_empty]
+        return next(iter(empty or (column for column in rest if not column.is_number)), None)
+
+    def _shorten(self, room: int, columns: Sequence[_Column]) -> bool:
+        """Narrow the widest of these columns, one after another; False if the table does not fit even then."""
+        gaps = _GAP * (len(self._columns) - 1)
+        for column in self._columns:
+            column.width = column.natural
+        while sum(column.width for column in self._columns) + gaps > room:
+            widest = max(columns, key=lambda column: column.width, default=None)
+            if widest is None or widest.width <= _LEAST:
+                return False
+            widest.width -= 1
+        return True
+
+    def _write(self, cells: Sequence[str]) -> None:
+        write(self._line(cells) + "\n")
 
     def _line(self, cells: Sequence[str]) -> str:
-        return (" " * _GAP).join(map(self._placed, cells, self._widths, self._right, self._cut)).rstrip()
+        placed = (column.place(cell) for column, cell in zip(self._columns, cells, strict=True))
+        return (" " * _GAP).join(placed).rstrip()
 
-    @staticmethod
-    def _placed(cell: str, wanted: int, right: bool, cut: bool) -> str:
-        if cut and cell_width(cell) > wanted:
-            cell = _shortened(cell, wanted)
-        padding = " " * (wanted - cell_width(cell))
-        return padding + cell if right else cell + padding
+
+class _Column:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.title = name.replace("_", " ")
+        self.natural = self.width = len(self.title)
+        self.is_number = self.is_text = self.is_empty = False
+
+    def measure(self, values: Sequence[Any]) -> None:
+        """Take the width of the widest value, and find out what the values are."""
+        cells = [printable(short(value)) for value in values]
+        self.natural = self.width = max(map(cell_width, (self.title, *cells)))
+        self.is_empty = all(value is None for value in values)
+        self.is_number = bool(values) and all(
+            value is None or isinstance(value, _NUMBERS) for value in values
+        )
+        self.is_text = not self.is_number and not all(map(_FIXED.fullmatch, cells))
+
+    def place(self, cell: str) -> str:
+        """The cell as wide as the column. A wider one is cut if the column was narrowed, and is left as it is else."""
+        room = self.width - cell_width(cell)
+        if room < 0 and self.width < self.natural:
+            cell = _cut(cell, self.width)
+            room = self.width - cell_width(cell)
+        return " " * room + cell if self.is_number else cell + " " * room
 
 
 def cell_width(text: str) -> int:
@@ -114,11 +124,7 @@ def cell_width(text: str) -> int:
     return cell_len(text)
 
 
-def _shortened(text: str, wanted: int) -> str:
+def _cut(text: str, columns: int) -> str:
     from rich.cells import set_cell_size  # noqa: PLC0415
 
-    return set_cell_size(text, wanted - 1).rstrip() + "…"
-
-
-def _is_number(value: Any) -> bool:
-    return value is None or isinstance(value, (int, Decimal))
+    return set_cell_size(text, columns - 1).rstrip() + "…"
