@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from brevo_balance_async.core.codec import wire_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def fields(record: Any) -> dict[str, Any]:
@@ -55,7 +58,7 @@ def short(value: Any) -> str:
     return text(value) or "-"
 
 
-def csv_line(values: list[str]) -> str:
+def csv_line(values: Iterable[str]) -> str:
     """A line of CSV. A field with a comma, a quote or any line break in it is quoted.
 
     Before Python 3.13 the standard library leaves a carriage return bare, and a reader takes it for the end of a row.

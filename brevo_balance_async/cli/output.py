@@ -172,11 +172,11 @@ class _JsonLines:
 class _Csv:
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names
-        write(csv_line([*names]))
+        write(csv_line(names))
 
     def page(self, records: Sequence[Any]) -> None:
         for record in records:
-            write(csv_line([text(getattr(record, name)) for name in self._names]))
+            write(csv_line(text(getattr(record, name)) for name in self._names))
 
     def end(self) -> None:
         pass
