@@ -7,8 +7,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import ZipFile
 
 import nox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 nox.needs_version = ">=2025.10.16"
 nox.options.default_venv_backend = "venv"
@@ -37,15 +42,18 @@ def group(name: str) -> list[str]:
     return [package for package in packages if not package.startswith("brevo-balance-async")]
 
 
-def install_wheel(session: nox.Session, *groups: str) -> None:
-    """Build the wheel and install it with all extras: what is tested is what users get."""
+def install_wheel(session: nox.Session, *groups: str, versions: Sequence[str] = ()) -> None:
+    """Build the wheel and install it with all extras: what is tested is what users get.
+
+    ``versions`` are those of its dependencies that are wanted; the newest if nothing is said.
+    """
     session.install("build", *{package for name in groups for package in group(name)})
     target = Path(session.create_tmp()) / "wheel"
     shutil.rmtree(target, ignore_errors=True)
     session.run("python", "-m", "build", "--wheel", "--outdir", str(target), silent=True)
     (wheel,) = target.glob("*.whl")
     session.install("--force-reinstall", "--no-deps", str(wheel))
-    session.install(f"{wheel}[all]")
+    session.install(f"{wheel}[all]", *versions)
 
 
 @nox.session
@@ -77,6 +85,51 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "run", "-m", *everything, env=env)
     session.run("coverage", "combine", "--quiet", env=env)
     session.run("coverage", "report", "--skip-covered", env=env)
+
+
+def lowest_versions() -> list[str]:
+    """Every dependency of the package and its extras, at the lowest version that is declared."""
+    project = PYPROJECT["project"]
+    extras = [each for packages in project["optional-dependencies"].values() for each in packages]
+    declared = {*project["dependencies"], *extras}
+    return sorted(
+        each.partition(",")[0].replace(">=", "==")
+        for each in declared
+        if not each.startswith(project["name"])
+    )
+
+
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """The tests with the lowest declared version of every dependency, on the oldest Python."""
+    install_wheel(session, "test", versions=lowest_versions())
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs, env={"PYTHONSAFEPATH": "1"})
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build wheel and sdist into dist/: valid, without tests, and the same bytes however often they are built."""
+    session.install("build", "twine")
+    when = session.run("git", "log", "-1", "--format=%ct", external=True, silent=True) or ""
+    env = {"SOURCE_DATE_EPOCH": when.strip() or "1577836800"}
+    dist, again = Path("dist").resolve(), Path(session.create_tmp()).resolve() / "again"
+    for folder in (dist, again):
+        shutil.rmtree(folder, ignore_errors=True)
+    # The first wheel is made from the tree, the second from the sdist, which so has to be complete.
+    session.run("python", "-m", "build", "--sdist", "--wheel", "--outdir", str(dist), env=env, silent=True)
+    session.run("python", "-m", "build", "--outdir", str(again), env=env, silent=True)
+    for built in sorted(dist.iterdir()):
+        if built.read_bytes() != (again / built.name).read_bytes():
+            session.error(f"{built.name} is not the same when it is built again")
+    (wheel,) = dist.glob("*.whl")
+    strangers = {name.partition("/")[0] for name in ZipFile(wheel).namelist()} - {
+        "brevo_balance_async",
+        "pytest_brevo_balance.py",
+        f"{'-'.join(wheel.name.split('-')[:2])}.dist-info",
+    }
+    if strangers:
+        session.error(f"the wheel has {', '.join(sorted(strangers))} in it")
+    session.run("twine", "check", "--strict", *map(str, sorted(dist.iterdir())))
 
 
 @nox.session

@@ -10,9 +10,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from brevo_balance_async.errors import BalanceError
 
 log: Final = logging.getLogger("brevo_balance_async.requests")
@@ -30,13 +32,17 @@ class AttemptStarted:
 
 @frozen(eq=False)
 class AttemptFinished:
-    """A complete answer arrived, whatever its status. ``seconds`` is the time of this attempt."""
+    """A complete answer arrived, whatever its status. ``seconds`` is the time of this attempt.
+
+    ``headers`` are the answer's; their names are found in any case, as in ``event.headers.get("date")``.
+    """
 
     endpoint: str
     attempt: int
     status: int
     seconds: float
     request_id: str | None
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
 
 
 @frozen(eq=False)

@@ -5,9 +5,17 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
+from brevo_balance_async._version import __version__
+
+from .interrupts import end_on_ctrl_c
+
 
 def main() -> NoReturn:
     """Run the command line; the entry point of the script ``brevo-balance``."""
+    end_on_ctrl_c()
+    if sys.argv[1:] == ["--version"]:  # scripts ask for it, so it loads nothing
+        sys.stdout.write(f"{__version__}\n")
+        sys.exit(0)
     try:
         from .app import run  # noqa: PLC0415  (if the extra is missing, the message says how to install it)
     except ModuleNotFoundError as error:
@@ -15,7 +23,9 @@ def main() -> NoReturn:
         if library not in {"cyclopts", "rich"}:
             raise
         sys.exit(_missing(library))
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    end_on_ctrl_c(code)
+    sys.exit(code)
 
 
 def _missing(name: str) -> int:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 from attrs import frozen
 from cyclopts import Parameter
@@ -12,20 +15,34 @@ from cyclopts import Parameter
 from brevo_balance_async import BalanceClient, NotFoundError
 from brevo_balance_async.hooks import OutcomeUnknown, QuotaWait, RetryScheduled
 
-from .terminal import CommandError, say
+from .failures import CREDENTIALS
+from .numbers import Positive
+from .output import Format
+from .terminal import CommandError, UsageError, say
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from brevo_balance_async import Program
-    from brevo_balance_async.hooks import Event
+    from brevo_balance_async.hooks import Event, Hook
 
-_WORTH_TELLING = 1.0
+_WORTH_TELLING: Final = 1.0
 """Seconds: a shorter wait is not reported."""
 
 
-Definition: TypeAlias = Annotated[str, Parameter(env_var="BREVO_BALANCE_DEFINITION_ID")]
-"""UUID of a balance definition."""
+Definition: TypeAlias = Annotated[
+    str, Parameter(env_var="BREVO_BALANCE_DEFINITION_ID", help="UUID of the balance definition.")
+]
+Limit: TypeAlias = Annotated[Positive | None, Parameter(help="Number of rows at most. Default: all of them.")]
+Output: TypeAlias = Annotated[
+    Format, Parameter(help="table shows the main fields, the other formats show all of them.")
+]
+Meta: TypeAlias = Annotated[str | None, Parameter(help="A JSON object that is stored with it.")]
+Internal: TypeAlias = Annotated[
+    bool, Parameter(negative=(), help="Also balances that are hidden from members.")
+]
+Yes: TypeAlias = Annotated[bool, Parameter(negative=(), help="Do not ask.")]
+Version: TypeAlias = Annotated[str | None, Parameter(help="draft or active. Default: draft.")]
 
 
 @Parameter(name="*")
@@ -39,6 +56,18 @@ class Api:
     ] = None
 
 
+def the_key() -> str:
+    """``BREVO_API_KEY``; raises ``CommandError`` without it."""
+    if key := os.environ.get("BREVO_API_KEY"):
+        return key
+    raise CommandError(
+        "BREVO_API_KEY is not set; nothing was sent. The key is read from the environment only, because an argument "
+        "shows in the process list",
+        hint="export BREVO_API_KEY=xkeysib-... (Brevo: Settings, SMTP & API); the sandbox prints its own key",
+        code=CREDENTIALS,
+    )
+
+
 @asynccontextmanager
 async def connect(api: Api, *, tell: bool = True) -> AsyncIterator[BalanceClient]:
     """A client that waits for quota as long as it takes, and says so if it shall ``tell``."""
@@ -47,14 +76,14 @@ async def connect(api: Api, *, tell: bool = True) -> AsyncIterator[BalanceClient
 
 
 @asynccontextmanager
-async def connect_to(base_url: str | None, *, tell: bool = True) -> AsyncIterator[BalanceClient]:
-    """``connect`` where no program is known yet."""
-    if not os.environ.get("BREVO_API_KEY"):
-        raise CommandError(
-            "BREVO_API_KEY is not set; the API key is read from the environment only, "
-            "because an argument shows in the process list"
-        )
-    async with BalanceClient(base_url=base_url, max_wait=None, hooks=[_tell] if tell else []) as client:
+async def connect_to(
+    base_url: str | None, *, tell: bool = True, hooks: Sequence[Hook] = ()
+) -> AsyncIterator[BalanceClient]:
+    """``connect`` where no program is known yet. The proxy of the environment is used."""
+    the_key()
+    async with BalanceClient(
+        base_url=base_url, max_wait=None, hooks=[*hooks, *([_tell] if tell else [])], trust_env=True
+    ) as client:
         try:
             yield client
         except NotFoundError as error:
@@ -69,6 +98,32 @@ async def connected(api: Api) -> AsyncIterator[Program]:
     """A client as from ``connect``, and the program that was asked for."""
     async with connect(api) as client:
         yield client.program(api.program)
+
+
+def json_object(option: str, text: str) -> dict[str, Any]:
+    """What an option with a JSON object says; amounts in it keep their digits."""
+    try:
+        value = json.loads(text, parse_float=Decimal)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{option} is not JSON: {error}; nothing was sent") from error
+    if not isinstance(value, dict):
+        raise UsageError(f'{option} must be a JSON object, as in \'{{"order": "A-1"}}\'; nothing was sent')
+    return value
+
+
+def moment(option: str, text: str) -> datetime:
+    """What an option with a time says. A time without an offset is not taken, because it may be local or not."""
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{option}: expected a time as in 2026-01-31T12:00:00Z, not {text!r:.80}; nothing was sent"
+        ) from error
+    if value.tzinfo is None:
+        raise UsageError(
+            f"{option}: {text!r:.80} has no offset: append Z for UTC, or +01:00; nothing was sent"
+        )
+    return value
 
 
 def _tell(event: Event) -> None:

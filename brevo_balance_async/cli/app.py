@@ -1,105 +1,172 @@
-"""The commands put together, and what every one of them ends with: an exit code, and one line when it failed.
+"""The commands put together, and what every one of them ends with: an exit code, and what to do next if it failed.
 
-0: done. 1: refused or failed, with one line on stderr. 2: the command line or a file of rows was not understood.
-3: the credentials were refused. 6: nobody knows whether it was applied. 130: interrupted. A job over many rows also
-ends with 7 (stopped, resumable), 8 (some rows refused) or 9 (some rows unknown).
+The module of a command is imported when the command is asked for; what ``--help`` shows of it is told here. Of the
+exit codes ``failures`` tells.
 """
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import os
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group
 
-from brevo_balance_async import (
-    AuthenticationError,
-    BalanceError,
-    InputFileError,
-    OutcomeUnknownError,
-    PermissionDeniedError,
-    __version__,
-)
+from brevo_balance_async import BalanceError, __version__
 
-from . import balances, definitions, doctor, history, importing, journal, limits, sandbox, transactions
-from .demo.command import demo
-from .terminal import CommandError, UsageError, console, say
+from . import interrupts
+from .failures import Failure, failure, usage
+from .output import drop_output
+from .terminal import AS_JSON, CommandError, UsageError, console, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-app: Final = App(
+_HELP: Final = """\
+Brevo's Loyalty Balance API from the command line.
+
+Without an account: `brevo-balance demo` shows the API at work, and `brevo-balance sandbox` runs a local API on which
+all other commands can be tried; it prints the two lines to export.
+
+With an account: export BREVO_API_KEY (it is never an option, which others could see) and BREVO_PROGRAM_ID, and begin
+with `brevo-balance doctor`. BREVO_BALANCE_DEFINITION_ID stands in for --definition, BREVO_BASE_URL for --base-url. A
+proxy is read from HTTPS_PROXY and NO_PROXY.
+"""
+
+_EPILOGUE: Final = """\
+Examples:\\
+brevo-balance doctor\\
+brevo-balance definitions list\\
+brevo-balance transactions credit --contact 42 --amount 12.50\\
+brevo-balance history --contact 42 --limit 20\\
+brevo-balance balances list --output csv > balances.csv\\
+brevo-balance import credits.csv --dry-run
+
+Exit codes: 0 done, 1 failed, 2 bad command line or input (nothing was sent), 3 credentials, 6 outcome unknown,
+7 stopped but resumable, 8 some rows refused, 9 some rows unknown, 130 interrupted. With --output json or jsonl an error
+is one JSON object on stderr.
+"""
+
+_BEGIN: Final = Group("To begin with", sort_key=1)
+_POINTS: Final = Group("Points", sort_key=2)
+_TERMS: Final = Group("Definitions", sort_key=3)
+_MANY: Final = Group("Many rows, each exactly once", sort_key=4)
+_FLAGS: Final = Group("Options", sort_key=5)
+
+app = App(
     name="brevo-balance",
-    help="Brevo's Loyalty Balance API from the command line. The API key is read from BREVO_API_KEY.",
+    help=_HELP,
     version=__version__,
-    help_format="plaintext",
-    suppress_keyboard_interrupt=False,
+    help_format="markdown",
 )
-for _command in (
-    sandbox.app,
-    demo,
-    definitions.app,
-    limits.app,
-    transactions.app,
-    balances.app,
-    history.history,
-    doctor.doctor,
-    journal.app,
+
+
+for group, name, where in (
+    (_BEGIN, "demo", "demo.command:demo"),
+    (_BEGIN, "sandbox", "sandbox:app"),
+    (_BEGIN, "doctor", "doctor:doctor"),
+    (_BEGIN, "completion", "completion:completion"),
+    (_POINTS, "transactions", "transactions:app"),
+    (_POINTS, "balances", "balances:app"),
+    (_POINTS, "history", "history:history"),
+    (_POINTS, "orders", "orders:app"),
+    (_TERMS, "definitions", "definitions:app"),
+    (_TERMS, "limits", "limits:app"),
+    (_MANY, "import", "importing:import_"),
+    (_MANY, "journal", "journal:app"),
 ):
-    app.command(_command)
-app.command(importing.import_, name="import")
+    app.command(f"{__package__}.{where}", name=name, group=group)
 
+for flag in (*app.help_flags, *app.version_flags):
+    app[flag].group = _FLAGS
 
-_CODES: Final = {
-    InputFileError: 2,
-    UsageError: 2,
-    AuthenticationError: 3,
-    PermissionDeniedError: 3,
-    OutcomeUnknownError: 6,
-}
+_LIBRARIES: Final = {"rich": "cli", "sqlalchemy": "journal", "aiosqlite": "journal", "asyncpg": "postgres"}
+"""Libraries that may be missing, and the extras that have them."""
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
-    try:
-        code = app(
-            arguments,
-            console=console(),
-            error_console=console(stderr=True),
-            error_formatter=lambda error: f"brevo-balance: {error}",
-            exit_on_error=False,
-            result_action="return_value",
-        )
-        sys.stdout.flush()
-    except CycloptsError:
-        return 2
-    except (BalanceError, CommandError) as error:
-        say("; ".join([str(error), *getattr(error, "__notes__", ())]))
-        return next((code for kind, code in _CODES.items() if isinstance(error, kind)), 1)
-    except ModuleNotFoundError as error:
-        library = (error.name or "").partition(".")[0]
-        if library not in {"sqlalchemy", "aiosqlite"}:
-            raise
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115  (it was closed by whoever started this)
+    if sys.stdout is None:
         say(
-            f"this command needs {library}, which is not installed: pip install 'brevo-balance-async[journal]'"
+            "stdout is closed, so no result could be shown; nothing was sent: lead it to a file, or to /dev/null"
         )
         return 2
-    except KeyboardInterrupt:
-        return 130
+    token = AS_JSON.set(_wants_json(arguments))
+    try:
+        return _run(arguments)
+    finally:
+        AS_JSON.reset(token)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    options: dict[str, str] = {}
+    try:
+        command, bound = _parse(arguments)
+        options = _options(command)
+        code = command(*bound.args, **bound.kwargs)
+        if inspect.iscoroutine(code):
+            code = interrupts.run(code)
+        sys.stdout.flush()
+    except CycloptsError as error:
+        chain = " ".join([app.name[0], *(error.command_chain or ())])
+        return usage(str(error), chain).tell()
+    except (BalanceError, CommandError) as error:
+        return failure(error, options).tell()
+    except ImportError as error:
+        return _missing(error).tell()
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return interrupts.INTERRUPTED
     except BrokenPipeError:  # the reader of our output has ended, for instance "head"
-        _drop_output()
+        drop_output()
         return 1
     except OSError as error:
-        say(f"the output could not be written: {error}")
-        _drop_output()
-        return 1
+        drop_output()
+        return failure(CommandError(f"the output could not be written: {error}"), {}).tell()
     except UnicodeEncodeError as error:
-        say(f"the output cannot be written in {error.encoding} ({error}); try PYTHONIOENCODING=utf-8")
-        return 1
+        text = f"the output cannot be written in {error.encoding} ({error})"
+        return failure(CommandError(text, hint="try PYTHONIOENCODING=utf-8"), {}).tell()
     return code if isinstance(code, int) else 0
 
 
-def _drop_output() -> None:
-    """Redirect stdout to nowhere, or the interpreter prints an error when it flushes stdout at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _missing(error: ImportError) -> Failure:
+    """A library of an extra that is not installed; any other import that fails is a defect, and raised again."""
+    module = error if isinstance(error, ModuleNotFoundError) else error.__cause__  # cyclopts wraps it
+    library = (getattr(module, "name", None) or "").partition(".")[0]
+    if library not in _LIBRARIES:
+        raise error
+    extra = f"brevo-balance-async[{_LIBRARIES[library]}]"
+    text = f"this command needs {library}, which is not installed; nothing was sent"
+    return failure(UsageError(text, hint=f"pip install '{extra}'"), {})
+
+
+def _parse(arguments: Sequence[str]) -> tuple[Callable[..., Any], inspect.BoundArguments]:
+    if not arguments or arguments[0] in app.help_flags:
+        app.help_epilogue = _EPILOGUE
+        for name in app:  # their help is in their modules
+            app[name]
+    command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+    if "console" in bound.arguments:  # of --help and --version
+        bound.arguments["console"] = console(wrap=True)
+    return command, bound
+
+
+def _options(command: Callable[..., Any]) -> dict[str, str]:
+    """What the parameters of a command are called on the command line."""
+    found = {}
+    for name, parameter in inspect.signature(command).parameters.items():
+        word = name.replace("_", "-")
+        found[name] = word.upper() if parameter.kind is parameter.POSITIONAL_ONLY else f"--{word}"
+    return found
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether the output is JSON, found out before anything is parsed, which may fail."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=False)
+    return any(
+        (one in {"--output=json", "--output=jsonl"}) or (one == "--output" and other in {"json", "jsonl"})
+        for one, other in pairs
+    )

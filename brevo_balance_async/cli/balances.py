@@ -2,59 +2,82 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from brevo_balance_async import ActiveBalance, ContactBalance
 
-from .api import Api, connected
+from .api import Api, Definition, Internal, Limit, Output, connected
 from .numbers import Whole
-from .output import Format, export, show
+from .output import export, show, show_done
 
-app: Final = App(name="balances", help="List the balances of all contacts, or show what one contact holds.")
+app = App(name="balances", help="What the contacts hold.")
 
 
-@app.default
+@app.command(name="list")
 async def list_balances(
-    *, api: Api, definition: str, include_internal: bool = False, output: Format = "table"
+    *,
+    api: Api,
+    definition: Definition,
+    include_internal: Internal = False,
+    limit: Limit = None,
+    output: Output = "table",
 ) -> None:
     """List every contact's balance of one definition.
 
-    :param definition: UUID of the balance definition.
-    :param include_internal: also balances that are hidden from members.
-    :param output: table shows the main fields, the others show all.
+    Example: brevo-balance balances list --output csv > balances.csv
     """
     async with connected(api) as program:
         walk = program.balances.list(definition, include_internal=include_internal or None)
-        columns = ("contact_id", "loyalty_subscription_id", "value", "updated_at")
-        await export(walk, ContactBalance, columns, output)
+        columns = ("contact_id", "value", "updated_at", "loyalty_subscription_id")
+        await export(walk, ContactBalance, columns, output, limit=limit)
 
 
 @app.command
 async def active(
-    *, api: Api, definition: str, contact: Whole, include_internal: bool = False, output: Format = "table"
+    *,
+    api: Api,
+    definition: Definition,
+    contact: Annotated[Whole, Parameter(help="Brevo's id of the contact.")],
+    include_internal: Internal = False,
+    limit: Limit = None,
+    output: Output = "table",
 ) -> None:
     """List the lots of points that one contact still holds, each with its expiry.
 
-    :param definition: UUID of the balance definition.
-    :param include_internal: also balances that are hidden from members.
+    Example: brevo-balance balances active --contact 42
     """
     async with connected(api) as program:
         walk = program.balances.list_active(
             contact_id=contact, balance_definition_id=definition, include_internal=include_internal or None
         )
-        await export(walk, ActiveBalance, ("id", "amount", "created_at", "expires_at"), output)
+        columns = ("id", "amount", "expires_at", "created_at")
+        await export(walk, ActiveBalance, columns, output, limit=limit)
 
 
 @app.command
 async def get(
-    contact: Whole, /, *, api: Api, include_internal: bool = False, output: Format = "table"
+    contact: Whole, /, *, api: Api, include_internal: Internal = False, output: Output = "table"
 ) -> None:
     """Show one contact's balance of each definition.
 
+    Example: brevo-balance balances get 42
+
     :param contact: Brevo's id of the contact.
-    :param include_internal: also balances that are hidden from members.
     """
     async with connected(api) as program:
         show(await program.balances.get(contact, include_internal=include_internal or None), output)
+
+
+@app.command
+async def create(contact: Whole, /, *, api: Api, definition: Definition, output: Output = "table") -> None:
+    """Give a contact a balance of a definition, which begins at zero.
+
+    Example: brevo-balance balances create 42
+
+    :param contact: Brevo's id of the contact.
+    """
+    async with connected(api) as program:
+        created = await program.balances.create(contact, balance_definition_id=definition)
+    show_done(created, output)

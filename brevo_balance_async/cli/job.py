@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import json
 import shlex
 import signal
@@ -16,9 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 import attrs
 from cyclopts import Parameter
 
+from brevo_balance_async.errors import as_utf8
+
+from .cells import csv_line, text
 from .dashboard import Dashboard, duration
 from .numbers import Positive, Seconds, Share
-from .terminal import CommandError, say
+from .terminal import CommandError, say, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,11 +200,11 @@ def _rejects(path: Path | None) -> Iterator[Any]:
                 return
             if not rows:
                 file = stack.enter_context(path.open("w", newline="", encoding="utf-8", buffering=1))
-                rows.append(csv.writer(file, lineterminator="\n"))
-                rows[0].writerow(_REJECTS)
+                rows.append(file)
+                file.write(csv_line(_REJECTS))
                 say(f"refused rows go to {path}")
-            amount = format(outcome.amount, "f")
-            rows[0].writerow((outcome.line, outcome.reference, amount, outcome.reason))
+            refused = (outcome.line, outcome.reference, outcome.amount, outcome.reason)
+            rows[0].write(csv_line([as_utf8(text(each)) for each in refused]))
 
         yield write
 
@@ -216,7 +218,7 @@ class _Events:
     def _write(self, event: str, values: dict[str, Any]) -> None:
         if self._wanted:
             line = json.dumps({"event": event, **values}, ensure_ascii=False, default=_plain)
-            sys.stdout.write(line + "\n")
+            write(line + "\n")
             sys.stdout.flush()
 
     def outcome(self, outcome: Outcome) -> None:

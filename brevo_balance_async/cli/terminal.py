@@ -2,31 +2,118 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Console
+from brevo_balance_async.errors import as_utf8
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class CommandError(Exception):
-    """A command failed. Its text is printed as one line, and the exit code is 1."""
+    """A command failed. Its text is printed as one line, ``hint`` as a second one; ``code`` is the exit code."""
+
+    def __init__(self, text: str, *, hint: str | None = None, code: int = 1) -> None:
+        super().__init__(text)
+        self.hint = hint
+        self.code = code
 
 
 class UsageError(CommandError):
-    """The command line was not understood; the exit code is 2."""
+    """The command line was not understood, and nothing was sent; the exit code is 2."""
+
+    def __init__(self, text: str, *, hint: str | None = None) -> None:
+        super().__init__(text, hint=hint, code=2)
 
 
-def console(*, stderr: bool = False) -> Console:
-    """A console that writes control characters to a terminal only, even if the environment asks for colours."""
+AS_JSON: Final = ContextVar("AS_JSON", default=False)
+"""Whether messages are JSON objects, one a line. They are if the command's output is JSON."""
+
+
+def console(*, stderr: bool = False, wrap: bool = False) -> Console:
+    """A console that writes control characters to a terminal only, even if the environment asks for colours.
+
+    It takes brackets and colons as they are: ``[red]`` and ``:smile:`` in a name or an argument are text.
+    """
+    from rich.console import Console  # noqa: PLC0415  (loads slowly, and most commands do without it)
+
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, force_terminal=stream.isatty(), highlight=False, soft_wrap=True)
+    return Console(
+        stderr=stderr,
+        force_terminal=stream.isatty(),
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=not wrap,
+    )
+
+
+def width() -> int | None:
+    """Columns of the terminal that stdout is; None if it is none, where nothing has to fit."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def write(text: str) -> None:
+    r"""Write to stdout. A lone surrogate, which no encoding can carry, is written as ``\ud800``.
+
+    In JSON that is the escape of the same character. Where stdout is not UTF-8, see ``output``.
+    """
+    sys.stdout.write(text if text.isascii() else as_utf8(text))
 
 
 def say(text: str) -> None:
-    """Write one line to stderr."""
-    sys.stderr.write(f"brevo-balance: {printable(' '.join(text.split()))}\n")
-    sys.stderr.flush()
+    """Write a message to stderr, as one line."""
+    if AS_JSON.get():
+        say_json({"type": "notice", "message": text})
+    else:
+        _to_stderr(f"brevo-balance: {_one_line(text)}\n")
+
+
+def say_error(text: str, hint: str | None = None) -> None:
+    """Write what failed to stderr, and what to do next on a second line."""
+    _to_stderr(f"brevo-balance: {_one_line(text)}\n" + (f"hint: {_one_line(hint)}\n" if hint else ""))
+
+
+def say_json(values: dict[str, Any]) -> None:
+    """Write one JSON object to stderr, as one line."""
+    _to_stderr(json.dumps(values) + "\n")
+
+
+def _to_stderr(text: str) -> None:
+    # If nobody reads the messages, the exit code still tells.
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.split()))
 
 
 def printable(text: str) -> str:
     """``text`` with control characters replaced by question marks, so that it cannot change the terminal."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "?" for c in as_utf8(text))
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on the terminal before something is deleted, unless ``yes``. Call it before any request is made.
+
+    Raises ``UsageError`` if there is no terminal, and ``CommandError`` if the answer is not yes.
+    """
+    if yes:
+        return
+    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            "a deletion asks first, and there is no terminal to ask on; nothing was sent", hint="add --yes"
+        )
+    sys.stderr.write(f"{_one_line(question)} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise CommandError("not deleted; nothing was sent")

@@ -336,7 +336,9 @@ class Requester:
         if watched:
             spent = shared.clock.time() - started
             request_id = answers.request_id(response)
-            shared.emit(AttemptFinished(name, call.attempt, response.status, spent, request_id))
+            shared.emit(
+                AttemptFinished(name, call.attempt, response.status, spent, request_id, response.headers)
+            )
         return response
 
     async def _authorize(self, call: Call[Any]) -> Mapping[str, str]:

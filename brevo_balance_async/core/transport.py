@@ -416,7 +416,11 @@ class Transport:
         if any(limits):
             self._pool = asyncio.Semaphore(min(limit for limit in limits if limit))
         if self._borrowed is None:  # last, because it awaits: until it has returned, ``_trusted`` is false
-            self._trusted = await _asks_first()
+            try:
+                self._trusted = await _asks_first()
+            except BaseException:  # cancelled: nobody else will close the session
+                await self.close()
+                raise
             if not self._trusted:
                 logging.getLogger("brevo_balance_async").warning(
                     "aiohttp %s works in a way that this package does not know: every lost request counts as sent",

@@ -105,6 +105,16 @@ def cli(capsys):
     return command
 
 
+def message_of(done, code):
+    """What a command failed with, in one line and at most one more with a hint; the code is ``code``."""
+    first, *hint = done.err.splitlines()
+    assert done.code == code, done.err
+    assert first.startswith("brevo-balance: ")
+    assert [line.startswith("hint: ") for line in hint] in ([], [True])
+    assert "Traceback" not in done.err
+    return done.err
+
+
 def spawn(*arguments, **changes):
     """Run a command line in a process of its own, with warnings as errors and asyncio's debug mode."""
     done = subprocess.run(

@@ -30,6 +30,7 @@ from .conftest import (
     assert_clean,
     control,
     environment,
+    message_of,
 )
 
 UMLAUTS = "27aa1d7a-af67-4020-8a65-19d6b0f0a26f"
@@ -81,7 +82,7 @@ def test_a_long_history_is_written_whole(cli, api, output):
 def test_amounts_no_float_can_carry_keep_their_digits(cli, api, output):
     (row,) = READERS[output](cli(*listing(["history"], "--contact", "8", output=output)).out)
     assert row["amount"] == EXACT
-    balances = READERS[output](cli(*listing(["balances"], output=output)).out)
+    balances = READERS[output](cli(*listing(["balances", "list"], output=output)).out)
     held = {int(row["contact_id"]): Decimal(row["value"]) for row in balances}
     assert held[7] == Decimal("12.34") * ROWS
     assert held[8] == Decimal(EXACT)
@@ -109,11 +110,11 @@ def test_an_empty_listing_is_an_empty_listing(cli, api, output, nothing):
 
 def test_an_empty_table_has_its_head(cli, api):
     done = cli(*listing(["balances", "active"], "--contact", "99", output="table"))
-    assert done.out == "id  amount  created at  expires at\n"
+    assert done.out == "id  amount  expires at  created at\n"
 
 
 def test_a_name_cannot_steer_the_terminal(cli, api):
-    listed = cli("definitions", "--program", PROGRAM).out
+    listed = cli("definitions", "list", "--program", PROGRAM).out
     shown = cli("definitions", "get", OTHER, "--program", PROGRAM).out
     assert "Bell? and ?[31mred" in listed
     assert "Bell? and ?[31mred" in shown
@@ -150,9 +151,8 @@ def test_ctrl_c_says_how_much_was_written(api):
     finally:
         control(api, "DELETE", "faults")
     assert process.returncode == 130
-    assert (
-        err == f"brevo-balance: interrupted: {len(lines)} rows were written, which is not the whole listing\n"
-    )
+    said = f"interrupted: {len(lines)} rows were written, which is not the whole listing"
+    assert json.loads(err) == {"type": "notice", "message": said}
     assert len(lines) == 500
 
 
@@ -160,7 +160,7 @@ def test_ctrl_c_says_how_much_was_written(api):
 @pytest.mark.parametrize("arguments", [("history", "--contact", "7"), ("balances", "get", "7")])
 def test_output_that_cannot_be_written_is_one_line_and_code_1(api, arguments):
     definition = ("--definition", POINTS) if arguments[0] == "history" else ()
-    command = [*PLAIN_COMMAND, *arguments, "--program", PROGRAM, *definition, "--output", "json"]
+    command = [*PLAIN_COMMAND, *arguments, "--program", PROGRAM, *definition, "--output", "csv"]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             command,
@@ -176,16 +176,28 @@ def test_output_that_cannot_be_written_is_one_line_and_code_1(api, arguments):
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("output", ["table", "json", "csv"])
-def test_output_that_its_encoding_cannot_carry_is_one_line_and_code_1(cli, api, monkeypatch, output):
+def to_ascii(api, monkeypatch):
+    """Umlauts on the server, and a stdout that cannot carry them."""
     control(api, "POST", "seed", {"program": UMLAUTS, "definitions": [{"name": "Pünkte", "unit": "POINTS"}]})
-    ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    monkeypatch.setattr(sys, "stdout", ascii_only)
-    done = cli("definitions", "--program", UMLAUTS, "--output", output)
-    assert done.code == 1
-    assert done.err.startswith("brevo-balance: the output cannot be written in ascii ")
-    assert "PYTHONIOENCODING=utf-8" in done.err
-    assert done.err.count("\n") == 1
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", out)
+    return out
+
+
+@pytest.mark.parametrize("output", ["table", "csv"])
+def test_output_that_its_encoding_cannot_carry_is_code_1_and_a_hint(cli, api, monkeypatch, output):
+    to_ascii(api, monkeypatch)
+    said = message_of(cli("definitions", "list", "--program", UMLAUTS, "--output", output), 1)
+    assert said.startswith("brevo-balance: the output cannot be written in ascii ")
+    assert "hint: try PYTHONIOENCODING=utf-8" in said
+
+
+@pytest.mark.parametrize("output", ["json", "jsonl"])
+def test_json_can_be_written_in_any_encoding(cli, api, monkeypatch, output):
+    out = to_ascii(api, monkeypatch)
+    assert cli("definitions", "list", "--program", UMLAUTS, "--output", output).code == 0
+    text = out.buffer.getvalue().decode("ascii")
+    assert READERS[output](text)[0]["name"] == "Pünkte"
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseu
 
 BOLD = re.compile("\x1b\\[[0-9;]*m")
 COUNT = {
-    "table": lambda text: len(text.splitlines()) - 1,
+    "table": lambda text: len([line for line in text.splitlines() if "completed  " in line]),
     "json": lambda text: len(json.loads(text)),
     "jsonl": lambda text: len({json.loads(line)["id"] for line in text.splitlines()}),
     "csv": lambda text: len(list(csv.DictReader(io.StringIO(text)))),

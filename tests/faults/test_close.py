@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import aiohttp
 import pytest
@@ -44,6 +45,22 @@ async def test_closing_before_entering_leaves_nothing_open():
     with pytest.raises(ClientStateError, match="closed"):
         async with client:
             pytest.fail("entered")
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_cancelled_opening_leaves_no_session_behind(turns):
+    client = BalanceClient(KEY)
+    opening = asyncio.create_task(client.open())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if opening.cancel():
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        assert not client.is_open
+    else:
+        await client.close()
+    del client, opening
+    gc.collect()  # a session that nobody has closed warns when it is collected, and a warning is an error
 
 
 async def test_with_instead_of_async_with():

@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from brevo_balance_async import BalanceClient
 from brevo_balance_async.cli.numbers import Positive
 from brevo_balance_async.cli.terminal import CommandError
-from brevo_balance_async.sandbox import Sandbox
 
 from .purchases import generated_purchases, read_purchases
-from .rescue import rescue
-from .shop import Shop
-from .story import Story
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +35,13 @@ async def demo(
     :param rows: without a csv: number of generated purchases (5,000).
     :param contacts: without a csv: number of customers (a fifth of the purchases).
     """
+    from brevo_balance_async import BalanceClient  # noqa: PLC0415  (all of it loads slowly; --help is quick)
+    from brevo_balance_async.sandbox import Sandbox  # noqa: PLC0415
+
+    from .rescue import rescue  # noqa: PLC0415
+    from .shop import Shop  # noqa: PLC0415
+    from .story import Story  # noqa: PLC0415
+
     purchases = _purchases(csv, rows, contacts)
     story = Story()
     story.tell("A local sandbox that imitates Brevo's Loyalty Balance API; nothing leaves this machine.")
