@@ -13,6 +13,7 @@ from sphinx.util import logging
 import brevo_balance_async
 from brevo_balance_async import __version__, exactly_once, hooks, importer, journal, sandbox
 from brevo_balance_async.cli.app import app as command_line
+from brevo_balance_async.sandbox.rules.switch_table import table
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -72,8 +73,8 @@ NOT_IN_THE_REFERENCE = {"__version__", "effects", "serve", "metadata", "PARKED",
 """What stands in a public module for other rooms of ours, or is told on a page."""
 
 
-def write_command_line_reference(_: Sphinx) -> None:
-    """The reference of ``brevo-balance``, from the program's own help."""
+def write_what_the_code_knows(_: Sphinx) -> None:
+    """The reference of ``brevo-balance``, from the program's own help, and the table of the sandbox's switches."""
     text = command_line.generate_docs(output_format="markdown", recursive=True)
     head, _, rest = text.partition("\n## ")
     rest = rest.partition("\n## ")[2] if rest.startswith("Table of Contents") else rest
@@ -89,6 +90,7 @@ def write_command_line_reference(_: Sphinx) -> None:
     target.mkdir(exist_ok=True)
     (target / "cli.md").write_text(f"## {rest}")
     (target / "sandbox.txt").write_text(own)
+    (target / "switches.md").write_text(table())
 
 
 def find_by_last_name(
@@ -135,5 +137,5 @@ def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("autodoc-process-signature", drop_constructor)
     app.connect("env-check-consistency", every_public_name_is_there)
-    app.connect("builder-inited", write_command_line_reference)
+    app.connect("builder-inited", write_what_the_code_knows)
     app.connect("missing-reference", find_by_last_name)
