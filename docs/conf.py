@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,14 @@ from docutils import nodes
 from sphinx.util import logging
 
 import brevo_balance_async
-from brevo_balance_async import __version__, exactly_once, hooks, importer, journal, sandbox
+from brevo_balance_async import (
+    __version__,
+    exactly_once,
+    hooks,
+    importer,
+    journal,
+    sandbox,
+)
 from brevo_balance_async.cli.app import app as command_line
 from brevo_balance_async.sandbox.rules.switch_table import table
 
@@ -27,7 +35,12 @@ author = "the authors of brevo-balance-async"
 release = version = __version__
 html_title = f"brevo-balance-async {__version__}"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.graphviz", "sphinx_copybutton"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.graphviz",
+    "sphinx_copybutton",
+]
 exclude_patterns = ["_build", "_generated"]
 nitpicky = True
 
@@ -38,11 +51,13 @@ html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False
 graphviz_output_format = "svg"
 copybutton_prompt_text = r"\$ "
 copybutton_prompt_is_regexp = True
 
+add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"exclude-members": "__init__, __new__"}
@@ -67,9 +82,15 @@ MADE_BY_USERS = {
     *("Journal", "ExactlyOnce", "Importer", "Entry", "Sandbox", "SandboxClock"),
 }
 """Classes whose constructor is shown; the others are given, not made."""
-NOT_IN_THE_REFERENCE = {"__version__", "effects", "serve", "metadata", "PARKED", "Intent", "Scope"} | {
-    *("canonical_amount", "details", "intent")
-}
+NOT_IN_THE_REFERENCE = {
+    "__version__",
+    "effects",
+    "serve",
+    "metadata",
+    "PARKED",
+    "Intent",
+    "Scope",
+} | {*("canonical_amount", "details", "intent")}
 """What stands in a public module for other rooms of ours, or is told on a page."""
 
 
@@ -84,7 +105,7 @@ def write_what_the_code_knows(_: Sphinx) -> None:
         check=True,
         capture_output=True,
         text=True,
-        env={"COLUMNS": "88"},
+        env={**os.environ, "COLUMNS": "88"},
     ).stdout
     target = HERE / "_generated"
     target.mkdir(exist_ok=True)
@@ -107,16 +128,21 @@ def find_by_last_name(
     found = {
         (entry.docname, entry.node_id): (name, entry)
         for name, entry in domain.objects.items()
-        if name.rpartition(".")[2] == last and entry.objtype not in {"method", "attribute", "property"}
+        if name.rpartition(".")[2] == last
+        and entry.objtype not in {"method", "attribute", "property"}
     }
     if len(found) != 1:
         return None
     ((name, entry),) = found.values()
     uri = app.builder.get_relative_uri(node["refdoc"], entry.docname)
-    return nodes.reference("", "", content, internal=True, refuri=f"{uri}#{entry.node_id}", reftitle=name)
+    return nodes.reference(
+        "", "", content, internal=True, refuri=f"{uri}#{entry.node_id}", reftitle=name
+    )
 
 
-def drop_constructor(_: Sphinx, what: str, name: str, *__: object) -> tuple[str, None] | None:
+def drop_constructor(
+    _: Sphinx, what: str, name: str, *__: object
+) -> tuple[str, None] | None:
     """Show how a class is made only where users make it."""
     if what in {"class", "exception"} and name.rpartition(".")[2] not in MADE_BY_USERS:
         return "", None
@@ -127,10 +153,19 @@ def every_public_name_is_there(_: Sphinx, env: BuildEnvironment) -> None:
     """A name that users may import has an entry in the reference."""
     domain: Any = env.get_domain("py")
     documented = {name.rpartition(".")[2] for name in domain.objects}
-    for module in (brevo_balance_async, hooks, journal, exactly_once, importer, sandbox):
+    for module in (
+        brevo_balance_async,
+        hooks,
+        journal,
+        exactly_once,
+        importer,
+        sandbox,
+    ):
         for name in getattr(module, "__all__", ()):
             if name not in documented | NOT_IN_THE_REFERENCE:
-                logger.warning("%s.%s is not in the API reference", module.__name__, name)
+                logger.warning(
+                    "%s.%s is not in the API reference", module.__name__, name
+                )
 
 
 def setup(app: Sphinx) -> None:

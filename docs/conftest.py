@@ -36,7 +36,10 @@ PACKAGE = Path(brevo_balance_async.__file__).parents[1]
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
 DEFINITION = "7c1f0f0e-52a1-4c2e-9a55-0d3b7c9f1a10"
-SEED = {"program": PROGRAM, "definitions": [{"id": DEFINITION, "name": "Points", "unit": "POINTS"}]}
+SEED = {
+    "program": PROGRAM,
+    "definitions": [{"id": DEFINITION, "name": "Points", "unit": "POINTS"}],
+}
 PLUGIN = "pytest_brevo_balance"
 
 
@@ -60,7 +63,12 @@ def begin(names: dict[str, Any]) -> None:
     )
     (commands / "brevo-balance").chmod(0o755)
     patch.setenv("PATH", str(commands), prepend=os.pathsep)
-    names |= {"sandbox": sandbox, "PROGRAM": PROGRAM, "DEFINITION": DEFINITION, "__name__": "__main__"}
+    names |= {
+        "sandbox": sandbox,
+        "PROGRAM": PROGRAM,
+        "DEFINITION": DEFINITION,
+        "__name__": "__main__",
+    }
 
 
 def end(names: dict[str, Any]) -> None:
@@ -75,7 +83,11 @@ def run_python(example: Example) -> None:
         run_tests(text)
         return
     code = compile(
-        "\n" * example.line + text, example.path, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
+        "\n" * example.line + text,
+        example.path,
+        "exec",
+        ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+        dont_inherit=True,
     )
     printed = example.namespace["_printed"] = StringIO()
     with redirect_stdout(printed):
@@ -88,7 +100,11 @@ def run_python(example: Example) -> None:
 async def run_awaiting(code: Any, names: dict[str, Any]) -> None:
     """A block that awaits, with an open client."""
     async with BalanceClient() as client:
-        names |= {"client": client, "program": client.program(PROGRAM), "definition_id": DEFINITION}
+        names |= {
+            "client": client,
+            "program": client.program(PROGRAM),
+            "definition_id": DEFINITION,
+        }
         await eval(code, names)
 
 
@@ -105,12 +121,16 @@ def run_tests(text: str) -> None:
 
 def run_shell(example: Example) -> None:
     """One block of shell commands; each of them must succeed."""
-    example.namespace["_printed"] = StringIO(run(["bash", "-euo", "pipefail", "-c", example.parsed]))
+    example.namespace["_printed"] = StringIO(
+        run(["bash", "-euo", "pipefail", "-c", example.parsed])
+    )
 
 
 def run(command: list[str]) -> str:
     """What a command printed; an error shows that too."""
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
 
