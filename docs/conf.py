@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +111,7 @@ def write_what_the_code_knows(_: Sphinx) -> None:
     target = HERE / "_generated"
     target.mkdir(exist_ok=True)
     (target / "cli.md").write_text(f"## {rest}")
-    (target / "sandbox.txt").write_text(own)
+    (target / "sandbox.txt").write_text(own[own.index("Run a local") :])
     (target / "switches.md").write_text(table())
 
 
@@ -149,6 +150,14 @@ def drop_constructor(
     return None
 
 
+def list_values(
+    _: Sphinx, what: str, __: str, it: object, ___: object, lines: list[str]
+) -> None:
+    """Tell the values of an enum, which have no text of their own."""
+    if what == "class" and isinstance(it, type) and issubclass(it, StrEnum):
+        lines += ["", "Values: " + ", ".join(f"``{each.value}``" for each in it) + "."]
+
+
 def every_public_name_is_there(_: Sphinx, env: BuildEnvironment) -> None:
     """A name that users may import has an entry in the reference."""
     domain: Any = env.get_domain("py")
@@ -171,6 +180,7 @@ def every_public_name_is_there(_: Sphinx, env: BuildEnvironment) -> None:
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("autodoc-process-signature", drop_constructor)
+    app.connect("autodoc-process-docstring", list_values)
     app.connect("env-check-consistency", every_public_name_is_there)
     app.connect("builder-inited", write_what_the_code_knows)
     app.connect("missing-reference", find_by_last_name)
