@@ -205,6 +205,18 @@ def schema(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation, every warning an error, and run every block of it against a sandbox."""
+    if shutil.which("dot") is None:
+        session.error("the diagrams are drawn by Graphviz: install it, so that there is a command dot")
+    install_wheel(session, "docs")
+    site = Path("docs", "_build", "html")
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--nitpicky", "docs", str(site))
+    session.run("pytest", "docs", *session.posargs, env={"PYTHONSAFEPATH": "1"})
+    session.log(f"open {site / 'index.html'}")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """All benchmarks in one run, each contender in its own environment; ``-- --quick`` is a smoke test."""
     install_wheel(session)

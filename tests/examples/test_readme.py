@@ -1,4 +1,7 @@
-"""The README's programs run as they stand there."""
+"""The programs of the README, and of the pages that a newcomer reads first, run as they stand there.
+
+``nox -s docs`` runs every block of every page; here are those that are programs of their own.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,26 @@ import pytest
 
 from brevo_balance_async.sandbox import Sandbox
 
-README = Path(__file__).parents[2] / "README.md"
-PROGRAMS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "docs/index.md", "docs/testing.md")
 
 
-def test_there_are_programs_to_run():
-    assert len(PROGRAMS) == README.read_text().count("```python") >= 4
+def programs(page):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    return [block for block in blocks if "asyncio.run(" in block]
+
+
+PROGRAMS = [
+    pytest.param(program, id=f"{page}-{n}") for page in PAGES for n, program in enumerate(programs(page), 1)
+]
+
+
+def test_each_page_has_a_program_to_run():
+    assert all(map(programs, PAGES))
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-async def test_a_program_of_the_readme_runs(program):
+async def test_a_program_runs(program):
     async with Sandbox() as sandbox:
         env = {**os.environ, "BREVO_API_KEY": sandbox.api_key, "BREVO_BASE_URL": sandbox.base_url}
         process = await asyncio.create_subprocess_exec(

@@ -6,7 +6,6 @@ import inspect
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -521,17 +520,6 @@ async def test_past_due_at(serve, choice, status):
         assert past.status == status
         assert api.sandbox.ledger.balance(api.program, definition, 1) == (5 if status == 200 else 0)
         assert (await api("POST", "create-order", {**body, "dueAt": "2026-11-23T09:30:00Z"})).status == 200
-
-
-def test_the_readme_s_table_is_the_module_s():
-    lines = (Path(__file__).parents[2] / "README.md").read_text().splitlines()
-    head = table().splitlines()[0]
-    tables = [
-        list(takewhile(lambda line: line.startswith("|"), lines[at:]))
-        for at, line in enumerate(lines)
-        if line == head
-    ]
-    assert ["\n".join(rows) for rows in tables] == [table()]
 
 
 def test_the_table_tells_each_switch_its_positions_and_its_doubt():

@@ -1,4 +1,4 @@
-"""The switches as a table for people: the README has it, and a test holds it against this."""
+"""The switches as a table for people: the documentation is built with it."""
 
 from __future__ import annotations
 
