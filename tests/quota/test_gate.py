@@ -98,6 +98,40 @@ def test_a_wait_known_to_be_too_long_is_refused_at_once_and_spends_nothing(max_w
     run(main())
 
 
+def test_a_call_behind_a_single_other_one_is_refused_at_once_too():
+    async def main():
+        gate = told(600, 0, 100)
+        (first,) = queue(gate, 1, [])
+        await settle()
+        with pytest.raises(QuotaWaitError):
+            await gate.enter(reserve=0.0, max_wait=10, on_wait=lambda wait: pytest.fail(f"waits {wait} s"))
+        first.cancel()
+
+    run(main())
+
+
+def test_after_a_429_the_refusal_does_not_blame_the_reserve():
+    async def main():
+        gate = told(600, 500, 3000)
+        gate.leave(gate.try_enter(0.0), read(429, {"retry-after": "60"}))
+        with pytest.raises(QuotaWaitError) as caught:
+            await gate.enter(reserve=0.2, max_wait=1)
+        assert "reserve" not in str(caught.value)
+
+    run(main())
+
+
+def test_the_end_of_a_hold_in_flight_is_charged_once():
+    async def main():
+        gate, pair = told(600, 600, 3000), Pair()
+        gate.leave(gate.try_enter(0.0, pair=pair), read(200, quota(600, 599, 3000)))
+        assert gate.state.remaining == 598
+        gate.try_enter(0.0, first=True, pair=pair)
+        assert gate.state.remaining == 598
+
+    run(main())
+
+
 def test_live_with_a_short_limit_after_bulk_has_drained_the_account():
     async def main():
         gate = told(600, 0, 1800)

@@ -13,6 +13,7 @@ from brevo_balance_async.core.quota.pace import BURST
 from brevo_balance_async.core.quota.pause import HOUR
 from brevo_balance_async.core.quota.window import (
     LIVE_PROBES,
+    PROBE_AFTER,
     UNTIL_ANSWER,
     Pair,
     Refill,
@@ -502,6 +503,10 @@ def test_what_holds_keep_is_not_taken_to_look():
     bench = Bench().told(0, 600, 1, 3000)
     bench.window.keep(Pair())
     assert bench.wait(300) > 2000
+    bench = Bench().told(0, 600, 4, 3000)
+    for _ in range(2):
+        bench.window.keep(Pair())
+    assert bench.wait(1, bench.bulk) > PROBE_AFTER  # two are left, and two are kept
 
 
 # -- the end of a window -----------------------------------------------------------------------------------------
@@ -526,7 +531,12 @@ def test_the_kind_of_window_is_learned_at_its_end(kind, refill, limit):
 
 @pytest.mark.parametrize(
     ("remaining", "reset", "refill"),
-    [(599, 3600, Refill.FIXED), (599, 100, Refill.SLIDING), (150, 3600, Refill.SLIDING)],
+    [
+        (599, 3600, Refill.FIXED),
+        (599, 100, Refill.SLIDING),
+        (599, 1500, Refill.SLIDING),
+        (150, 3600, Refill.SLIDING),
+    ],
 )
 def test_a_window_is_fixed_if_its_count_and_its_time_did(remaining, reset, refill):
     bench = Bench().told(0, 600, 500, 3600).told(3601, 600, remaining, reset)
@@ -599,6 +609,24 @@ def test_a_sliding_window_gives_back_what_is_owed_at_the_rate_of_use():
     assert below.wait(60, below.bulk) == pytest.approx(11 + HOUR / 481)
 
 
+def test_what_was_used_in_a_sliding_window_may_be_a_single_request():
+    bench = sliding(remaining=599)
+    assert bench.window.expected(0, 1.0) == pytest.approx(11 + HOUR)
+
+
+def test_after_a_sliding_window_live_probes_with_four_whatever_was_left():
+    bench = sliding(remaining=0)
+    for _ in range(LIVE_PROBES):
+        bench.send(12)
+    assert bench.wait(12) == UNTIL_ANSWER
+
+
+def test_after_a_sliding_window_bulk_waits_for_the_request_in_flight_to_tell_what_is_free():
+    bench = sliding(remaining=121)
+    bench.send(12)
+    assert bench.wait(12, bench.bulk) == UNTIL_ANSWER
+
+
 def test_stale_knowledge_ages_out():
     bench = fixed()
     bench.wait(2 * HOUR + 1, bench.live)
@@ -609,11 +637,12 @@ def test_stale_knowledge_ages_out():
     assert bench.wait(2 * HOUR + 1, bench.live) == UNTIL_ANSWER
 
 
-def test_a_server_that_falls_silent_after_the_window_is_left_alone():
+@pytest.mark.parametrize("status", [200, 299])
+def test_a_server_that_falls_silent_after_the_window_is_left_alone(status):
     bench = Bench().told(0, 600, 300, 60)
-    bench.answer(1, bench.send(1), 200, {})
+    bench.answer(1, bench.send(1), status, {})
     assert not bench.window.no_headers
-    bench.answer(70, bench.send(70), 200, {})
+    bench.answer(70, bench.send(70), status, {})
     assert bench.window.no_headers
 
 
