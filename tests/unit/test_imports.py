@@ -74,8 +74,8 @@ def test_the_door_has_the_names_that_it_tells_type_checkers():
     for name, module in names.items():
         assert getattr(brevo_balance_async, name) is getattr(import_module(module), name)
     assert set(brevo_balance_async.__all__) <= set(dir(brevo_balance_async))
-    with pytest.raises(AttributeError, match="has no attribute 'Balances'"):
-        _ = brevo_balance_async.Balances
+    with pytest.raises(AttributeError, match="has no attribute 'Loyalty'"):
+        _ = brevo_balance_async.Loyalty
 
 
 def test_every_public_name_is_there():
