@@ -55,7 +55,7 @@ _TERMS: Final = Group("Definitions", sort_key=3)
 _MANY: Final = Group("Many rows, each exactly once", sort_key=4)
 _FLAGS: Final = Group("Options", sort_key=5)
 
-app = App(
+app: Final = App(
     name="brevo-balance",
     help=_HELP,
     version=__version__,
@@ -63,7 +63,7 @@ app = App(
 )
 
 
-for group, name, where in (
+for _group, _name, _where in (
     (_BEGIN, "demo", "demo.command:demo"),
     (_BEGIN, "sandbox", "sandbox:app"),
     (_BEGIN, "doctor", "doctor:doctor"),
@@ -77,10 +77,10 @@ for group, name, where in (
     (_MANY, "import", "importing:import_"),
     (_MANY, "journal", "journal:app"),
 ):
-    app.command(f"{__package__}.{where}", name=name, group=group)
+    app.command(f"{__package__}.{_where}", name=_name, group=_group)
 
-for flag in (*app.help_flags, *app.version_flags):
-    app[flag].group = _FLAGS
+for _flag in (*app.help_flags, *app.version_flags):
+    app[_flag].group = _FLAGS
 
 _LIBRARIES: Final = {"rich": "cli", "sqlalchemy": "journal", "aiosqlite": "journal", "asyncpg": "postgres"}
 """Libraries that may be missing, and the extras that have them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
@@ -12,7 +12,7 @@ from .api import Api, Definition, Internal, Limit, Output, connected
 from .numbers import Whole
 from .output import export, show, show_done
 
-app = App(name="balances", help="What the contacts hold.")
+app: Final = App(name="balances", help="What the contacts hold.")
 
 
 @app.command(name="list")

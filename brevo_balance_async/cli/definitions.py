@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import attrs
 from attrs import frozen
@@ -16,7 +16,7 @@ from .numbers import Positive
 from .output import export, show, show_done
 from .terminal import confirm
 
-app = App(
+app: Final = App(
     name="definitions",
     help="The balance definitions of a program: what is counted, and between which bounds.",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from cyclopts import App, Parameter
 
@@ -12,7 +12,7 @@ from .numbers import Whole
 from .output import show, show_done
 from .terminal import UsageError, confirm
 
-app = App(
+app: Final = App(
     name="limits",
     help="Limits of what each contact is credited or debited in a time. Brevo cannot list limits: keep the id.",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
@@ -12,7 +12,7 @@ from .api import Api, Definition, Meta, Output, connected, json_object, moment
 from .numbers import Whole
 from .output import show_done
 
-app = App(
+app: Final = App(
     name="orders",
     help="Credits and debits that are scheduled for later. Brevo cannot list them: keep the id.",
 )

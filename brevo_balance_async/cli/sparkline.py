@@ -14,7 +14,7 @@ class Sparkline:
     """The running total of amounts. ``backwards``: the newest amount is added first."""
 
     def __init__(self, *, backwards: bool) -> None:
-        self.total = Decimal(0)
+        self.total: Decimal = Decimal(0)
         self._backwards = backwards
         self._points = [Decimal(0)]
         self._stride = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from attrs import frozen
 from cyclopts import App, Parameter
@@ -14,7 +14,7 @@ from .numbers import Whole
 from .output import show_done
 from .terminal import CommandError, UsageError
 
-app = App(
+app: Final = App(
     name="transactions", help="Credit or debit a contact, at once or as a draft that is completed later."
 )
 

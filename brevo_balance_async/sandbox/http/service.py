@@ -50,7 +50,7 @@ class Service:
         self.access = access
         self._quota = quota
         self._log = log
-        self.replies = Replies(ledger, quota)
+        self.replies: Replies = Replies(ledger, quota)
         self.journal: Journal | None = None
         """Where changes are noted, when there is a state file."""
 

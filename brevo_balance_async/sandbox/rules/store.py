@@ -33,8 +33,8 @@ class Store:
     ) -> None:
         self.clock = clock
         self.strict = strict
-        self.ids = Ids()
-        self.catalogue = Catalogue(clock, switches or Switches(), self.ids, strict=strict)
+        self.ids: Ids = Ids()
+        self.catalogue: Catalogue = Catalogue(clock, switches or Switches(), self.ids, strict=strict)
         self._life = Lifecycle(self.catalogue)
         self._transactions: dict[str, Transaction] = {}
         self._seeded: dict[str, SeededRows] = {}
