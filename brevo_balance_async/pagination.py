@@ -64,7 +64,7 @@ class _Cursor:
     __slots__ = ("position",)
 
     def __init__(self, position: int) -> None:
-        self.position = position
+        self.position: int = position
 
 
 @define(eq=False)

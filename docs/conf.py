@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from enum import StrEnum
@@ -83,6 +84,7 @@ MADE_BY_USERS = {
     *("Journal", "ExactlyOnce", "Importer", "Entry", "Sandbox", "SandboxClock"),
 }
 """Classes whose constructor is shown; the others are given, not made."""
+ERROR_NAMES = re.compile(r"``(\w+Error)``")
 NOT_IN_THE_REFERENCE = {
     "__version__",
     "effects",
@@ -150,12 +152,21 @@ def drop_constructor(
     return None
 
 
-def list_values(
+def complete_docstring(
     _: Sphinx, what: str, __: str, it: object, ___: object, lines: list[str]
 ) -> None:
-    """Tell the values of an enum, which have no text of their own."""
+    """Tell the values of an enum, and link each error to what can be done about it."""
     if what == "class" and isinstance(it, type) and issubclass(it, StrEnum):
         lines += ["", "Values: " + ", ".join(f"``{each.value}``" for each in it) + "."]
+    lines[:] = [ERROR_NAMES.sub(to_the_page_of_errors, line) for line in lines]
+
+
+def to_the_page_of_errors(found: re.Match[str]) -> str:
+    """The name of an error as a link; all pages with docstrings are in ``api/``."""
+    name = found[1]
+    if not hasattr(brevo_balance_async, name):  # another library's
+        return found[0]
+    return f"`{name} <../errors.html#{name.lower()}>`__"
 
 
 def every_public_name_is_there(_: Sphinx, env: BuildEnvironment) -> None:
@@ -180,7 +191,7 @@ def every_public_name_is_there(_: Sphinx, env: BuildEnvironment) -> None:
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("autodoc-process-signature", drop_constructor)
-    app.connect("autodoc-process-docstring", list_values)
+    app.connect("autodoc-process-docstring", complete_docstring)
     app.connect("env-check-consistency", every_public_name_is_there)
     app.connect("builder-inited", write_what_the_code_knows)
     app.connect("missing-reference", find_by_last_name)

@@ -68,6 +68,7 @@ def begin(names: dict[str, Any]) -> None:
         "PROGRAM": PROGRAM,
         "DEFINITION": DEFINITION,
         "__name__": "__main__",
+        "values_travel": hasattr(brevo_balance_async, "to_plain"),
     }
 
 
@@ -116,6 +117,7 @@ def run_tests(text: str) -> None:
     installed = any(each.module == PLUGIN for each in entry_points(group="pytest11"))
     plugin = ["-p", PLUGIN] if wants_plugin and not installed else []
     Path("test_page.py").write_text(text)
+    Path("pytest.ini").write_text("[pytest]\n")  # not the settings of a folder above
     run([sys.executable, "-m", "pytest", "-q", *plugin, "test_page.py"])
 
 
@@ -129,7 +131,7 @@ def run_shell(example: Example) -> None:
 def run(command: list[str]) -> str:
     """What a command printed; an error shows that too."""
     done = subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=60
+        command, check=False, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout

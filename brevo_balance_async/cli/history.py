@@ -61,7 +61,7 @@ async def history(
         )
         columns = ("id", "created_at", "amount", "status", "transaction_type", "meta")
         await export(walk, TransactionRecord, columns, output, limit=limit, seen=seen)
-    if output == "table":
+    if output == "table" and sums.count:
         _tell(sums)
 
 

@@ -119,7 +119,8 @@ def _done() -> Iterator[None]:
     try:
         yield
     except (OSError, UnicodeEncodeError) as error:
-        drop_output()
+        if isinstance(error, OSError):
+            drop_output()
         raise CommandError(
             f"it was done, but the result could not be written: {error}",
             hint="do not send it again before you have looked at what is there",

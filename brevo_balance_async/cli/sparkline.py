@@ -11,20 +11,20 @@ _MOST: Final = 128
 
 
 class Sparkline:
-    """The running total of amounts. ``backwards``: the newest amount is added first."""
+    """The running ``total`` of ``count`` amounts. ``backwards``: the newest amount is added first."""
 
     def __init__(self, *, backwards: bool) -> None:
         self.total: Decimal = Decimal(0)
         self._backwards = backwards
         self._points = [Decimal(0)]
         self._stride = 1
-        self._added = 0
+        self.count = 0
 
     def add(self, amount: Decimal) -> None:
         """One more amount."""
         self.total += amount
-        self._added += 1
-        if self._added % self._stride == 0:
+        self.count += 1
+        if self.count % self._stride == 0:
             self._points.append(self.total)
         if len(self._points) > _MOST:
             del self._points[1::2]
@@ -32,7 +32,7 @@ class Sparkline:
 
     def text(self, columns: int) -> str:
         """The totals from the oldest to the newest, one block each, in at most so many columns."""
-        points = [*self._points, self.total] if self._added % self._stride else self._points
+        points = [*self._points, self.total] if self.count % self._stride else self._points
         if self._backwards:
             points = [self.total - each for each in reversed(points)]
         count = min(len(points), columns)

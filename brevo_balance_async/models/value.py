@@ -7,7 +7,7 @@ names, amounts as text with all their digits, timestamps as in RFC 3339 with the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -50,6 +50,10 @@ class Value:
         that you made yourself has something in it that JSON has no form for.
         """
         return {each.name: to_plain(getattr(self, each.name)) for each in fields(type(self))}
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        """Pairs: ``dict(value)`` is ``value.to_dict()``. FastAPI writes it if an endpoint has no return type."""
+        return iter(self.to_dict().items())
 
     def to_json(self) -> str:
         """``to_dict`` as JSON text, without line breaks."""

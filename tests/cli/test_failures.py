@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import socketserver
@@ -11,12 +12,16 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import get_type_hints
 
+import attrs
 import pytest
 
+from brevo_balance_async.cli.failures import _PARAMETERS
 from brevo_balance_async.cli.terminal import AS_JSON, say
 
 from .conftest import POINTS, PROGRAM, control, message_of
+from .test_numbers import commands
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 HERE = ("--program", PROGRAM)
@@ -78,6 +83,15 @@ def test_messages_on_the_way_are_json_objects_too(cli, api, capsys):
     assert json.loads(capsys.readouterr().err) == {"type": "notice", "message": "waiting 5 s"}
     say("waiting 5 s")
     assert capsys.readouterr().err == "brevo-balance: waiting 5 s\n"
+
+
+def test_every_option_that_an_error_may_name_is_there():
+    names = set()
+    for _, command in commands():
+        hints = get_type_hints(command, include_extras=False)
+        for name in inspect.signature(command).parameters:
+            names |= {each.name for each in attrs.fields(hints[name])} if attrs.has(hints[name]) else {name}
+    assert set(_PARAMETERS.values()) <= names
 
 
 # Outputs that nobody takes.

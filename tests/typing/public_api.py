@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ from uuid import UUID
 
 from brevo_balance_async import (
     ApiKey,
+    AttemptFinished,
     BalanceClient,
     BalanceError,
     ClientCredentials,
@@ -22,9 +24,9 @@ from brevo_balance_async import (
     ReferenceConflictError,
     ResponseError,
     TransactionStatus,
+    to_plain,
 )
 from brevo_balance_async.exactly_once import ExactlyOnce, Outcome
-from brevo_balance_async.hooks import AttemptFinished, Event
 from brevo_balance_async.importer import Entry, read_csv, read_jsonl
 from brevo_balance_async.journal import Journal, JournalStatus, metadata, schema_sql
 
@@ -38,7 +40,15 @@ if TYPE_CHECKING:
         BalanceDefinition,
         BalanceLimit,
         BalanceOrder,
+        Balances,
         ContactBalance,
+        Definitions,
+        Event,
+        History,
+        Hold,
+        Hook,
+        Limits,
+        Options,
         Page,
         Paginator,
         Program,
@@ -46,6 +56,7 @@ if TYPE_CHECKING:
         SubscriptionBalances,
         Transaction,
         TransactionRecord,
+        Transactions,
     )
 
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
@@ -57,11 +68,29 @@ def hook(event: Event) -> None:
         print(event.endpoint, status)
 
 
+def resources(program: Program) -> None:
+    definitions: Definitions = program.definitions
+    limits: Limits = program.limits
+    transactions: Transactions = program.transactions
+    balances: Balances = program.balances
+    history: History = program.history
+    hold: Hold = transactions.hold(balance_definition_id=PROGRAM, contact_id=1, amount=-5)
+    options: Options = program.options
+    print(definitions, limits, balances, history, hold, options.max_wait, program.id)
+
+
+def written(transaction: Transaction, quota: QuotaState, outcome: Outcome) -> None:
+    fields: dict[str, object] = transaction.to_dict()
+    text: str = transaction.to_json() + quota.to_json() + outcome.to_json()
+    print(fields, text, json.dumps({"of": transaction}, default=to_plain), dict(transaction))
+
+
 async def clients() -> None:
     BalanceClient(credentials=ApiKey("key"))
     BalanceClient(credentials=PartnerKey("partner", api_key="key"))
     BalanceClient(credentials=ClientCredentials("id", "secret", scope="loyalty:read"))
-    client = BalanceClient("key", partner_key="p", timeout=None, max_wait=None, reserve=0.2, hooks=[hook])
+    hooks: list[Hook] = [hook]
+    client = BalanceClient("key", partner_key="p", timeout=None, max_wait=None, reserve=0.2, hooks=hooks)
     bulk: BalanceClient = client.with_options(max_wait=None, reserve=0.2)
     state: QuotaState | None = bulk.quota
     if state is not None:

@@ -88,6 +88,10 @@ def shop():
     async def short() -> Transaction | Outcome:
         return TRANSACTION
 
+    @app.get("/untold")
+    async def untold():
+        return [TRANSACTION, {"of": BALANCES}, QUOTA, OUTCOME]
+
     @app.post("/echo")
     async def echo(given: Annotated[Transaction, fastapi.Body()]) -> Transaction:
         return given
@@ -115,6 +119,12 @@ async def test_fastapi_returns_lists_and_leaves_out_what_it_is_told_to():
     assert (await ask(app, "GET", "/short")).json() == {
         name: each for name, each in TRANSACTION.to_dict().items() if each is not None and name != "extra"
     }
+
+
+async def test_fastapi_returns_the_same_without_being_told_a_type():
+    answer = (await ask(shop(), "GET", "/untold")).json()
+    assert answer == [TRANSACTION.to_dict(), {"of": BALANCES.to_dict()}, QUOTA.to_dict(), OUTCOME.to_dict()]
+    assert dict(TRANSACTION) == TRANSACTION.to_dict()
 
 
 async def test_fastapi_reads_values():
