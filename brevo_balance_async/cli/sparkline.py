@@ -18,7 +18,7 @@ class Sparkline:
         self._backwards = backwards
         self._points = [Decimal(0)]
         self._stride = 1
-        self.count = 0
+        self.count: int = 0
 
     def add(self, amount: Decimal) -> None:
         """One more amount."""
