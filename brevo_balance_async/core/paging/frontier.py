@@ -212,7 +212,7 @@ def choose(listing: Listing[T], rows: Sequence[T], *, ordered: bool, low: int) -
 
 def _ids(rows: Sequence[T], identity: Callable[[T], Hashable | None]) -> list[Hashable]:
     ids = [identity(row) for row in rows]
-    if None in ids:
+    if not all(ids) and (None in ids or "" in ids):
         raise DisorderError("a row came without an id")
     return ids
 

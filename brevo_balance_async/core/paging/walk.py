@@ -198,7 +198,11 @@ class Walk(Generic[T]):
         short = stands and planner.is_short(asked, length)
         first = stands and less and (begun or asked.at == 0)
         self._totals.moved |= self._frontier.shifted and (bool(fresh) or short)
-        step = Step.of(batch.items, fresh, asked.at if stands else self._seen + len(fresh) - length)
+        new = (
+            batch.items[fresh.start : fresh.stop]
+            if isinstance(fresh, range)
+            else [batch.items[each] for each in fresh]
+        )
         self.given += len(fresh)
         end = asked.at + length if stands else self._seen if fresh else last
         planner.taken(length, end, self._frontier.overlap, fresh=bool(fresh))
@@ -208,7 +212,7 @@ class Walk(Generic[T]):
             end, batch.count, less=less, short=short, certain=certain, fresh=bool(fresh), same=same
         ):
             self._finish()
-            return step
+            return Step(new, end)
         planner.capped |= less
         if not (fresh or planner.offsets.sure or asked.at < last <= end):  # it seems to stand elsewhere
             planner.doubt(self._seen)
@@ -216,7 +220,7 @@ class Walk(Generic[T]):
             self._idle = 0
         elif not (short and same):  # or it is a proof of the end, and few of these are asked for
             self._idled()
-        return step
+        return Step(new, end)
 
     def _is_all(self, at: int) -> bool:
         """Whether all rows are known if nothing stands at record ``at``."""
