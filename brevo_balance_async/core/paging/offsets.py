@@ -3,10 +3,9 @@
 For a server whose documents disagree: Brevo's say of history's ``offset`` that it is the number of records to skip,
 and also that it is a page number, whose base they do not state. The answers tell. A page that joins the rows already
 seen shows where it started. Where none joins, a sample of the first rows is kept: the longest page to be had, or all
-there are. Half as many rows are asked for at offset 2: they start at row 2, in the middle of the sample or near its
-end. If the very first page was as long as can be, the page after it is asked for instead, as if pages were numbered
-from 0, and then from 1: the right one brings the next rows, a wrong one rows of the sample. All these are far enough
-apart that a few rows may come and go meanwhile. A wrong conclusion costs requests, never rows.
+there are. Half as many rows are asked for at offset 2: they start at row 2 if it counts records, in the middle of the
+sample if it counts pages from 1, and near its end if it counts them from 0. These are far enough apart that a few
+rows may come and go meanwhile. A wrong conclusion costs requests, never rows.
 """
 
 from __future__ import annotations
