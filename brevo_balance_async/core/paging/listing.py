@@ -36,6 +36,13 @@ class Step(Generic[T]):
     rows: Sequence[T]
     end: int
 
+    @classmethod
+    def of(cls, page: Sequence[T], fresh: Sequence[int], end: int) -> Step[T]:
+        """The rows number ``fresh`` of ``page``."""
+        if isinstance(fresh, range):  # nearly always by key, and faster
+            return cls(page[fresh.start : fresh.stop], end)
+        return cls([page[each] for each in fresh], end)
+
 
 @frozen
 class Listing(Generic[T]):

@@ -203,22 +203,18 @@ class Walk(Generic[T]):
         less = length < asked.limit
         short = stands and planner.is_short(asked, length)
         self._totals.moved |= self._frontier.shifted and (bool(fresh) or short)
-        if isinstance(fresh, range):  # nearly always by key, and faster
-            new = batch.items[fresh.start : fresh.stop]
-        else:
-            new = [batch.items[each] for each in fresh]
         self.given += len(fresh)
         end = asked.at + length if stands else self._seen if fresh else last
+        step = Step.of(batch.items, fresh, end)
         planner.taken(length, end, self._frontier.overlap, fresh=bool(fresh))
-        if begun or asked.at == 0:
-            certain = stands and less
-        else:  # a page without new rows does not count: after an update the total may fit too early
-            certain = short and bool(fresh) and planner.offsets.proved
+        certain = stands and less and (begun or asked.at == 0)
+        # A later page without new rows does not count: after an update the total may fit too early.
+        certain = certain or (short and bool(fresh) and planner.offsets.proved)
         if self._end.reached(
             end, batch.count, less=less, short=short, certain=certain, fresh=bool(fresh), same=same
         ):
             self._finish()
-            return Step(new, end)
+            return step
         planner.capped |= less
         if not (fresh or planner.offsets.sure or asked.at < last <= end):  # it seems to stand elsewhere
             planner.doubt(self._seen)
@@ -226,7 +222,7 @@ class Walk(Generic[T]):
             self._idle = 0
         elif not (short and same):  # or it is a proof of the end, and few of these are asked for
             self._idled()
-        return Step(new, end)
+        return step
 
     def _is_all(self, at: int) -> bool:
         """Whether all rows are known if nothing stands at record ``at``."""
