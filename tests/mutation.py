@@ -32,7 +32,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = Path("brevo_balance_async")
 # The quickest to notice come first, since a run ends with its first failure.
 TESTS = {
-    "core/paging": ["tests/walks"],
+    "core/paging": [
+        f"tests/walks/test_{name}.py"
+        for name in ("edges", "sweep", "take", "paginator", "prefetch", "cases", "schedules", "machine")
+    ],
     "core/quota": ["tests/quota", "tests/faults/test_quota.py", "tests/faults/test_waits.py"],
     "core/retry.py": ["tests/faults", "tests/quota"],
     "core/call.py": ["tests/faults", "tests/quota", "tests/client"],
