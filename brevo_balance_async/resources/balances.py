@@ -106,7 +106,7 @@ class Balances:
         }
         return paginator(
             self._caller,
-            self._program_id,
+            (self._program_id,),
             self._memory,
             LIST,
             CONTACT_LISTING,
@@ -149,7 +149,7 @@ class Balances:
         }
         return paginator(
             self._caller,
-            self._program_id,
+            (self._program_id,),
             self._memory,
             LIST_ACTIVE,
             ACTIVE_LISTING,

@@ -88,7 +88,7 @@ class Definitions:
         }
         return paginator(
             self._caller,
-            self._program_id,
+            (self._program_id,),
             self._memory,
             LIST,
             LISTING,

@@ -114,7 +114,7 @@ class History:
         }
         return paginator(
             self._caller,
-            self._program_id,
+            (self._program_id,),
             self._memory,
             LIST,
             LISTING,
