@@ -95,7 +95,7 @@ def main() -> int:
     everything = changes(given.only or list(TESTS))
     sample = random.Random(given.seed).sample(everything, min(given.mutants, len(everything)))
     total, noticed = Counter[str](), Counter[str]()
-    survivors = []
+    survivors = 0
     with (
         tempfile.TemporaryDirectory() as home,
         ProcessPoolExecutor(
@@ -109,11 +109,10 @@ def main() -> int:
             total[module] += 1
             noticed[module] += result.is_killed
             if not result.is_killed:
-                survivors.append(result.diff or "")
+                survivors += 1
+                print(f"\nNobody noticed:\n{result.diff}", flush=True)
             if not done % 20:
-                print(f"{done} of {len(sample)}, {len(survivors)} not noticed", flush=True)
-    for diff in survivors:
-        print(f"\nNobody noticed:\n{diff}")
+                print(f"{done} of {len(sample)}, {survivors} not noticed", flush=True)
     for module in sorted(total):
         print(f"{module:32} {noticed[module]:4} of {total[module]:4}")
     score = 100 * noticed.total() / total.total()
