@@ -26,6 +26,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+from operator import length_hint
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeAlias, TypeVar
 
 from attrs import define, field
@@ -61,10 +62,19 @@ Fetch: TypeAlias = Callable[[int, int], Awaitable[Batch[T]]]
 class _Cursor:
     """The position of one walk. The paginator keeps it and not the iterator, which ends when the caller drops it."""
 
-    __slots__ = ("position",)
-
     def __init__(self, position: int) -> None:
-        self.position: int = position
+        self._end = position
+        self._left: Iterator[Any] = iter(())
+
+    @property
+    def position(self) -> int:
+        """The position after the last row that was given. It is computed here, and not at every row."""
+        return self._end - length_hint(self._left)
+
+    def give(self, rows: Sequence[T], end: int) -> Iterator[T]:
+        """Rows that ``end`` at that position, one by one; ``position`` follows."""
+        self._end, self._left = end, iter(rows)
+        return self._left
 
 
 @define(eq=False)
@@ -162,8 +172,8 @@ class PageIterator(_WalkIterator[T]):
         if step is None:
             offset, more = self._cursor.position, False
         else:
-            offset, more = step.positions[0] - 1, walk.more and reader.left != 0
-            self._cursor.position = step.positions[-1]
+            offset, more = step.end - len(rows), walk.more and reader.left != 0
+            self._cursor.give((), step.end)
         return Page(
             items=rows,
             count=walk.count,
@@ -181,21 +191,20 @@ class PageIterator(_WalkIterator[T]):
 class RowIterator(_WalkIterator[T]):
     """Iterates over the rows of one walk."""
 
-    _left: Iterator[tuple[T, int]] = iter(())
-    """Rows and positions of the last page that were not given yet."""
+    _left: Iterator[T] = iter(())
+    """Rows of the last page that were not given yet."""
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T:
         while True:
-            for row, position in self._left:  # returns at the first row; ends at once if there is none
-                self._cursor.position = position
+            for row in self._left:  # returns at the first row; ends at once if there is none
                 return row
             step = await self._reader.step()
             if step is None:
                 raise StopAsyncIteration
-            self._left = zip(step.rows, step.positions, strict=True)
+            self._left = self._cursor.give(step.rows, step.end)
 
     async def aclose(self) -> None:
         """End the walk: cancel requests in flight and wait until they have ended."""
@@ -319,8 +328,8 @@ class Paginator(Generic[T]):
         raise error from failure
 
     def _same(self, earlier: list[T], later: list[T]) -> bool:
-        ids, others = ([self._listing.identity(row) for row in rows] for rows in (earlier, later))
-        return earlier == later if None in ids or None in others else set(ids) == set(others)
+        ids, others = ({self._listing.identity(row) for row in rows} for rows in (earlier, later))
+        return ids == others
 
     def prefetch(self, pages: int) -> Paginator[T]:
         """The same listing with up to ``pages`` pages fetched ahead; 0 turns it off.

@@ -30,7 +30,7 @@ class Answer(Protocol[T_co]):
 
 def paginator(
     caller: Caller,
-    program_id: str,
+    ids: tuple[str | int, ...],
     memory: WalkMemory,
     endpoint: Endpoint[Any],
     listing: Listing[T],
@@ -41,12 +41,15 @@ def paginator(
     echo: Echo,
     timeout: float | Unset | None,
 ) -> Paginator[T]:
-    """A paginator that calls ``endpoint`` with ``query`` and the ``limit`` and ``offset`` of each page."""
+    """A paginator that calls ``endpoint`` with ``query`` and the ``limit`` and ``offset`` of each page.
+
+    ``ids`` fill the endpoint's path, as in any other call.
+    """
 
     async def fetch(limit: int, offset: int) -> Batch[T]:
         page: Answer[T] = await caller.call(
             endpoint,
-            (program_id,),
+            ids,
             query={**query, "limit": limit, "offset": offset},
             echo=echo,
             timeout=timeout,

@@ -52,9 +52,9 @@ CREATE = Endpoint(
     look_for="read the contact's balances with balances.get",
 )
 
-CONTACT_LISTING: Listing[ContactBalance] = Listing(LIST.name, identity=lambda balance: balance.contact_id)
+CONTACT_LISTING: Listing[ContactBalance] = Listing(LIST.name, identity=attrgetter("contact_id"))
 ACTIVE_LISTING: Listing[ActiveBalance] = Listing(
-    LIST_ACTIVE.name, identity=lambda balance: balance.id or None, sort_key=attrgetter("created_at")
+    LIST_ACTIVE.name, identity=attrgetter("id"), sort_key=attrgetter("created_at")
 )
 
 
@@ -106,7 +106,7 @@ class Balances:
         }
         return paginator(
             self._caller,
-            self._program_id,
+            (self._program_id,),
             self._memory,
             LIST,
             CONTACT_LISTING,
@@ -149,7 +149,7 @@ class Balances:
         }
         return paginator(
             self._caller,
-            self._program_id,
+            (self._program_id,),
             self._memory,
             LIST_ACTIVE,
             ACTIVE_LISTING,

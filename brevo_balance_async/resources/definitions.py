@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +47,7 @@ UPDATE: Endpoint[BalanceDefinition | None] = Endpoint(
 DELETE = Endpoint("definitions.delete", "DELETE", _ONE, Replay.REPLAYABLE, NoneType)
 
 # No sort key: the default order, by updated_at, changes with every edit. The walk recognizes rows by id only.
-LISTING: Listing[BalanceDefinition] = Listing(
-    LIST.name, identity=lambda definition: definition.id or None, default_limit=200
-)
+LISTING: Listing[BalanceDefinition] = Listing(LIST.name, identity=attrgetter("id"), default_limit=200)
 
 
 class Definitions:
@@ -89,7 +88,7 @@ class Definitions:
         }
         return paginator(
             self._caller,
-            self._program_id,
+            (self._program_id,),
             self._memory,
             LIST,
             LISTING,

@@ -44,7 +44,7 @@ LIST = Endpoint(
 # finds out what it counts: https://developers.brevo.com/reference/get-transaction-history-api
 LISTING: Listing[TransactionRecord] = Listing(
     LIST.name,
-    identity=lambda record: record.id or None,
+    identity=attrgetter("id"),
     sort_key=attrgetter("created_at"),
     offset_counts=None,
 )
@@ -114,7 +114,7 @@ class History:
         }
         return paginator(
             self._caller,
-            self._program_id,
+            (self._program_id,),
             self._memory,
             LIST,
             LISTING,

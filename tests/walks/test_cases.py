@@ -11,7 +11,7 @@ from listings import MEANINGS, Server, listing, whole
 
 from brevo_balance_async.core.paging.end import PROOFS
 from brevo_balance_async.core.paging.frontier import ById
-from brevo_balance_async.core.paging.listing import Batch, WalkMemory
+from brevo_balance_async.core.paging.listing import Batch, Listing, WalkMemory
 from brevo_balance_async.core.paging.walk import PATIENCE, Walk
 from brevo_balance_async.errors import (
     ClientStateError,
@@ -356,7 +356,7 @@ async def test_one_walk_cannot_be_checked():
 def test_ids_in_steps_cost_no_more_than_others():
     spent = []
     for step in (1, 16384):
-        frontier = ById(lambda row: row, 0)
+        frontier = ById(Listing("x", identity=lambda row: row), 0)
         started = time.process_time()
         for first in range(0, 20_000, 500):
             assert frontier.join(

@@ -18,6 +18,8 @@ that drops is no proof either. What stays unseen is a jump, a deletion and an in
 answers. (Two ids with one fingerprint, 1 chance in 10 million for a million rows, would show in the total.)
 Where no total is stated the second trace is missing: then a row can also be lost unseen if rows change places, as
 rows with equal keys do on a server that sorts them anew for each answer. Such a listing is not promised to be whole.
+
+Both have the same four members, so a walk need not know which one it has.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import operator
 from array import array
 from collections import defaultdict
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from brevo_balance_async.core.paging.listing import Listing
 
 T = TypeVar("T")
-T_contra = TypeVar("T_contra", contravariant=True)
 
 MASK = 0x3FFF
 """Fingerprints are kept in this many arrays, and one more."""
@@ -48,39 +49,13 @@ class DisorderError(Exception):
         self.lasting = lasting
 
 
-class Frontier(Protocol[T_contra]):
-    """What a walk asks about a page."""
-
-    same_end: bool
-    """Whether the last page taken ends like the one before: with the same row, or with rows of the same key."""
-    shifted: bool
-    """Whether rows came in before the end of the page before, as far as that can hide a row."""
-
-    @property
-    def overlap(self) -> int:
-        """How many rows before the end of the last page the next one has to start."""
-        ...
-
-    def join(self, rows: Sequence[T_contra], at: int, known: int) -> Sequence[int] | None:
-        """Take the page, asked for at record ``at``: the indexes of its new rows, or None if there may be a gap.
-
-        ``known`` counts the page's leading rows that lie before the end of the last page.
-        """
-        ...
-
-    def complaint(self, total: int | None, given: int, *, moved: bool) -> str:
-        """Why ``given`` rows in all cannot be promised to be whole, or an empty string.
-
-        ``moved``: the stated total dropped during the walk, or a page was ``shifted``.
-        """
-        ...
-
-
 class ByKey(Generic[T]):
     """The walk over a sort key that never changes; it began at record ``low``."""
 
-    def __init__(self, identity: Callable[[T], Hashable | None], key: Callable[[T], Any], low: int) -> None:
-        self._identity = identity
+    shifted = False
+
+    def __init__(self, listing: Listing[T], key: Callable[[T], Any], low: int) -> None:
+        self._identity = listing.identity
         self._key = key
         self._low = low
         self._before: Callable[[Any, Any], bool] | None = None  # known from the first page with two keys
@@ -88,27 +63,26 @@ class ByKey(Generic[T]):
         self._ties: set[Hashable] = set()  # the ids with the key _last
         self._page_end: Any = None
         self.same_end: bool = False
-        self.shifted: bool = False
 
     @property
     def overlap(self) -> int:
-        """The rows with the furthest key, and one before them."""
+        """How many rows before the end of the last page the next one has to start: those tied, and one before."""
         return len(self._ties) + 1
 
     def join(self, rows: Sequence[T], at: int, known: int) -> Sequence[int] | None:
-        """The rows after the furthest key, or with that key and an id not seen with it."""
+        """Take the page asked for at record ``at``: the indexes of its new rows, or None if there may be a gap.
+
+        New are the rows after the furthest key, and those with that key and an id not seen with it.
+        """
         del known
         keys, ids = self._ordered_keys(rows), _ids(rows, self._identity)
         earlier = 0
-        while earlier < len(keys) and self._lies_before(keys[earlier]):
+        while self._ties and self._before and earlier < len(keys) and self._before(keys[earlier], self._last):
             earlier += 1
-        if (
-            self._before is None
-        ):  # all rows so far share one key: those with another may lie before them or after
-            joins = at == self._low == 0 and (not keys or not self._ties or keys[-1] == self._last)
-        else:
-            joins = earlier > 0 or not self._ties or at == self._low == 0
-        if not joins and not (keys and all(ident in self._ties for ident in ids[earlier:])):
+        joins = earlier > 0 or not self._ties or at == self._low == 0
+        if self._before is None and self._ties and keys and keys[-1] != self._last:
+            joins = False  # one key so far, another one now: nobody knows which of them comes first
+        if not joins and not (ids and self._ties.issuperset(ids)):
             return None
         # Rows of the furthest key alone are no proof of the end: another row with it may stand before them.
         self.same_end = joins and bool(keys) and keys[-1] == self._page_end
@@ -127,15 +101,11 @@ class ByKey(Generic[T]):
         later: Sequence[int] = range(index, len(keys))
         if len(set(ids[index:])) < len(later):  # a row twice in one page
             later = [each for each in later if ids[each] not in ids[index:each]]
-        self._last, self._ties = keys[-1], set()
-        for key, ident in zip(reversed(keys), reversed(ids), strict=True):
-            if key != self._last:
-                break
-            self._ties.add(ident)
+        first = len(keys) - 1
+        while first > 0 and keys[first - 1] == keys[-1]:
+            first -= 1
+        self._last, self._ties = keys[-1], set(ids[first:])
         return [*fresh, *later] if fresh else later
-
-    def _lies_before(self, key: Any) -> bool:
-        return bool(self._ties) and self._before is not None and self._before(key, self._last)
 
     def _ordered_keys(self, rows: Sequence[T]) -> list[Any]:
         keys = [self._key(row) for row in rows]
@@ -163,16 +133,22 @@ class ById(Generic[T]):
 
     overlap = 1
 
-    def __init__(self, identity: Callable[[T], Hashable | None], low: int) -> None:
-        self._identity = identity
+    def __init__(self, listing: Listing[T], low: int) -> None:
+        self._identity = listing.identity
         self._low = low
         self._seen: defaultdict[int, array[int]] = defaultdict(partial(array, "q"))
         self._last: int | None = None  # the last row of the last page
         self.same_end: bool = False
+        """Whether the last page taken ends like the one before: here with the same row."""
         self.shifted: bool = False
+        """Whether rows came in before the end of the page before, as far as that can hide a row."""
 
     def join(self, rows: Sequence[T], at: int, known: int) -> Sequence[int] | None:
-        """The rows whose id was not seen, unless they stand before the first seen one where the walk began."""
+        """Take the page asked for at record ``at``: the indexes of its new rows, or None if there may be a gap.
+
+        ``known`` counts the page's leading rows that lie before the end of the last page. New are the rows whose id
+        was not seen, unless they stand before the record at which the walk began.
+        """
         # The hash of a tuple, because that of a number is the number and would fill few buckets.
         prints = [hash((ident,)) for ident in _ids(rows, self._identity)]
         seen = self._seen
@@ -192,12 +168,18 @@ class ById(Generic[T]):
         return fresh if begins or not first else [place for place in fresh if place > first]
 
     def complaint(self, total: int | None, given: int, *, moved: bool) -> str:
-        """The number of rows has to be the total, which must not have dropped."""
+        """Why ``given`` rows in all cannot be promised to be whole, or an empty string: they have to be the total.
+
+        ``moved``: the stated total dropped during the walk, or a page was ``shifted``.
+        """
         if moved:
             return (
                 "rows went away or moved forward while they were walked, which can hide one that was missed"
             )
         return "" if total in (None, given) else f"{given} rows came, and the total says {total}"
+
+
+Frontier: TypeAlias = ByKey[T] | ById[T]
 
 
 def choose(listing: Listing[T], rows: Sequence[T], *, ordered: bool, low: int) -> Frontier[T]:
@@ -208,13 +190,13 @@ def choose(listing: Listing[T], rows: Sequence[T], *, ordered: bool, low: int) -
     if ordered and listing.sort_key is not None:
         keys = [listing.sort_key(row) for row in rows]
         if _in_order(keys) and (low == 0 or keys[0] != keys[-1]):
-            return ByKey(listing.identity, listing.sort_key, low)
-    return ById(listing.identity, low)
+            return ByKey(listing, listing.sort_key, low)
+    return ById(listing, low)
 
 
 def _ids(rows: Sequence[T], identity: Callable[[T], Hashable | None]) -> list[Hashable]:
     ids = [identity(row) for row in rows]
-    if None in ids:
+    if not all(ids) and (None in ids or "" in ids):
         raise DisorderError("a row came without an id")
     return ids
 

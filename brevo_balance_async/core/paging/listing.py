@@ -28,26 +28,28 @@ class Batch(Generic[T]):
 
 @frozen
 class Step(Generic[T]):
-    """The new rows of one page, and for each the position to resume from once it was used."""
+    """The new rows of one page. ``end`` is the position to resume from after the last of them.
+
+    After the row before that it is one less, and so on: between new rows there are only rows that were given.
+    """
 
     rows: Sequence[T]
-    positions: Sequence[int]
+    end: int
 
     @classmethod
-    def of(cls, page: Sequence[T], fresh: Sequence[int], base: int) -> Step[T]:
-        """The rows number ``fresh`` of a page that starts at record ``base``."""
-        if fresh and fresh[-1] - fresh[0] == len(fresh) - 1:  # nearly always: they follow one another
-            begin, behind = fresh[0], fresh[-1] + 1
-            return cls([*page[begin:behind]], range(base + begin + 1, base + behind + 1))
-        return cls([page[index] for index in fresh], [base + index + 1 for index in fresh])
+    def of(cls, page: Sequence[T], fresh: Sequence[int], end: int) -> Step[T]:
+        """The rows number ``fresh`` of ``page``."""
+        if isinstance(fresh, range):  # nearly always by key, and faster
+            return cls(page[fresh.start : fresh.stop], end)
+        return cls([page[each] for each in fresh], end)
 
 
 @frozen
 class Listing(Generic[T]):
     """What is known about one listing; a constant at the head of a resource module.
 
-    ``name`` stands in error texts and is the key of :class:`WalkMemory`. ``identity`` gives a row's id, or None
-    for a row without one. ``sort_key`` gives the key that the listing is ordered by, provided that it never
+    ``name`` stands in error texts and is the key of :class:`WalkMemory`. ``identity`` gives a row's id; None or
+    an empty text if it has none. ``sort_key`` gives the key that the listing is ordered by, provided that it never
     changes for a row (``created_at``); it is None where the key is mutable or unknown. ``max_limit`` is the
     largest page the contract allows, ``default_limit`` the documented server default (None: none is documented),
     which is what a walk falls back to when a larger page is refused with 422. ``offset_counts`` None means that

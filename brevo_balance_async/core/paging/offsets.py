@@ -3,10 +3,9 @@
 For a server whose documents disagree: Brevo's say of history's ``offset`` that it is the number of records to skip,
 and also that it is a page number, whose base they do not state. The answers tell. A page that joins the rows already
 seen shows where it started. Where none joins, a sample of the first rows is kept: the longest page to be had, or all
-there are. Half as many rows are asked for at offset 2: they start at row 2, in the middle of the sample or near its
-end. If the very first page was as long as can be, the page after it is asked for instead, as if pages were numbered
-from 0, and then from 1: the right one brings the next rows, a wrong one rows of the sample. All these are far enough
-apart that a few rows may come and go meanwhile. A wrong conclusion costs requests, never rows.
+there are. Half as many rows are asked for at offset 2: they start at row 2 if it counts records, in the middle of the
+sample if it counts pages from 1, and near its end if it counts them from 0. These are far enough apart that a few
+rows may come and go meanwhile. A wrong conclusion costs requests, never rows.
 """
 
 from __future__ import annotations
@@ -92,9 +91,6 @@ class Offsets:
         self.documented: bool = listing.offset_counts is not None
         self.asking: bool = floor > 0 and known is None  # rows are passed over only if it was found out
         self._sample: Sequence[Any] = ()
-        self._round = (
-            0  # 1 and 2: which of the two further pages a full sample is held against; 0: its own rows
-        )
 
     @property
     def proved(self) -> bool:
@@ -114,30 +110,20 @@ class Offsets:
             return Query(min(reach, largest), 0, 0, Purpose.SAMPLE)
         if len(sample) < ENOUGH:  # one row apart has to do: row 1, row 0 or the row behind the sample
             return Query(len(sample), 1, 0, Purpose.PROBE)
-        if self._round:  # the next page under one meaning is a page near the first under the others
-            return Query(len(sample) - 2, self._round, 0, Purpose.PROBE)
         return Query((len(sample) - 2) // 2, 2, 0, Purpose.PROBE)
 
     def keep(self, asked: Query, ids: Sequence[Any], largest: int) -> None:
         """Keep the rows of a page that starts at 0, if they may be needed, and if no longer page is to be had."""
         needed = self.asking or not (self.sure or self._sample)
         if needed and (len(ids) < asked.limit or asked.limit >= largest or asked.purpose is Purpose.SAMPLE):
-            full = len(ids) >= max(asked.limit, ENOUGH) and asked.purpose is not Purpose.SAMPLE
-            self._sample, self._round = ids, int(full)
+            self._sample = ids
 
     def learn(self, asked: Query, ids: Sequence[Any]) -> Query:
         """Conclude from the answer to the probe; ``asked`` with the record at which it starts."""
         shared = (self._sample.index(each) - place for place, each in enumerate(ids) if each in self._sample)
         observed = next(shared, len(self._sample))
-        far = 2 * observed > len(self._sample)  # the page after a full sample, and none near its beginning
-        if self._round == 1 and not far:
-            self._round = 2
-            return asked
         starts = {each: start(each, asked.limit, asked.offset) for each in MEANINGS}
-        if self._round:
-            self.meaning = ("pages0" if self._round == 1 else "pages1") if far else "records"
-        else:
-            self.meaning = min(MEANINGS, key=lambda each: abs(starts[each] - observed))
+        self.meaning = min(MEANINGS, key=lambda each: abs(starts[each] - observed))
         self.asking, self.sure, self._sample = False, True, ()
         if self.proved:  # what was remembered did not hold, or would not have been asked again
             self._memory.offset_counts[self._name] = self.meaning

@@ -29,13 +29,11 @@ class PageSize:
     """How many rows may be asked for, of the ``wanted`` ones (None: as many as the contract allows)."""
 
     def __init__(self, listing: Listing[Any], memory: WalkMemory, wanted: int | None) -> None:
-        self._name = listing.name
+        self._listing = listing
         self._memory = memory
         self._wanted = wanted or listing.max_limit
-        self._contract = listing.max_limit
-        self._documented = listing.default_limit
-        self._answered = 0  # the largest limit that was answered
         self._cap = listing.max_limit  # lowered when a limit is refused
+        self._answered = 0  # the largest limit that was answered
 
     @property
     def limit(self) -> int:
@@ -45,20 +43,21 @@ class PageSize:
     @property
     def largest(self) -> int:
         """The largest limit that may be asked for: a page is longer than ``limit`` by the rows that overlap."""
-        return min(self._cap, self._memory.largest_limit.get(self._name, self._cap))
+        return min(self._cap, self._memory.largest_limit.get(self._listing.name, self._cap))
 
     def refused(self, asked: Query) -> bool:
         """Whether a smaller limit than the refused one is worth asking for."""
-        smaller = [size for size in (self._answered, self._documented) if size and size < asked.limit]
+        answered, documented = self._answered, self._listing.default_limit or 0
+        smaller = max((size for size in (answered, documented) if size < asked.limit), default=0)
         if smaller:
-            self._cap = min(self._cap, max(smaller))
-        return bool(smaller)
+            self._cap = min(self._cap, smaller)
+        return smaller > 0
 
     def answered(self, asked: Query) -> None:
         """Take note that ``asked.limit`` is accepted."""
         self._answered = max(self._answered, asked.limit)
-        if self._cap < self._contract:
-            self._memory.largest_limit[self._name] = self._cap
+        if self._cap < self._listing.max_limit:
+            self._memory.largest_limit[self._listing.name] = self._cap
 
 
 class Planner:
@@ -76,9 +75,7 @@ class Planner:
         self._backtrack: int | None = None
         self._back = 0  # length of the last backtrack
         self._slack = 0
-        self._stuck = (
-            False  # the last page had known rows alone: the next may bring more than a page of new ones
-        )
+        self._stuck = False  # the last page had known rows alone
 
     def first(self) -> Query:
         """The request that begins the walk, where nothing has to be joined."""
@@ -133,6 +130,7 @@ class Planner:
             room = 2 * self.size.limit + 4 * (self.overlap + self._slack) + ENOUGH  # rows cost time
             # Page p starts at p * limit only if limit is not capped.
             most = min(most, largest or (max(self.longest, ENOUGH) if self.capped else room))
+        # Rows may come in as fast as a small page goes on.
         limit = max(self.size.limit, ENOUGH) if self._stuck else self.size.limit
         return page(self.offsets.meaning, begin, position or max(begin, self.position), limit, most)
 

@@ -64,7 +64,8 @@ class ReadAhead(Generic[T]):
             await self._stop()
             self.walk.verify()
         elif self.left is not None:
-            step = Step(step.rows[: self.left], step.positions[: self.left])
+            beyond = max(0, len(step.rows) - self.left)
+            step = Step(step.rows[: self.left], step.end - beyond)
             self.left -= len(step.rows)
             if self.left == 0:
                 await self._stop()

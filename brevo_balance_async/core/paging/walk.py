@@ -149,13 +149,18 @@ class Walk(Generic[T]):
         elif (fresh := self._join(self._frontier, asked, rows)) is not None:
             return self._take(asked, batch, fresh)
         else:
-            self._end.near = False
-            if not planner.stands(asked, len(rows)):  # a silent cap moved it too far back to join
-                planner.longest, planner.capped = max(planner.longest, len(rows)), True
-            elif asked.purpose is Purpose.ROWS or not rows:
-                planner.gap(asked.at if rows or self.count is None else min(asked.at, self.count), gone)
-            self._idled()
+            self._gap(asked, rows, gone)
         return None
+
+    def _gap(self, asked: Query, rows: Sequence[T], gone: int) -> None:
+        """Take note of a page that does not join, while the stated total dropped by ``gone``."""
+        planner, count = self._planner, self.count
+        self._end.near = False
+        if not planner.stands(asked, len(rows)):  # a silent cap moved it too far back to join
+            planner.longest, planner.capped = max(planner.longest, len(rows)), True
+        elif asked.purpose is Purpose.ROWS or not rows:
+            planner.gap(asked.at if rows or count is None else min(asked.at, count), gone)
+        self._idled()
 
     def _join(self, frontier: Frontier[T], asked: Query, rows: Sequence[T]) -> Sequence[int] | None:
         known = self.position - asked.at if self._planner.stands(asked, len(rows)) else len(rows)
@@ -170,13 +175,14 @@ class Walk(Generic[T]):
     def _begin(self, asked: Query, batch: Batch[T]) -> Step[T] | None:
         """Take the first page, if it holds the row at the floor; the rows before that are skipped."""
         rows, length, planner = batch.items, len(batch.items), self._planner
+        probe = asked.purpose is Purpose.PROBE
         behind = not rows or asked.at + length <= self._floor  # the floor lies behind it
         few = not rows if batch.count is None else batch.count <= self._floor and length < asked.limit
-        if behind and few and asked.purpose is not Purpose.PROBE:
+        if behind and few and not probe:  # the listing ends before the floor
             self._finish()
             return None
-        if behind or asked.purpose is Purpose.PROBE or not planner.stands(asked, length):
-            if rows and asked.purpose is not Purpose.PROBE:
+        if behind or probe or not planner.stands(asked, length):
+            if rows and not probe:
                 planner.longest, planner.capped = length, length < asked.limit
             self._idled()
             return None
@@ -196,14 +202,14 @@ class Walk(Generic[T]):
         stands = planner.stands(asked, length)
         less = length < asked.limit
         short = stands and planner.is_short(asked, length)
-        first = stands and less and (begun or asked.at == 0)
         self._totals.moved |= self._frontier.shifted and (bool(fresh) or short)
-        step = Step.of(batch.items, fresh, asked.at if stands else self._seen + len(fresh) - length)
         self.given += len(fresh)
         end = asked.at + length if stands else self._seen if fresh else last
+        step = Step.of(batch.items, fresh, end)
         planner.taken(length, end, self._frontier.overlap, fresh=bool(fresh))
-        # A page without new rows does not count: after an update the total may fit too early.
-        certain = first or (short and bool(fresh) and planner.offsets.proved)
+        certain = stands and less and (begun or asked.at == 0)
+        # A later page without new rows does not count: after an update the total may fit too early.
+        certain = certain or (short and bool(fresh) and planner.offsets.proved)
         if self._end.reached(
             end, batch.count, less=less, short=short, certain=certain, fresh=bool(fresh), same=same
         ):
