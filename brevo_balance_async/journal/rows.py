@@ -152,7 +152,13 @@ class Rows:
         )
 
     def release(
-        self, scope: int, reference: str, *, after: float | None = None, reason: str | None = None
+        self,
+        scope: int,
+        reference: str,
+        *,
+        after: float | None = None,
+        reason: str | None = None,
+        pauses: int | None = None,
     ) -> asyncio.Future[None]:
         """Let others have an open row of ours, due in ``after`` seconds (None: when it was).
 
@@ -163,6 +169,8 @@ class Rows:
             changes: dict[str, Any] = {} if reason is None else {"reason": reason}
             if after:
                 changes["next_at"] = turn.now + after
+            if pauses is not None:
+                changes["pauses"] = pauses
             steps.release(turn, scope, reference, changes)
 
         if self._open is None:  # closing has let go of everything

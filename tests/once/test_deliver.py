@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import pytest
 from clocks import ManualClock
-from helpers import BEGIN, COMPLETE, PROGRAM, credited, delivered, sent, settled
+from helpers import BEGIN, COMPLETE, PROGRAM, by, credited, delivered, sent, settled
 
 from brevo_balance_async import AuthenticationError, BalanceClient, JournalError
 from brevo_balance_async.exactly_once import ExactlyOnce
@@ -248,6 +248,21 @@ async def test_an_outage_does_not_eat_the_hour(sandbox, program, definition, sql
 
 async def _all(once, **options):
     return [outcome async for outcome in once.deliver(**options)]
+
+
+async def test_a_row_that_needs_no_request_is_no_probe_of_an_outage(sandbox, program, definition, sqlite_url):
+    clock = ManualClock()
+    async with Journal(sqlite_url, clock=clock, lease=10_000) as journal:
+        once = ExactlyOnce(program, journal)
+        for _ in range(5):
+            once._settler.calls.breaker.failed()
+        rows = [
+            intent(reference="a", contact_id=1, amount="5", balance_expiry_in_minutes=60, line=1),
+            intent(reference="b", contact_id=2, amount="5", line=2),
+        ]
+        await load(journal, program, definition, rows)
+        outcomes = await asyncio.wait_for(by(clock, delivered(once, concurrency=1), 10), 20)
+    assert {name: outcome.state for name, outcome in outcomes.items()} == {"a": "refused", "b": "applied"}
 
 
 async def test_a_strict_run_costs_two_requests_a_credit_and_a_lean_one_one(

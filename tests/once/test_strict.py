@@ -303,6 +303,22 @@ async def test_what_history_does_not_show_is_never_concluded_from(sandbox, progr
     assert sent(sandbox, BEGIN, COMPLETE) == 2
 
 
+async def test_pauses_go_on_growing_from_call_to_call(sandbox, program, definition, sqlite_url):
+    """Each look costs quota: a history that is hours behind is not read every few seconds."""
+    clock = ManualClock()
+    sandbox.set_switches(history_lag=36_000)
+    sandbox.faults.add(effects.apply_then_drop(), operation=COMPLETE, nth=1)
+    async with Journal(sqlite_url, clock=clock, lease=10_000) as journal:
+        once = ExactlyOnce(program, journal, patience=5)
+        args = {"reference": "r", "contact_id": 1, "balance_definition_id": definition, "amount": "5"}
+        end = clock.now + 3_600
+        while clock.now < end:
+            outcome = await by(clock, once.apply(**args), 10)
+            assert outcome.state == "unknown"
+            clock.now += outcome.retry_after
+    assert 5 < sent(sandbox, HISTORY) <= 25
+
+
 # Who stops, and who goes on ------------------------------------------------------------------------------------
 
 
