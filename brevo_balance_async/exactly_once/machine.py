@@ -1,4 +1,4 @@
-"""What the machines of all modes share: a row of ours goes on step by step, and pauses grow while nothing is learned."""
+"""What the machines of all modes share: a row of ours goes on step by step; pauses grow while nothing is learned."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Final
 
 from brevo_balance_async.errors import JournalError
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from brevo_balance_async.exactly_once.settings import Settings
     from brevo_balance_async.journal import Intent, Journal, Row, Scope
 
-_LOOK_AGAIN: Final = 0.2
-"""Seconds between two looks at a row that another process is at."""
+_LOOK_AGAIN: Final = (0.1, 0.2, 0.5, 1.0)
+"""Seconds between looks at a row that another process is at; the last one stays."""
 _LEAST: Final = 0.001
 """Seconds: what is given back is not due at the very moment."""
 
@@ -46,7 +47,7 @@ class Settler:
         key = (scope.id, wanted.reference)
         clock = self.journal.clock
         end = clock.time() + self.settings.patience
-        while True:
+        for wait in chain(_LOOK_AGAIN, repeat(_LOOK_AGAIN[-1])):
             await self.busy.wait_and_mark(key)
             try:
                 row = await self.journal.enroll(scope, wanted)
@@ -61,8 +62,9 @@ class Settler:
             if row.wait > 0:
                 return outcome(row, retry_after=row.wait)
             if clock.time() > end:
-                return outcome(row, reason="another process is at it", retry_after=self.journal.lease)
-            await pause(clock, _LOOK_AGAIN)
+                break
+            await pause(clock, wait)
+        return outcome(row, reason="another process is at it", retry_after=self.journal.lease)
 
     async def settle_after_others(self, scope: Scope, row: Row, drained: asyncio.Event) -> Outcome | None:
         """Settle a row that is ours, and that another task of this process was at; None if it is not ours any more."""

@@ -105,8 +105,10 @@ class Strict(Machine):
     async def _look(self, tid: str) -> None:
         claim = self._claim
         record = await self._calls.find(claim.row, self._definition)
-        if record is None:
+        if record is None and self._said is None:
             return await self._rest("it is not in the contact's history yet")
+        if record is None:  # the cancel proves it, whatever history shows
+            return await self._still_a_draft(tid)
         seen_otherwise = record.status != TransactionStatus.EXPIRED and claim.row.looks
         if seen_otherwise and not await claim.move(looks=0):
             return self._begin_anew()

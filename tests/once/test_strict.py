@@ -208,6 +208,15 @@ async def test_a_422_that_never_ends_is_bounded_and_true(sandbox, apply):
     assert [t.status for t in sandbox.ledger.transactions(PROGRAM)] == ["cancelled"]
 
 
+async def test_a_refusal_needs_no_history_that_is_up_to_date(sandbox, apply):
+    """The cancel proves it. A reference that a rule refuses cost hundreds of requests on a history 10 minutes behind."""
+    sandbox.set_switches(history_lag=600)
+    sandbox.faults.add(effects.status(422, {"code": "no", "message": "not enrolled"}), operation=COMPLETE)
+    outcome = await apply(timeout=5)
+    assert (outcome.state, outcome.reason) == ("refused", "not enrolled")
+    assert sent(sandbox, BEGIN, COMPLETE, HISTORY, CANCEL) == 4
+
+
 async def test_a_422_that_no_cancel_proves_is_no_refusal(sandbox, program, journal, definition):
     once = ExactlyOnce(program, journal, grace=0.2, patience=1.0)
     refusing = sandbox.faults.add(effects.status(422, {"code": "no", "message": "no"}), operation=COMPLETE)
