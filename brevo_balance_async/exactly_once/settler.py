@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, Final
 
 from brevo_balance_async.errors import JournalError
@@ -47,7 +46,8 @@ class Settler:
         key = (scope.id, wanted.reference)
         clock = self.journal.clock
         end = clock.time() + self.settings.patience
-        for wait in chain(_LOOK_AGAIN, repeat(_LOOK_AGAIN[-1])):
+        waits = iter(_LOOK_AGAIN)
+        while True:
             await self.busy.wait_and_mark(key)
             try:
                 row = await self.journal.enroll(scope, wanted)
@@ -62,9 +62,8 @@ class Settler:
             if row.wait > 0:
                 return outcome(row, retry_after=row.wait)
             if clock.time() > end:
-                break
-            await pause(clock, wait)
-        return outcome(row, reason="another process is at it", retry_after=self.journal.lease)
+                return outcome(row, reason="another process is at it", retry_after=self.journal.lease)
+            await pause(clock, next(waits, _LOOK_AGAIN[-1]))
 
     async def settle_after_others(self, scope: Scope, row: Row, drained: asyncio.Event) -> Outcome | None:
         """Settle a row that is ours, and that another task of this process was at; None if it is not ours any more."""

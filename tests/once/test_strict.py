@@ -209,7 +209,7 @@ async def test_a_422_that_never_ends_is_bounded_and_true(sandbox, apply):
 
 
 async def test_a_refusal_needs_no_history_that_is_up_to_date(sandbox, apply):
-    """The cancel proves it. A reference that a rule refuses cost hundreds of requests on a history 10 minutes behind."""
+    """The cancel proves it. Else a refused reference costs hundreds of requests on a history 10 minutes behind."""
     sandbox.set_switches(history_lag=600)
     sandbox.faults.add(effects.status(422, {"code": "no", "message": "not enrolled"}), operation=COMPLETE)
     outcome = await apply(timeout=5)
