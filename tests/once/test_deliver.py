@@ -11,6 +11,7 @@ from helpers import BEGIN, COMPLETE, PROGRAM, by, credited, delivered, sent, set
 
 from brevo_balance_async import AuthenticationError, BalanceClient, JournalError
 from brevo_balance_async.exactly_once import ExactlyOnce
+from brevo_balance_async.hooks import AttemptStarted
 from brevo_balance_async.journal import Journal, intent
 from brevo_balance_async.sandbox import effects
 
@@ -244,6 +245,29 @@ async def test_an_outage_does_not_eat_the_hour(sandbox, program, definition, sql
         clock.advance(5)
         await task
     assert credited(sandbox) == {f"r{n}": 1 for n in range(200)}
+
+
+async def test_a_process_that_has_lost_its_lease_gives_each_outcome_once(sandbox, definition, sqlite_url):
+    """It takes the rows again that it has in hand."""
+    clock = ManualClock()
+    freezes = [31]
+
+    def hook(event):
+        if isinstance(event, AttemptStarted) and freezes:
+            clock.now += freezes.pop()
+
+    async with (
+        BalanceClient(sandbox.api_key, base_url=sandbox.base_url, hooks=[hook]) as client,
+        Journal(sqlite_url, lease=30, clock=clock) as journal,
+    ):
+        program = client.program(PROGRAM)
+        await load(journal, program, definition, many(8, contacts=8))
+        outcomes = await _all(ExactlyOnce(program, journal, patience=100), concurrency=1)
+    assert sorted(outcome.reference for outcome in outcomes) == [f"r{n}" for n in range(8)]
+    assert {f"r{n}": 1 for n in range(1, 8)}.items() <= credited(sandbox).items()
+    assert set(credited(sandbox).values()) == {
+        1
+    }  # the first one waits, as if another process had died with it
 
 
 async def _all(once, **options):
