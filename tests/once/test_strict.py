@@ -7,6 +7,7 @@ import contextlib
 import shutil
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from clocks import ManualClock
@@ -431,11 +432,11 @@ async def test_an_end_that_cannot_be_written_is_nobodys_verdict(
 async def test_a_choice_that_was_lost_with_a_copy_of_the_journal_is_found_in_the_copy(
     sandbox, definition, sqlite_url, tmp_path
 ):
-    """A copy taken when complete is sent holds the choice: put back, the reference is still credited once."""
+    """A copy taken when complete is first sent holds the choice: put back, the reference is still credited once."""
     copy, clock = str(tmp_path / "copy.db"), ManualClock()
 
     def hook(event):
-        if isinstance(event, AttemptStarted) and event.endpoint == COMPLETE:
+        if isinstance(event, AttemptStarted) and event.endpoint == COMPLETE and not Path(copy).exists():
             for suffix in ("", "-wal"):
                 shutil.copy(sqlite_url + suffix, copy + suffix)
 

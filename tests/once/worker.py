@@ -41,5 +41,10 @@ async def _deliver(once):
         pass
 
 
+def main(settings):
+    """For a process that is started by ``multiprocessing``."""
+    asyncio.run(work(settings))
+
+
 if __name__ == "__main__":
-    asyncio.run(work(json.loads(sys.argv[1])))
+    main(json.loads(sys.argv[1]))
