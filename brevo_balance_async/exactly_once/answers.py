@@ -206,6 +206,8 @@ class Calls:
             await self._unless_turned_back(self._send(self._program.definitions.get(definition)))
         except RefusedError:
             raise error from None
+        except DoubtError as doubt:  # of the definition: the begin itself was clearly refused
+            raise NotNowError(str(doubt), None) from doubt
         self._definitions[definition] = now + _TRUSTED
 
     async def _send(self, call: Awaitable[T]) -> T:
@@ -214,13 +216,10 @@ class Calls:
         try:
             value = await call
         except (AuthenticationError, PermissionDeniedError, ClientStateError):
-            breaker.left()
             raise
         except InvalidRequestError as error:
-            breaker.left()
             raise RefusedError(error) from error
         except QuotaError as error:
-            breaker.left()
             raise NotNowError(error.message, error.retry_after) from error
         except OutcomeUnknownError as error:
             breaker.failed()
@@ -235,10 +234,6 @@ class Calls:
             breaker.succeeded()
             raise RefusedError(error) from error
         except BalanceError as error:
-            breaker.left()
             raise DoubtError(str(error)) from error
-        except BaseException:
-            breaker.left()
-            raise
         breaker.succeeded()
         return value

@@ -23,7 +23,7 @@ class Breaker:
         self.clock = clock
         self._failures = 0
         self._opens_at = 0.0
-        self._probing = False
+        self._probe: object | None = None
 
     @property
     def wait(self) -> float:
@@ -31,26 +31,30 @@ class Breaker:
         if self._failures < _FAILURES:
             return 0.0
         left = max(0.0, self._opens_at - self.clock.time())
-        return left or (_FIRST if self._probing else 0.0)
+        return left or (0.0 if self._probe is None else _FIRST)
 
-    def enter(self) -> None:
-        """Something is sent, now that ``wait`` is 0; ``failed``, ``succeeded`` or ``left`` has to follow."""
-        self._probing = self._failures >= _FAILURES
+    def enter(self) -> object | None:
+        """Something is sent, now that ``wait`` is 0. Where the breaker is open this is the one probe, for ``left``."""
+        if self._failures >= _FAILURES:
+            self._probe = object()
+            return self._probe
+        return None
+
+    def left(self, probe: object | None) -> None:
+        """Whoever entered is through, whether or not anything was learned."""
+        if self._probe is probe:
+            self._probe = None
 
     def failed(self) -> None:
         """No answer, or one that says that the server is in trouble."""
-        self._probing = False
+        self._probe = None
         self._failures += 1
         if (over := self._failures - _FAILURES) >= 0:
             self._opens_at = self.clock.time() + min(_LONGEST, _FIRST * 2.0 ** min(over, 16))
 
     def succeeded(self) -> None:
         """The server answered."""
-        self._failures, self._probing = 0, False
-
-    def left(self) -> None:
-        """Nothing was learned."""
-        self._probing = False
+        self._failures, self._probe = 0, None
 
 
 async def pause(clock: Clock, seconds: float, stop: asyncio.Event | None = None) -> None:

@@ -42,6 +42,7 @@ class Claim:
         self._breaker = breaker
         self._until = until
         self._drained = drained
+        self._probe: object | None = None
 
     @property
     def drained(self) -> bool:
@@ -49,7 +50,7 @@ class Claim:
         return self._drained is not None and self._drained.is_set()
 
     async def ready(self) -> bool:
-        """Wait until something may be sent, and make sure that the row is ours still.
+        """Wait until something may be sent, and make sure that the row is ours still; ``left`` has to follow.
 
         False: it had to be taken again, or is finished. Raises ``DrainedError`` where that is so.
         """
@@ -61,8 +62,12 @@ class Claim:
         if not self.journal.holds(self.row):
             await self.reload()
             return False
-        self._breaker.enter()
+        self._probe = self._breaker.enter()
         return True
+
+    def left(self) -> None:
+        """What ``ready`` allowed was sent, or never will be."""
+        self._breaker.left(self._probe)
 
     def guard(self) -> None:
         """For the last moment before a request: the wait for quota may have been longer than the lease."""

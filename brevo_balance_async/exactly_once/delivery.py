@@ -16,6 +16,7 @@ from brevo_balance_async.exactly_once.claim import DrainedError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from brevo_balance_async.exactly_once.busy import Key
     from brevo_balance_async.exactly_once.outcome import Outcome
     from brevo_balance_async.exactly_once.settler import Settler
     from brevo_balance_async.journal import Row, Scope
@@ -33,6 +34,10 @@ class _Taken:
     marked: bool
     """Ours alone in this process; else another task was at it when it was taken."""
 
+    @property
+    def key(self) -> Key:
+        return self.scope.id, self.row.reference
+
 
 @define(eq=False)
 class Delivery:
@@ -46,7 +51,7 @@ class Delivery:
     """The rows that wait for an earlier one of their contact."""
     _ready: asyncio.Queue[_Taken] = field(factory=asyncio.Queue, init=False)
     _results: asyncio.Queue[Outcome | Exception | None] = field(factory=asyncio.Queue, init=False)
-    _inside: int = field(default=0, init=False)
+    _inside: set[Key] = field(factory=set, init=False)
     """Rows taken and not settled yet."""
     _untouched: set[_Taken] = field(factory=set, init=False)
     """Those of them that nobody has begun to settle."""
@@ -102,7 +107,7 @@ class Delivery:
                 await self._room.wait()
             else:
                 break
-        while self._inside > (len(self._untouched) if self._drained.is_set() else 0):
+        while len(self._inside) > (len(self._untouched) if self._drained.is_set() else 0):
             self._room.clear()
             await self._room.wait()
         self._results.put_nowait(None)
@@ -111,7 +116,7 @@ class Delivery:
         """Take rows of a scope until there are none, or no more are wanted; whether there were any."""
         taken = False
         while not self._drained.is_set():
-            room = self.concurrency * _BACKLOG - self._inside
+            room = self.concurrency * _BACKLOG - len(self._inside)
             if room < self.concurrency:
                 self._room.clear()
                 await self._room.wait()
@@ -121,7 +126,10 @@ class Delivery:
                 break
             taken = True
             for row in rows:
-                self._queue(_Taken(scope, row, self.settler.busy.mark((scope.id, row.reference))))
+                key = (scope.id, row.reference)
+                # A process that has lost its lease takes its own rows again. They have a task that goes on with them.
+                if key not in self._inside:
+                    self._queue(_Taken(scope, row, self.settler.busy.mark(key)))
         return taken
 
     async def _rows(self, scope: Scope, limit: int, due_by: float | None) -> list[Row]:
@@ -141,7 +149,7 @@ class Delivery:
                 self.settler.journal.release(row.scope, row.reference)
 
     def _queue(self, taken: _Taken) -> None:
-        self._inside += 1
+        self._inside.add(taken.key)
         self._untouched.add(taken)
         line = (taken.scope.id, taken.row.contact)
         if line in self._lines:
@@ -159,7 +167,7 @@ class Delivery:
                 return  # untouched rows are let go
             self._untouched.discard(taken)  # from here on the settler gives it back
             result = await self._settle(taken)
-            self._inside -= 1
+            self._inside.discard(taken.key)
             self._go_on(taken, held=result is None or result.retry_after is not None)
             if result is not None:
                 self._results.put_nowait(result)
@@ -173,8 +181,8 @@ class Delivery:
             self._ready.put_nowait(line.popleft())
             return
         del self._lines[key]
-        self._inside -= len(line)
         for left in line:
+            self._inside.discard(left.key)
             self._untouched.discard(left)
             self._let_go(left)
 
@@ -186,7 +194,6 @@ class Delivery:
             return None
 
     def _let_go(self, taken: _Taken) -> None:
-        key = (taken.scope.id, taken.row.reference)
-        released = self.settler.journal.release(*key)
+        released = self.settler.journal.release(*taken.key)
         if taken.marked:
-            self.settler.busy.free(key, released)
+            self.settler.busy.free(taken.key, released)

@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Final
 from brevo_balance_async.errors import BalanceError
 from brevo_balance_async.exactly_once.answers import DoubtError, NotNowError, RefusedError
 from brevo_balance_async.exactly_once.claim import LaterError
+from brevo_balance_async.exactly_once.machine import Machine
 from brevo_balance_async.exactly_once.outcome import credited
 from brevo_balance_async.journal import PARKED
 from brevo_balance_async.models import TransactionStatus
 
 if TYPE_CHECKING:
-    from brevo_balance_async.exactly_once.answers import Calls
-    from brevo_balance_async.exactly_once.claim import Claim
-    from brevo_balance_async.exactly_once.settings import Settings
     from brevo_balance_async.models import Transaction, TransactionRecord
 
 _SKEW: Final = timedelta(hours=24)
@@ -31,18 +29,16 @@ _EARLY_LOOKS: Final = 2
 _ABSENT_ONCE: Final = 1
 
 
-class OnePhase:
-    """Settles one claimed row."""
+class OnePhase(Machine):
+    """Write down, send, and look where the answer was unclear."""
 
-    def __init__(self, calls: Calls, settings: Settings, claim: Claim, definition: str) -> None:
-        self._calls = calls
-        self._settings = settings
-        self._claim = claim
-        self._definition = definition
-        self._clock = claim.journal.clock
+    def _begin_anew(self) -> None:
         self._early_looks = 0
-        # What a process sent that has died since may have left with its last breath.
-        self._settled_at = self._clock.time() + (settings.settle if claim.row.inherited else 0.0)
+        self._settled_at = self._clock.time()
+        if (
+            self._claim.row.inherited
+        ):  # what a process sent that has died since may have left with its last breath
+            self._settled_at += self._settings.settle
 
     @property
     def in_doubt_for(self) -> float:
@@ -50,21 +46,14 @@ class OnePhase:
         waits = self._claim.row.state == "sent" and self._claim.row.mode == "lean"
         return max(0.0, self._settled_at - self._clock.time()) if waits else 0.0
 
-    async def settle(self) -> None:
-        """Go on until the row is finished or, in a strict run, planned again.
+    def _is_for_us(self) -> bool:
+        return not (self._claim.row.state == "planned" and self._settings.mode == "strict")
 
-        ``LaterError`` if that takes more patience than there is.
-        """
-        claim = self._claim
-        while not claim.row.finished:
-            if claim.row.state == "planned" and self._settings.mode == "strict":
-                return
-            if not await claim.ready():
-                continue
-            if claim.row.state == "planned":
-                await self._send()
-            else:
-                await self._look()
+    async def _step(self) -> None:
+        if self._claim.row.state == "planned":
+            await self._send()
+        else:
+            await self._look()
 
     async def _send(self) -> None:
         claim, mode = self._claim, self._settings.mode
@@ -78,7 +67,7 @@ class OnePhase:
             tid_at=row.now if row.tid_at is None else row.tid_at,
         ):
             return
-        self._early_looks = 0
+        self._early_looks = self._pauses = 0
         self._settled_at = self._clock.time() + self._settings.settle
         try:
             begun = await self._calls.begin(
@@ -89,10 +78,7 @@ class OnePhase:
         except DoubtError as doubt:
             self._settled_at = self._clock.time() + self._settings.settle
             await self._in_doubt(str(doubt))
-        except NotNowError as delay:
-            await self._take_back()
-            await claim.rest(self._settings.pause if delay.wait is None else delay.wait, str(delay))
-        except BalanceError:  # it stops the run, and was certainly not applied
+        except (NotNowError, BalanceError):  # certainly not applied; the second one stops the run
             await self._take_back()
             raise
         else:
@@ -122,12 +108,7 @@ class OnePhase:
         claim = self._claim
         if claim.row.mode == "at_most_once":
             raise LaterError(claim.row.reason or "it was sent and not answered", PARKED)
-        try:
-            records = await self._records()
-        except DoubtError as doubt:
-            return await claim.rest(self._settings.lag, str(doubt))
-        except NotNowError as delay:
-            return await claim.rest(self._settings.lag if delay.wait is None else delay.wait, str(delay))
+        records = await self._records()
         for status in (TransactionStatus.COMPLETED, TransactionStatus.REJECTED):
             for record in records:
                 if record.status == status:

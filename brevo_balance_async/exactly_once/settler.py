@@ -11,19 +11,20 @@ from brevo_balance_async.exactly_once.busy import Busy
 from brevo_balance_async.exactly_once.claim import Claim, LaterError
 from brevo_balance_async.exactly_once.one_phase import OnePhase
 from brevo_balance_async.exactly_once.outcome import outcome
-from brevo_balance_async.exactly_once.recovery import Recovery
+from brevo_balance_async.exactly_once.recovery import Past, Recovery
 from brevo_balance_async.exactly_once.strict import Strict
 
 if TYPE_CHECKING:
     import asyncio
 
     from brevo_balance_async.client import Program
+    from brevo_balance_async.exactly_once.machine import Machine
     from brevo_balance_async.exactly_once.outcome import Outcome
     from brevo_balance_async.exactly_once.settings import Settings
     from brevo_balance_async.journal import Intent, Journal, Row, Scope
 
-_LOOK_AGAIN: Final = 0.2
-"""Seconds between two looks at a row that another process is at."""
+_LOOK_AGAIN: Final = (0.1, 0.2, 0.5, 1.0)
+"""Seconds between looks at a row that another process is at; the last one stays."""
 _LEAST: Final = 0.001
 """Seconds: what is given back is not due at the very moment."""
 
@@ -38,13 +39,14 @@ class Settler:
         self.busy: Busy = Busy()
         self._breaker = Breaker(journal.clock)
         self.calls: Calls = Calls(program, self._breaker)
-        self._recovery = Recovery(self.calls, settings) if settings.verify_first else None
+        self._past = Past()
 
     async def enroll(self, scope: Scope, wanted: Intent) -> Outcome:
         """Write an intent down and settle it, unless it is settled, or another process is at it for too long."""
         key = (scope.id, wanted.reference)
         clock = self.journal.clock
         end = clock.time() + self.settings.patience
+        waits = iter(_LOOK_AGAIN)
         while True:
             await self.busy.wait_and_mark(key)
             try:
@@ -61,7 +63,7 @@ class Settler:
                 return outcome(row, retry_after=row.wait)
             if clock.time() > end:
                 return outcome(row, reason="another process is at it", retry_after=self.journal.lease)
-            await pause(clock, _LOOK_AGAIN)
+            await pause(clock, next(waits, _LOOK_AGAIN[-1]))
 
     async def settle_after_others(self, scope: Scope, row: Row, drained: asyncio.Event) -> Outcome | None:
         """Settle a row that is ours, and that another task of this process was at; None if it is not ours any more."""
@@ -77,11 +79,13 @@ class Settler:
         self.busy.free(key)
         return outcome(row, repeated=True) if row.finished else None
 
-    def _machine(self, claim: Claim, scope: Scope) -> Strict | OnePhase:
+    def _machine(self, claim: Claim, scope: Scope, *, verify: bool) -> Machine:
         """By what was written down for the row; a planned one is settled in the mode of this run."""
+        of = (self.calls, self.settings, claim, scope.definition)
+        if verify and claim.row.state == "planned" and claim.row.attempts == 0:
+            return Recovery(*of, self._past)
         planned_lean = claim.row.state == "planned" and self.settings.mode != "strict"
-        kind = OnePhase if planned_lean or claim.row.state == "sent" else Strict
-        return kind(self.calls, self.settings, claim, scope.definition)
+        return OnePhase(*of) if planned_lean or claim.row.state == "sent" else Strict(*of)
 
     async def settle(self, scope: Scope, row: Row, drained: asyncio.Event | None = None) -> Outcome:
         """Settle a row that is ours and marked as busy; afterwards it is neither.
@@ -90,17 +94,14 @@ class Settler:
         """
         until = self.journal.clock.time() + self.settings.patience
         claim = Claim(self.journal, self._breaker, row, until=until, drained=drained)
-        machine = self._machine(claim, scope)
+        machine = self._machine(claim, scope, verify=self.settings.verify_first)
         key = (scope.id, row.reference)
         after, reason = 0.0, None
         guarded = GUARD.set(claim.guard)
         try:
-            if self._recovery is not None:
-                await self._recovery.settle(claim, scope.definition)
-                machine = self._machine(claim, scope)
             await machine.settle()
-            if not claim.row.finished:  # it was sent in lean, is planned again, and this run is strict
-                machine = self._machine(claim, scope)
+            while not claim.row.finished:  # now it is a matter for another machine
+                machine = self._machine(claim, scope, verify=False)
                 await machine.settle()
         except LaterError as later:
             after, reason = max(later.after, machine.in_doubt_for, _LEAST), later.reason
@@ -114,7 +115,9 @@ class Settler:
             raise
         finally:
             GUARD.reset(guarded)
-            released = None if claim.row.finished else self.journal.release(*key, after=after, reason=reason)
+            released = None
+            if not claim.row.finished:
+                released = self.journal.release(*key, after=after, reason=reason, pauses=machine.pauses)
             self.busy.free(key, released)
         if released is not None:
             await released

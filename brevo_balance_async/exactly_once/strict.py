@@ -7,42 +7,28 @@ a reference is ever completed, and the server completes it once.
 
 from __future__ import annotations
 
-import random
 import secrets
 from typing import TYPE_CHECKING, Final
 
 from brevo_balance_async.errors import BalanceError
 from brevo_balance_async.exactly_once.answers import DoubtError, NotNowError, RefusedError
+from brevo_balance_async.exactly_once.machine import Machine
 from brevo_balance_async.exactly_once.outcome import credited
 from brevo_balance_async.models import TransactionStatus
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from brevo_balance_async.exactly_once.answers import Calls
-    from brevo_balance_async.exactly_once.claim import Claim
-    from brevo_balance_async.exactly_once.settings import Settings
-
 NO_EXPIRY: Final = (
     "balance_expiry_in_minutes needs a transaction that completes at once, which mode='lean' and mode='at_most_once' "
     "send; strict sends a draft"
 )
-_MOST_DOUBLINGS: Final = 6
 _EXPIRED_ONCE: Final = 1
 """In ``looks`` of a chosen row: seen expired, and believed when the row is due."""
 
 
-class Strict:
-    """Settles one claimed row."""
-
-    def __init__(self, calls: Calls, settings: Settings, claim: Claim, definition: str) -> None:
-        self._calls = calls
-        self._settings = settings
-        self._claim = claim
-        self._definition = definition
-        self._clock = claim.journal.clock
-        self._pauses = 0
-        self._begin_anew()
+class Strict(Machine):
+    """Draft, choose, complete."""
 
     def _begin_anew(self) -> None:
         """Nothing is known of the chosen transaction but its id: look in history first."""
@@ -57,18 +43,14 @@ class Strict:
         if self._claim.row.inherited:  # what the dead owner sent may be under way still
             self._quiet_until += self._settings.quiet
 
-    async def settle(self) -> None:
-        """Go on until the row is finished; ``LaterError`` if that takes more patience than there is."""
-        claim = self._claim
-        while not claim.row.finished:
-            if not await claim.ready():
-                self._begin_anew()
-            elif claim.row.tid is None:
-                await self._choose()
-            elif self._look_first:
-                await self._look(claim.row.tid)
-            else:
-                await self._complete(claim.row.tid)
+    async def _step(self) -> None:
+        tid = self._claim.row.tid
+        if tid is None:
+            await self._choose()
+        elif self._look_first:
+            await self._look(tid)
+        else:
+            await self._complete(tid)
 
     @property
     def in_doubt_for(self) -> float:
@@ -81,29 +63,24 @@ class Strict:
             "balance_expiry_in_minutes" in claim.row.extras
         ):  # from a load or the outbox; apply refuses it before
             return await claim.finish("refused", reason=NO_EXPIRY)
-        try:
+        try:  # a draft that nobody chose moves nothing, and expires
             draft = await self._calls.begin(
                 claim.row, self._definition, secrets.token_hex(4), ttl=self._settings.ttl
             )
         except RefusedError as refusal:
-            await claim.finish("refused", mode="strict", reason=str(refusal))
-        except DoubtError as doubt:  # a draft that nobody chose moves nothing, and expires
-            await self._rest(str(doubt))
-        except NotNowError as delay:
-            await self._rest(str(delay), delay.wait)
-        else:
-            created = draft.created_at
-            chosen = await claim.move(
-                state="chosen",
-                tid=draft.id.lower(),
-                tid_at=None if created is None else created.timestamp(),
-                mode="strict",
-                looks=0,
-            )
-            self._begin_anew()
-            self._look_first = not chosen
-            self._clear = chosen
-            self._pauses = 0
+            return await claim.finish("refused", mode="strict", reason=str(refusal))
+        created = draft.created_at
+        chosen = await claim.move(
+            state="chosen",
+            tid=draft.id.lower(),
+            tid_at=None if created is None else created.timestamp(),
+            mode="strict",
+            looks=0,
+        )
+        self._begin_anew()
+        self._look_first = not chosen
+        self._clear = chosen
+        self._pauses = 0
         return None
 
     async def _complete(self, tid: str) -> None:
@@ -111,17 +88,14 @@ class Strict:
         self._quiet_until = self._clock.time() + self._settings.quiet
         try:
             done = await self._calls.complete(tid, at_once=self._claim.drained)
-        except DoubtError as doubt:
-            self._clear, self._look_first = False, True
-            await self._rest(str(doubt))
         except RefusedError as refusal:
             self._look_first = True
             if refusal.rule and self._clear:
                 self._said = str(refusal)
-        except NotNowError as delay:
-            self._quiet_until = self._clock.time()
-            await self._rest(str(delay), delay.wait)
-        except BalanceError:  # it stops the run, and was certainly not applied
+        except DoubtError:
+            self._clear, self._look_first = False, True
+            raise
+        except (NotNowError, BalanceError):  # certainly not applied; the second one stops the run
             self._quiet_until = self._clock.time()
             raise
         else:
@@ -130,14 +104,11 @@ class Strict:
 
     async def _look(self, tid: str) -> None:
         claim = self._claim
-        try:
-            record = await self._calls.find(claim.row, self._definition)
-        except DoubtError as doubt:
-            return await self._rest(str(doubt))
-        except NotNowError as delay:
-            return await self._rest(str(delay), delay.wait)
-        if record is None:
+        record = await self._calls.find(claim.row, self._definition)
+        if record is None and self._said is None:
             return await self._rest("it is not in the contact's history yet")
+        if record is None:  # the cancel proves it, whatever history shows
+            return await self._still_a_draft(tid)
         seen_otherwise = record.status != TransactionStatus.EXPIRED and claim.row.looks
         if seen_otherwise and not await claim.move(looks=0):
             return self._begin_anew()
@@ -186,12 +157,3 @@ class Strict:
         row = self._claim.row
         # Not durable: history tells it again.
         await self._claim.finish("applied", durable=False, credited=credited(row, stated), reason=None)
-
-    async def _rest(self, reason: str, wait: float | None = None) -> None:
-        """Growing pauses; every look costs quota."""
-        if wait is None:
-            wait = (
-                self._settings.pause * 2.0 ** min(self._pauses, _MOST_DOUBLINGS) * random.uniform(0.75, 1.25)
-            )
-            self._pauses += 1
-        await self._claim.rest(wait, reason)

@@ -67,6 +67,7 @@ class Row:
     tid_at: float | None
     next_at: float
     looks: int
+    pauses: int
     credited: str | None
     reason: str | None
     finished_at: float | None
@@ -109,6 +110,7 @@ class Row:
 _DEFAULTS: Final[dict[str, Any]] = dict.fromkeys(("payload_hash", "mode", "tid", "tid_at", "credited")) | {
     "attempts": 0,
     "looks": 0,
+    "pauses": 0,
 }
 
 

@@ -11,8 +11,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
-from sqlalchemy import and_, bindparam, or_, update
+from sqlalchemy import and_, bindparam, or_, select, update
 
+from brevo_balance_async.journal.arrays import parameters, table_of
 from brevo_balance_async.journal.batches import is_closed
 from brevo_balance_async.journal.intents import Intent, Row, new_row
 from brevo_balance_async.journal.steps import INSERTS, here, look, ownerless, take
@@ -25,15 +26,18 @@ if TYPE_CHECKING:
     from brevo_balance_async.journal.writer import Turn
 
 _C = INTENT.c
+_COLUMNS: Final = (
+    *("scope", "reference", "batch", "line", "contact", "amount", "details", "next_at"),
+    *("state", "owner", "reason", "finished_at"),
+)
+"""Of a new intent; the others have their defaults."""
 
 
 @cache
 def _insert(dialect: str) -> Any:
     """An intent that is not there yet."""
-    columns = ("scope", "reference", "batch", *_NEW)
-    return (
-        INSERTS[dialect](INTENT).values({name: bindparam(name) for name in columns}).on_conflict_do_nothing()
-    )
+    values: dict[str, Any] = {name: bindparam(name) for name in _COLUMNS}
+    return INSERTS[dialect](INTENT).values(values).on_conflict_do_nothing()
 
 
 def place(turn: Turn, scope: int, intents: Sequence[Intent], *, batch: int = 0) -> bool:
@@ -43,9 +47,6 @@ def place(turn: Turn, scope: int, intents: Sequence[Intent], *, batch: int = 0) 
         for each in sorted(intents, key=attrgetter("reference"))
     ]
     return turn.connection.execute(_insert(turn.connection.dialect.name), rows).rowcount == len(rows)
-
-
-_NEW: Final = ("line", "contact", "amount", "details", "next_at", "state", "owner", "reason", "finished_at")
 
 
 def _as_new(intent: Intent, owner: int | None, now: float) -> dict[str, Any]:
@@ -64,16 +65,45 @@ def _as_new(intent: Intent, owner: int | None, now: float) -> dict[str, Any]:
     }
 
 
-def enroll(turn: Turn, scope: int, intent: Intent) -> Row | ReferenceConflictError:
-    """The row of an intent that is to be settled now: as ours, or as it stands where somebody else is at it."""
-    columns = {
-        "scope": scope,
-        "reference": intent.reference,
-        "batch": 0,
-        **_as_new(intent, turn.me, turn.now),
-    }
-    if turn.connection.execute(_insert(turn.connection.dialect.name), columns).rowcount == 1:
-        return new_row(columns, turn.now)
+def enroll(turn: Turn, wanted: Sequence[tuple[int, Intent]]) -> list[Row | ReferenceConflictError]:
+    """The rows of intents that are to be settled now: as ours, or as they stand where somebody else is at them."""
+    rows = [
+        {"scope": scope, "reference": each.reference, "batch": 0, **_as_new(each, turn.me, turn.now)}
+        for scope, each in wanted
+    ]
+    return [
+        new_row(columns, turn.now) if is_new else _enroll_again(turn, scope, each)
+        for columns, is_new, (scope, each) in zip(rows, _insert_new(turn, rows), wanted, strict=True)
+    ]
+
+
+def _insert_new(turn: Turn, rows: Sequence[dict[str, Any]]) -> list[bool]:
+    """Which of the rows were not there yet."""
+    connection = turn.connection
+    if connection.dialect.name == "sqlite":  # no round trips: a statement a row costs nothing
+        statement = _insert("sqlite")
+        return [connection.execute(statement, row).rowcount == 1 for row in rows]
+    made = {tuple(key) for key in connection.execute(_insert_several(), parameters(rows))}
+    news = []
+    for row in rows:
+        key = (row["scope"], row["reference"])
+        news.append(key in made)
+        made.discard(key)  # of two intents with one reference the first one is new
+    return news
+
+
+@cache
+def _insert_several() -> Any:
+    given = table_of({name: _C[name] for name in _COLUMNS})
+    return (
+        INSERTS["postgresql"](INTENT)
+        .from_select(_COLUMNS, select(given))
+        .on_conflict_do_nothing()
+        .returning(_C.scope, _C.reference)
+    )
+
+
+def _enroll_again(turn: Turn, scope: int, intent: Intent) -> Row | ReferenceConflictError:
     row = look(turn, scope, [intent.reference])[intent.reference]
     # What is settled now must not vanish with a load that was never finished.
     batch = 0 if row.batch and not row.finished and not is_closed(turn, row.batch) else row.batch

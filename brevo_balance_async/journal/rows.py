@@ -15,6 +15,7 @@ from brevo_balance_async.journal.batches import (
     left_over,
     open_batch,
 )
+from brevo_balance_async.journal.moving import Move, move
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,8 +73,9 @@ class Rows:
         Raises ``ReferenceConflictError`` for another payload, unless the row is planned and nobody is at it.
         """
         return _row(
-            await self._writer.run(
-                lambda turn: placing.enroll(turn, scope.id, intent),
+            await self._writer.join(
+                placing.enroll,
+                (scope.id, intent),
                 (1, intent.reference),
                 durable=False,  # the next durable commit takes it along, and nothing counts before one
             )
@@ -132,27 +134,24 @@ class Rows:
 
         ``due_in``: seconds until it is due for others, should this process die.
         """
-
-        def operation(turn: Turn) -> Row | None:
-            due = {} if due_in is None else {"next_at": turn.now + due_in}
-            return steps.move(turn, row, {**due, **changes})
-
-        return await self._writer.run(operation)
+        return await self._writer.join(move, Move(row, changes, due_in))
 
     async def finish(self, row: Row, state: str, *, durable: bool = True, **changes: Any) -> Row | None:
         """``move`` to an end, ``"applied"`` or ``"refused"``.
 
         It need not be ``durable`` where the end can be read on the server again.
         """
-        return await self._writer.run(
-            lambda turn: steps.move(
-                turn, row, {"state": state, "owner": None, "finished_at": turn.now, **changes}
-            ),
-            durable=durable,
-        )
+        ended = Move(row, {"state": state, **changes}, ends=True)
+        return await self._writer.join(move, ended, durable=durable)
 
     def release(
-        self, scope: int, reference: str, *, after: float | None = None, reason: str | None = None
+        self,
+        scope: int,
+        reference: str,
+        *,
+        after: float | None = None,
+        reason: str | None = None,
+        pauses: int | None = None,
     ) -> asyncio.Future[None]:
         """Let others have an open row of ours, due in ``after`` seconds (None: when it was).
 
@@ -163,6 +162,8 @@ class Rows:
             changes: dict[str, Any] = {} if reason is None else {"reason": reason}
             if after:
                 changes["next_at"] = turn.now + after
+            if pauses is not None:
+                changes["pauses"] = pauses
             steps.release(turn, scope, reference, changes)
 
         if self._open is None:  # closing has let go of everything

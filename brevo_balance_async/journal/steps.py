@@ -1,12 +1,7 @@
-"""What is done to rows, each as one function of a ``Turn``: look, take, move, release.
-
-All decisions on a row are a compare-and-set on its owner, its state and its transaction. What is not hit belongs to
-somebody else by now, or has moved on, and is to be read again.
-"""
+"""What is done to rows, each as one function of a ``Turn``: look, take, release. ``moving`` has their steps."""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
@@ -19,7 +14,7 @@ from brevo_balance_async.journal.tables import INTENT, WORKER, begun
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sqlalchemy import ColumnElement, Connection, Table, Update
+    from sqlalchemy import ColumnElement, Connection, Table
 
     from brevo_balance_async.journal.writer import Turn
 
@@ -101,35 +96,6 @@ def release(turn: Turn, scope: int, reference: str, changes: Mapping[str, Any]) 
     """Let others have a row of ours that is open."""
     mine = and_(_C.scope == scope, _C.reference == reference, _C.owner == turn.me, OPEN)
     turn.connection.execute(update(INTENT).where(mine).values(owner=None, **changes))
-
-
-def move(turn: Turn, row: Row, changes: Mapping[str, Any]) -> Row | None:
-    """The row with ``changes``, or None if it is not as we know it any more; it says so once it is written.
-
-    A transaction that another reference has chosen is somebody else's answer and is not chosen again.
-    """
-    given = {f"set_{name}": value for name, value in changes.items()}
-    key = {"at_scope": row.scope, "at_reference": row.reference, "at_owner": row.owner, "at_state": row.state}
-    if row.tid is not None:
-        key["at_tid"] = row.tid
-    hit = turn.connection.execute(_move(frozenset(changes), row.tid is not None), key | given).rowcount == 1
-    return evolve(row, now=turn.now, **changes) if hit else None
-
-
-@cache
-def _move(names: frozenset[str], chosen: bool) -> Update:
-    where = and_(
-        _C.scope == bindparam("at_scope"),
-        _C.reference == bindparam("at_reference"),
-        _C.owner == bindparam("at_owner"),
-        _C.state == bindparam("at_state"),
-        _C.tid == bindparam("at_tid") if chosen else _C.tid.is_(None),
-    )
-    if "tid" in names and not chosen:
-        other = INTENT.alias()
-        where &= ~select(other.c.tid).where(other.c.tid == bindparam("set_tid")).exists()
-    values = {name: bindparam(f"set_{name}", type_=_C[name].type) for name in sorted(names)}
-    return update(INTENT).where(where).values(values)
 
 
 def _row(columns: Any, now: float) -> Row:

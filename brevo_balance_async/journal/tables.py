@@ -99,6 +99,7 @@ INTENT = Table(
     Column("tid_at", Double),  # when the server created it: ends the search in history
     Column("next_at", Double, nullable=False, server_default="0"),
     Column("looks", SmallInteger, nullable=False, server_default="0"),
+    Column("pauses", SmallInteger, nullable=False, server_default="0"),  # in a row, each longer than the last
     Column("credited", Text),
     Column("reason", Text),
     Column("finished_at", Double),

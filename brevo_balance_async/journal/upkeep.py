@@ -108,7 +108,7 @@ def reopen(turn: Turn, row: Row) -> Row:
             f"reference {row.reference!r} was sent and its end is not known: look it up, say what became of it with "
             "resolve(..., applied=True or False), and reopen it then if it was not applied"
         )
-    changes: dict[str, Any] = {"next_at": turn.now, "owner": None}
+    changes: dict[str, Any] = {"next_at": turn.now, "owner": None, "pauses": 0}
     if row.state == "refused":
         # The transaction it had was seen to have come to another end, or a person has said so.
         changes |= {"state": "planned", "tid": None, "tid_at": None, "looks": 0, "mode": None}

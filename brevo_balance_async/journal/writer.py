@@ -2,13 +2,15 @@
 
 A commit costs an fsync, a row of it microseconds. An operation is a function of a ``Turn`` without other effects, so
 that it can be run again: if one of a group fails, the group is rolled back and each runs once more in a savepoint of
-its own, and only the one that fails hears of it.
+its own, and only the one that fails hears of it. Some operations do the same thing to many rows; those of a group are
+one call, which saves round trips to a server.
 """
 
 from __future__ import annotations
 
 import asyncio
 from copy import copy
+from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     from brevo_balance_async.journal.database import Database
     from brevo_balance_async.journal.owner import Owner, Standing
 
+A = TypeVar("A")
 T = TypeVar("T")
+Outcome = tuple[Any, BaseException | None]
 
 MOST: Final = 500
 """Operations that share a commit."""
@@ -46,8 +50,9 @@ class Turn:
 
 
 @frozen(eq=False)
-class _Job(Generic[T]):
-    operation: Callable[[Turn], T]
+class _Job(Generic[A, T]):
+    together: Callable[[Turn, Sequence[A]], Sequence[T]]
+    argument: A
     # Who waits for another transaction's rows comes in the same order in every group, so that two never wait for
     # each other: first what touches only our own rows, then new rows by reference, then claims.
     order: tuple[int, str]
@@ -60,13 +65,17 @@ class _Job(Generic[T]):
             self.done.exception()  # whoever has left does not need to hear of it
 
 
+def _each(turn: Turn, operations: Sequence[Callable[[Turn], T]]) -> list[T]:
+    return [operation(turn) for operation in operations]
+
+
 class Writer:
     """The only one that speaks to the database."""
 
     def __init__(self, database: Database, owner: Owner) -> None:
         self._database = database
         self._owner = owner
-        self._jobs: asyncio.Queue[_Job[Any] | None] = asyncio.Queue()
+        self._jobs: asyncio.Queue[_Job[Any, Any] | None] = asyncio.Queue()
         self._task = asyncio.create_task(self._write(), name="brevo-balance-journal")
         self._closed = False
 
@@ -74,7 +83,9 @@ class Writer:
         self, operation: Callable[[Turn], T], order: tuple[int, str] = FIRST, *, durable: bool = True
     ) -> asyncio.Future[T]:
         """Have ``operation`` done, whether or not anybody waits for the answer."""
-        job = _Job(operation, order, durable)
+        return self._submit(_Job(_each, operation, order, durable))
+
+    def _submit(self, job: _Job[A, T]) -> asyncio.Future[T]:
         if self._closed:
             job.fail(JournalError(_CLOSED))
         else:
@@ -87,6 +98,20 @@ class Writer:
         """What ``operation`` returns, once it is committed. It is done even if the caller is cancelled."""
         return await asyncio.shield(self.submit(operation, order, durable=durable))
 
+    async def join(
+        self,
+        together: Callable[[Turn, Sequence[A]], Sequence[T]],
+        argument: A,
+        order: tuple[int, str] = FIRST,
+        *,
+        durable: bool = True,
+    ) -> T:
+        """``run`` for an operation on many arguments: it is called once with all that a group has for it.
+
+        It returns a result for each.
+        """
+        return await asyncio.shield(self._submit(_Job(together, argument, order, durable)))
+
     async def close(self) -> None:
         """Write what was asked for, then stop."""
         self._closed = True
@@ -94,7 +119,7 @@ class Writer:
         await asyncio.wait([self._task])
 
     async def _write(self) -> None:
-        group: list[_Job[Any]] = []
+        group: list[_Job[Any, Any]] = []
         try:
             while (first := await self._jobs.get()) is not None:
                 group = [first, *self._waiting()]
@@ -104,8 +129,8 @@ class Writer:
             for job in [*group, *self._waiting()]:
                 job.fail(JournalError(_CLOSED))
 
-    def _waiting(self) -> list[_Job[Any]]:
-        jobs: list[_Job[Any]] = []
+    def _waiting(self) -> list[_Job[Any, Any]]:
+        jobs: list[_Job[Any, Any]] = []
         while len(jobs) < MOST - 1 and not self._jobs.empty():
             job = self._jobs.get_nowait()
             if job is None:
@@ -114,7 +139,7 @@ class Writer:
             jobs.append(job)
         return jobs
 
-    async def _serve(self, group: Sequence[_Job[Any]]) -> None:
+    async def _serve(self, group: Sequence[_Job[Any, Any]]) -> None:
         error = JournalError(_CLOSED)
         for attempt in range(_TRIES):
             try:
@@ -137,20 +162,22 @@ class Writer:
             own.__cause__ = error.__cause__
             job.fail(own)
 
-    async def _commit(
-        self, group: Sequence[_Job[Any]], *, apart: bool
-    ) -> list[tuple[Any, BaseException | None]]:
+    async def _commit(self, group: Sequence[_Job[Any, Any]], *, apart: bool) -> list[Outcome]:
         standing: Standing | None = None
         worked = False
 
-        def work(connection: Connection, now: float) -> list[tuple[Any, BaseException | None]]:
+        def work(connection: Connection, now: float) -> list[Outcome]:
             nonlocal standing, worked
             standing, worked = self._owner.keep(connection, now), False
             turn = Turn(connection, now, standing.id)
             if apart:
                 results = [self._alone(job, turn) for job in group]
             else:
-                results = [(job.operation(turn), None) for job in group]
+                results = [
+                    (value, None)
+                    for together, jobs in groupby(group, attrgetter("together"))
+                    for value in together(turn, [job.argument for job in jobs])
+                ]
             worked = True
             return results
 
@@ -166,10 +193,10 @@ class Writer:
             self._owner.committed(standing)
         return results
 
-    def _alone(self, job: _Job[Any], turn: Turn) -> tuple[Any, BaseException | None]:
+    def _alone(self, job: _Job[Any, Any], turn: Turn) -> Outcome:
         try:
             with turn.connection.begin_nested():
-                return job.operation(turn), None
+                return job.together(turn, [job.argument])[0], None
         except Exception as error:
             if is_collision(error):
                 raise

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
+import multiprocessing
 import os
 import random
 import sys
@@ -21,6 +21,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import postgres
+import worker
 from attrs import frozen
 from helpers import PROGRAM, credited
 
@@ -87,18 +88,18 @@ async def run(chaos: Chaos) -> Count:
             "once": {"mode": chaos.mode, "grace": 0.5, "settle": 2.5, "lag": 0.3, "patience": 2.0},
             "apply": list(range(chaos.references - half)),
         }
-        workers = [await _start(settings, rng) for _ in range(chaos.processes)]
-        for _ in range(chaos.kills):
-            await asyncio.sleep(rng.uniform(0.1, 0.8))
+        workers = [_start(settings, rng) for _ in range(chaos.processes)]
+        # After so many requests, so that a slow machine kills as much work as a fast one.
+        least = chaos.references * (2 if chaos.mode == "strict" else 1)
+        for mark in sorted(rng.uniform(0, 0.9) * least for _ in range(chaos.kills)):
+            await _until_asked(sandbox, mark)
             at = rng.randrange(len(workers))
-            workers[at].kill()
-            await workers[at].wait()
-            workers[at] = await _start(settings, rng)
+            await _kill(workers[at])
+            workers[at] = _start(settings, rng)
         wanted = {f"loaded-{n}" for n in range(half)} | {f"applied-{n}" for n in settings["apply"]}
         open_ = await _until_settled(chaos, sandbox, wanted)
-        for worker in workers:
-            worker.kill()
-            await worker.wait()
+        for process in workers:
+            await _kill(process)
         per = credited(sandbox)
         hits = sum(sandbox.hits(operation) for operation in OPERATIONS)
         return Count(
@@ -123,24 +124,35 @@ def add_faults(sandbox: Sandbox, share: float) -> None:
             sandbox.faults.add(effect, operation=operation, probability=share / len(kinds), seed=seed)
 
 
-async def _start(settings, rng):
+def _start(settings, rng):
+    """A process in which everything is imported already: it is at work after some hundredths of a second."""
     order = settings["apply"][:]
     rng.shuffle(order)
-    worker = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(HERE / "worker.py"),
-        json.dumps({**settings, "apply": order}),
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(PACKAGE)])},
-    )
-    await worker.stdout.readline()  # it is ready, or has failed
-    return worker
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), str(PACKAGE)])
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["worker"])
+    process = context.Process(target=worker.main, args=({**settings, "apply": order},))
+    process.start()
+    return process
+
+
+async def _kill(process):
+    process.kill()
+    await asyncio.to_thread(process.join)
+
+
+async def _until_asked(sandbox: Sandbox, requests: float) -> None:
+    """Wait for so many requests; or for two seconds, because too few may be left."""
+    end = time.monotonic() + 2
+    while sum(sandbox.hits(operation) for operation in OPERATIONS) < requests and time.monotonic() < end:
+        await asyncio.sleep(0.005)
 
 
 async def _until_settled(chaos: Chaos, sandbox: Sandbox, wanted: set[str]) -> int:
     """Wait until nothing is open; how many rows are, should that last too long."""
     async with Journal(chaos.journal, lease=1) as journal:
-        for _ in range(1200):
+        end = time.monotonic() + 300
+        while time.monotonic() < end:
             (of,) = (await journal.status()).scopes
             left = sum(number for state, number in of.counts.items() if state not in {"applied", "refused"})
             if not left and sum(of.counts.values()) == len(wanted):

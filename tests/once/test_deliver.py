@@ -7,10 +7,11 @@ from collections import defaultdict
 
 import pytest
 from clocks import ManualClock
-from helpers import BEGIN, COMPLETE, PROGRAM, credited, delivered, sent, settled
+from helpers import BEGIN, COMPLETE, PROGRAM, by, credited, delivered, sent, settled
 
 from brevo_balance_async import AuthenticationError, BalanceClient, JournalError
 from brevo_balance_async.exactly_once import ExactlyOnce
+from brevo_balance_async.hooks import AttemptStarted
 from brevo_balance_async.journal import Journal, intent
 from brevo_balance_async.sandbox import effects
 
@@ -84,7 +85,7 @@ async def test_a_row_that_is_not_settled_holds_back_the_later_ones_of_its_contac
     ]
     await load(journal, program, definition, rows)
     failing = sandbox.faults.add(effects.status(500), operation=BEGIN, nth=1)
-    once = ExactlyOnce(program, journal, grace=600, patience=0.1)
+    once = ExactlyOnce(program, journal, grace=600_000, patience=0.1)
     first = await delivered(once, concurrency=1)
     assert failing.fired == 1
     assert {reference: outcome.state for reference, outcome in first.items()} == {
@@ -92,6 +93,7 @@ async def test_a_row_that_is_not_settled_holds_back_the_later_ones_of_its_contac
         **{f"2-{n}": "applied" for n in range(4)},
     }
     assert await delivered(once) == {}  # not due, and the others are held back in every run
+    await journal.reopen("1-0")  # it is due now
     again = await settled(once)
     assert {reference: outcome.state for reference, outcome in again.items()} == {
         f"1-{n}": "applied" for n in range(4)
@@ -246,8 +248,46 @@ async def test_an_outage_does_not_eat_the_hour(sandbox, program, definition, sql
     assert credited(sandbox) == {f"r{n}": 1 for n in range(200)}
 
 
+async def test_a_process_that_has_lost_its_lease_gives_each_outcome_once(sandbox, definition, sqlite_url):
+    """It takes the rows again that it has in hand."""
+    clock = ManualClock()
+    freezes = [31]
+
+    def hook(event):
+        if isinstance(event, AttemptStarted) and freezes:
+            clock.now += freezes.pop()
+
+    async with (
+        BalanceClient(sandbox.api_key, base_url=sandbox.base_url, hooks=[hook]) as client,
+        Journal(sqlite_url, lease=30, clock=clock) as journal,
+    ):
+        program = client.program(PROGRAM)
+        await load(journal, program, definition, many(8, contacts=8))
+        outcomes = await _all(ExactlyOnce(program, journal, patience=100), concurrency=1)
+    assert sorted(outcome.reference for outcome in outcomes) == [f"r{n}" for n in range(8)]
+    assert {f"r{n}": 1 for n in range(1, 8)}.items() <= credited(sandbox).items()
+    assert set(credited(sandbox).values()) == {
+        1
+    }  # the first one waits, as if another process had died with it
+
+
 async def _all(once, **options):
     return [outcome async for outcome in once.deliver(**options)]
+
+
+async def test_a_row_that_needs_no_request_is_no_probe_of_an_outage(sandbox, program, definition, sqlite_url):
+    clock = ManualClock()
+    async with Journal(sqlite_url, clock=clock, lease=10_000) as journal:
+        once = ExactlyOnce(program, journal)
+        for _ in range(5):
+            once._settler.calls.breaker.failed()
+        rows = [
+            intent(reference="a", contact_id=1, amount="5", balance_expiry_in_minutes=60, line=1),
+            intent(reference="b", contact_id=2, amount="5", line=2),
+        ]
+        await load(journal, program, definition, rows)
+        outcomes = await asyncio.wait_for(by(clock, delivered(once, concurrency=1), 10), 20)
+    assert {name: outcome.state for name, outcome in outcomes.items()} == {"a": "refused", "b": "applied"}
 
 
 async def test_a_strict_run_costs_two_requests_a_credit_and_a_lean_one_one(

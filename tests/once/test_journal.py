@@ -791,6 +791,21 @@ async def test_a_durable_commit_is_synced_and_only_that_one(sqlite_url, postgres
         assert seen == ["off", "on"]
 
 
+async def test_a_choice_is_durable_and_what_the_server_tells_again_need_not_be(journal, scope, monkeypatch):
+    commits = []
+    transact = journal._database.transact
+
+    async def noted(work, *, durable):
+        commits.append(durable)
+        return await transact(work, durable=durable)
+
+    monkeypatch.setattr(journal._database, "transact", noted)
+    row = await journal.enroll(scope, credit())
+    row = await journal.move(row, state="chosen", tid=str(uuid4()))
+    await journal.finish(row, "applied", durable=False)
+    assert commits == [False, True, False]
+
+
 def _pragma(connection):
     return connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
 

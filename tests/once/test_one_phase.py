@@ -94,6 +94,37 @@ async def test_lean_does_not_believe_absence_before_history_has_shown_meta(sandb
     assert "no history has shown" in outcome.reason
 
 
+@pytest.mark.parametrize("effect", [effects.status(502), effects.drop(), effects.too_many(1)])
+async def test_lean_asks_again_where_the_proof_that_meta_comes_back_cannot_be_read(
+    sandbox, program, journal, definition, effect
+):
+    once = ExactlyOnce(program.with_options(max_wait=0), journal, **{**QUICK, "settle": 0.0})
+    args = {"balance_definition_id": definition, "amount": "5"}
+    await once.apply(reference="before", contact_id=1, **args)
+    sandbox.faults.add(effects.drop(), operation=BEGIN, nth=1)
+    unread = sandbox.faults.add(
+        effect, operation=HISTORY, nth=2
+    )  # the first one misses it, the second is the proof
+    outcome = await once.apply(reference="r", contact_id=2, **args)
+    outcome = outcome if outcome.final else (await settled(once))["r"]
+    assert unread.fired == 1
+    assert outcome.state == "applied"
+    assert credited(sandbox) == {"before": 1, "r": 1}
+
+
+async def test_a_clear_refusal_stays_clear_where_the_definition_cannot_be_read(
+    sandbox, program, journal, definition
+):
+    """Nothing was applied, so nothing is parked for a person."""
+    once = ExactlyOnce(program, journal, mode="at_most_once", grace=0.6)
+    unknown = effects.status(404, {"code": "document_not_found", "message": "no such contact"})
+    sandbox.faults.add(unknown, operation=BEGIN, times=2)
+    sandbox.faults.add(effects.status(502), operation="definitions.get", nth=1)
+    outcome = await once.apply(reference="r", contact_id=1, balance_definition_id=definition, amount="5")
+    assert (outcome.state, outcome.reason) == ("refused", "no such contact")
+    assert (sent(sandbox, BEGIN), sent(sandbox, "definitions.get")) == (2, 2)
+
+
 async def test_lean_waits_for_what_history_does_not_show_yet(sandbox, program, journal, definition):
     once = ExactlyOnce(program, journal, **{**QUICK, "settle": 100.0, "patience": 0.5})
     sandbox.set_switches(history_lag=600)

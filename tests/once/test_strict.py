@@ -7,6 +7,7 @@ import contextlib
 import shutil
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from clocks import ManualClock
@@ -208,6 +209,15 @@ async def test_a_422_that_never_ends_is_bounded_and_true(sandbox, apply):
     assert [t.status for t in sandbox.ledger.transactions(PROGRAM)] == ["cancelled"]
 
 
+async def test_a_refusal_needs_no_history_that_is_up_to_date(sandbox, apply):
+    """The cancel proves it. Else a refused reference costs hundreds of requests on a history 10 minutes behind."""
+    sandbox.set_switches(history_lag=600)
+    sandbox.faults.add(effects.status(422, {"code": "no", "message": "not enrolled"}), operation=COMPLETE)
+    outcome = await apply(timeout=5)
+    assert (outcome.state, outcome.reason) == ("refused", "not enrolled")
+    assert sent(sandbox, BEGIN, COMPLETE, HISTORY, CANCEL) == 4
+
+
 async def test_a_422_that_no_cancel_proves_is_no_refusal(sandbox, program, journal, definition):
     once = ExactlyOnce(program, journal, grace=0.2, patience=1.0)
     refusing = sandbox.faults.add(effects.status(422, {"code": "no", "message": "no"}), operation=COMPLETE)
@@ -301,6 +311,22 @@ async def test_what_history_does_not_show_is_never_concluded_from(sandbox, progr
     assert (await settled(once))["r"].state == "applied"
     assert credited(sandbox) == {"r": 1}
     assert sent(sandbox, BEGIN, COMPLETE) == 2
+
+
+async def test_pauses_go_on_growing_from_call_to_call(sandbox, program, definition, sqlite_url):
+    """Each look costs quota: a history that is hours behind is not read every few seconds."""
+    clock = ManualClock()
+    sandbox.set_switches(history_lag=36_000)
+    sandbox.faults.add(effects.apply_then_drop(), operation=COMPLETE, nth=1)
+    async with Journal(sqlite_url, clock=clock, lease=10_000) as journal:
+        once = ExactlyOnce(program, journal, patience=5)
+        args = {"reference": "r", "contact_id": 1, "balance_definition_id": definition, "amount": "5"}
+        end = clock.now + 3_600
+        while clock.now < end:
+            outcome = await by(clock, once.apply(**args), 10)
+            assert outcome.state == "unknown"
+            clock.now += outcome.retry_after
+    assert 5 < sent(sandbox, HISTORY) <= 25
 
 
 # Who stops, and who goes on ------------------------------------------------------------------------------------
@@ -406,11 +432,11 @@ async def test_an_end_that_cannot_be_written_is_nobodys_verdict(
 async def test_a_choice_that_was_lost_with_a_copy_of_the_journal_is_found_in_the_copy(
     sandbox, definition, sqlite_url, tmp_path
 ):
-    """A copy taken when complete is sent holds the choice: put back, the reference is still credited once."""
+    """A copy taken when complete is first sent holds the choice: put back, the reference is still credited once."""
     copy, clock = str(tmp_path / "copy.db"), ManualClock()
 
     def hook(event):
-        if isinstance(event, AttemptStarted) and event.endpoint == COMPLETE:
+        if isinstance(event, AttemptStarted) and event.endpoint == COMPLETE and not Path(copy).exists():
             for suffix in ("", "-wal"):
                 shutil.copy(sqlite_url + suffix, copy + suffix)
 

@@ -20,16 +20,20 @@ async def work(settings):
     ):
         once = ExactlyOnce(client.program(PROGRAM), journal, **settings["once"])
         print("ready", flush=True)
-        deliver = asyncio.create_task(_deliver(once))
-        for number in settings["apply"]:  # a queue that delivers everything to everybody
-            await once.apply(
-                reference=f"applied-{number}",
-                contact_id=number % 40 + 1,
-                balance_definition_id=settings["definition"],
-                amount="2.5",
-                timeout=2,
-            )
-        await deliver
+        numbers = iter(settings["apply"])
+        await asyncio.gather(_deliver(once), *(_apply(once, settings, numbers) for _ in range(5)))
+
+
+async def _apply(once, settings, numbers):
+    """A queue that delivers everything to everybody."""
+    for number in numbers:
+        await once.apply(
+            reference=f"applied-{number}",
+            contact_id=number % 40 + 1,
+            balance_definition_id=settings["definition"],
+            amount="2.5",
+            timeout=2,
+        )
 
 
 async def _deliver(once):
@@ -37,5 +41,10 @@ async def _deliver(once):
         pass
 
 
+def main(settings):
+    """For a process that is started by ``multiprocessing``."""
+    asyncio.run(work(settings))
+
+
 if __name__ == "__main__":
-    asyncio.run(work(json.loads(sys.argv[1])))
+    main(json.loads(sys.argv[1]))
