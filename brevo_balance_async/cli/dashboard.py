@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from attrs import asdict
 from rich.live import Live
 from rich.text import Text
 
@@ -38,6 +39,19 @@ def duration(seconds: float) -> str:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def _waiting(*, seconds: float, unsettled: int, behind: int, taken: int) -> str:
+    rows = [
+        f"{number:,} {what}"
+        for number, what in (
+            (unsettled, "not settled yet"),
+            (behind, "behind those"),
+            (taken, "in the hands of another process"),
+        )
+        if number
+    ]
+    return f"next look in {duration(seconds)}: {', '.join(rows)}"
 
 
 class Dashboard:
@@ -93,7 +107,7 @@ class Dashboard:
         report, quota = self._run.report, self._client.quota
         settled = report.applied + report.refused
         rate = self._rate(settled - report.repeated, report.seconds)
-        left = report.open + report.unknown
+        left, waiting = report.open + report.unknown, self._run.waiting
         return {
             "loaded": self._run.loaded,
             "rows": report.total,
@@ -105,6 +119,7 @@ class Dashboard:
             "quota_limit": None if quota is None else quota.limit,
             "quota_resets_in": None if quota is None else self._resets_in(),
             "eta": self._eta(left, rate),
+            "waiting": None if waiting is None else asdict(waiting),
         }
 
     def _rate(self, settled: int, seconds: float) -> float | None:
@@ -135,6 +150,8 @@ class Dashboard:
             return f"loading: {found['rows']:,} rows read", "nothing is sent before all are in the journal"
         done = f"{found['done']:,} of {found['rows']:,} done"
         first = f"{done}, {found['refused']:,} refused, {found['unknown']:,} unknown"
+        if found["waiting"] is not None:
+            return first, _waiting(**found["waiting"])
         parts = []
         if found["rate"] is not None:
             parts.append(f"{found['rate']:,.0f}/h")

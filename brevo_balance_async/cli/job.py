@@ -61,8 +61,15 @@ class Pace:
 
     def resume_command(self) -> str:
         """What goes on where this leaves off."""
-        words = ["brevo-balance", "journal", "resume"]
-        for name in ("journal", "mode", "reserve", "concurrency"):
+        return self._command("resume", "journal", "mode", "reserve", "concurrency")
+
+    def report_command(self) -> str:
+        """What lists the rows that are unknown."""
+        return f"{self._command('report', 'journal')} --state unknown"
+
+    def _command(self, command: str, *options: str) -> str:
+        words = ["brevo-balance", "journal", command]
+        for name in options:
             value = getattr(self, name)
             if value != getattr(attrs.fields(Pace), name).default:
                 words += [f"--{name}", str(value)]
@@ -103,19 +110,25 @@ async def follow(
     except Exception:
         say(f"to go on where it was: {resume()}")
         raise
-    code = _exit_code(run.report, stopped=stop.stopped)
+    code = _exit_code(run, stopped=stop.stopped)
     events.report(run.report, code)
     if pace.output == "text":
         _tell(run.report)
     if code in {7, 9, 130}:
         say(f"to go on where it was: {resume()}")
+    if code == 9:
+        say(
+            f"rows that are not settled by then are for a person: {pace.report_command()} lists them, journal resolve "
+            "writes down what you find out"
+        )
     return code
 
 
-def _exit_code(report: Report, *, stopped: bool) -> int:
+def _exit_code(run: Run, *, stopped: bool) -> int:
+    report = run.report
     if stopped:
         return 130
-    if report.open:
+    if report.open or (report.unknown and run.drained):
         return 7
     if report.unknown:
         return 9

@@ -210,7 +210,7 @@ async def redact(*, before: str, journal: JournalOption = JOURNAL) -> None:
 def _state(row: Row) -> str:
     if row.finished:
         return row.state
-    return "open" if row.reason is None else "unknown"
+    return "unknown" if row.tried else "open"
 
 
 def _entry(program: str, definition: str, row: Row) -> Entry:

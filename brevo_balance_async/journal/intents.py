@@ -16,6 +16,7 @@ from attrs import frozen
 
 from brevo_balance_async.core import codec, validation
 from brevo_balance_async.errors import InvalidRequestError, ReferenceConflictError
+from brevo_balance_async.journal.tables import PARKED
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -78,6 +79,11 @@ class Row:
     def finished(self) -> bool:
         """Whether it is applied or refused."""
         return self.finished_at is not None
+
+    @property
+    def tried(self) -> bool:
+        """Of an open row: whether it was tried and is not settled; a parked one was sent, whoever has died since."""
+        return self.reason is not None or self.next_at >= PARKED
 
     @property
     def wait(self) -> float:
