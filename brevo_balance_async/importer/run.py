@@ -279,7 +279,7 @@ class FileRun(Run):
         if scope is None:
             return False
         if each.final:
-            return self._reading.seen.mark(scope.definition, each.reference, TOLD)
+            return self._reading.seen.mark(scope.definition, [each.reference], TOLD) == 1
         return self._reading.seen.holds(scope.definition, each.reference)
 
     async def _looked_up(self, state: int) -> AsyncGenerator[Outcome]:
@@ -289,14 +289,14 @@ class FileRun(Run):
         scopes = {scope.definition: scope for scope in self._loaded.scopes.values()}
         for definition, references in self._reading.seen.chunks(state):
             rows = await self._journal.look(scopes[definition], references)
+            ended = [reference for reference in references if rows[reference].finished]
+            self._reading.seen.mark(definition, ended, TOLD)
             for reference in references:
                 row = rows[reference]
-                if not row.finished:
-                    if row.tried:
-                        self._note_unknown(row)
-                    continue
-                told = outcome(row, repeated=row.batch != self._loaded.batch or state == OPEN)
-                if self._counted(told):
+                if row.finished:
+                    told = outcome(row, repeated=row.batch != self._loaded.batch or state == OPEN)
                     self._unknown.pop((told.scope, told.reference), None)
                     self._counts.add(told)
                     yield told
+                elif row.tried:
+                    self._note_unknown(row)

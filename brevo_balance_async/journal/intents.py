@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 _EXACT: Final = Context(prec=28)  # the thread's own context may round to fewer digits
+# Once: json.dumps with options makes an encoder in each call.
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 META_OF_OURS: Final = frozenset({"reference", "attempt"})
 """What is added to the meta of every transaction, so that history can be read by it."""
 
@@ -134,6 +136,10 @@ def intent(
     line: int | None = None,
 ) -> Intent:
     """The canonical form; ``InvalidRequestError`` names the argument that cannot be right."""
+    if event_time is not None:
+        event_time = validation.timestamp("event_time", event_time)
+    if balance_expiry_in_minutes is not None:
+        validation.integer("balance_expiry_in_minutes", balance_expiry_in_minutes, least=1)
     return Intent(
         reference=validation.reference(reference),
         contact=validation.contact_id(contact_id),
@@ -146,16 +152,15 @@ def intent(
 def details(
     event_time: datetime | None, meta: dict[str, Any] | None, balance_expiry_in_minutes: int | None
 ) -> str | None:
-    """The JSON text of what not every intent has."""
+    """The JSON text of what not every intent has; time and minutes were checked before."""
     found: dict[str, Any] = {}
     if event_time is not None:
-        found["event_time"] = codec.wire_time(validation.timestamp("event_time", event_time))
+        found["event_time"] = codec.wire_time(event_time)
     if meta:
         found["meta"] = _meta(meta)
     if balance_expiry_in_minutes is not None:
-        minutes = validation.integer("balance_expiry_in_minutes", balance_expiry_in_minutes, least=1)
-        found["balance_expiry_in_minutes"] = minutes
-    return _text(found) if found else None
+        found["balance_expiry_in_minutes"] = balance_expiry_in_minutes
+    return _encode(found) if found else None
 
 
 def _difference(stored: Intent | Row, given: Intent) -> ReferenceConflictError | None:
@@ -197,7 +202,3 @@ def _meta(meta: dict[str, Any]) -> dict[str, Any]:
         )
     plain: dict[str, Any] = json.loads(codec.encode(meta, "meta"))
     return plain
-
-
-def _text(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
