@@ -91,7 +91,7 @@ async def run(cell: Cell) -> Count:
                 "program": PROGRAM,
                 "definition": definition,
                 "lease": 1.0,
-                "concurrency": 10,
+                "concurrency": 20,
                 "once": {"mode": cell.mode, **ONCE},
                 "resume": False,
             }
@@ -149,7 +149,7 @@ async def _kill(
             while worker.code is None and requests() < moment:
                 await asyncio.sleep(0.001)
         else:  # it may die while it starts or loads
-            await asyncio.sleep(rng.uniform(0.0, 0.8))
+            await asyncio.sleep(rng.uniform(0.0, 0.4))
         if worker.code is None:
             worker.kill()
             kills += 1

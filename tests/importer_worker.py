@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BUSY = 7
 """Exit code: another process loads the same file at this moment."""
 FORKS = get_context("forkserver")
-FORKS.set_forkserver_preload([__name__])
+FORKS.set_forkserver_preload(["importer_chaos"])
 
 
 @frozen(eq=False)

@@ -85,6 +85,8 @@ async def status(*, journal: JournalOption = JOURNAL, output: Format = "table") 
     lines.end()
     for worker in found.workers:
         say(f"at work, this command among them: {worker}")
+    if any(each.next_in is not None for each in found.scopes):
+        say(f"to go on with what is open: {Pace(journal=journal).resume_command()}")
     for source in found.unfinished_loads:
         say(f"not loaded to its end, so not delivered: {source}")
 

@@ -26,6 +26,9 @@ PACKAGE = Path(brevo_balance_async.__file__).parents[1]  # the commands run in a
 LEASE = "from brevo_balance_async.journal import Journal; Journal.__init__.__kwdefaults__['lease'] = 1.0"
 SHORT_LEASE = [*PLAIN_COMMAND[:-1], f"{LEASE}\n{MAIN}"]
 """A command whose rows are anybody's soon after it was killed."""
+CONTROLLED = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
+ON_A_TERMINAL = [*PLAIN_COMMAND[:-1], f"{CONTROLLED}\n{MAIN}"]
+"""A command that hears when the terminal on its stdin is closed."""
 HEAD = "reference,contact_id,amount\n"
 
 
@@ -342,23 +345,68 @@ def until(process, sandbox, requests):
         time.sleep(0.01)
 
 
+def slow(sandbox):
+    """Eleven rows go through at once, the others take a second each: a signal never comes too late."""
+    sandbox.faults.add(effects.delay(1), operation="transactions.begin", nth=12, times=1000)
+    return 1 + 11 * 2  # requests, with that of the plan
+
+
+def assert_resumes(sandbox, cli, rows):
+    """Nothing was left in doubt, and nothing is missing in the end."""
+    assert 0 < len(credited(sandbox)) < rows
+    status = json.loads(cli("journal", "status", "--output=jsonl").out)
+    assert (status["applied"], status["unknown"]) == (len(credited(sandbox)), 0)
+    assert status["due"] == status["open"] == rows - status["applied"]
+    sandbox.faults.clear()
+    assert cli("journal", "resume").code == 0
+    assert credited(sandbox) == {f"r-{n}": 1 for n in range(rows)}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_drains_and_the_rest_is_resumed(shop, sandbox, cli, number):
-    shop.joinpath("rows.csv").write_text(numbered(600))
+    shop.joinpath("rows.csv").write_text(numbered(100))
+    requests = slow(sandbox)
     with started("import", "rows.csv", "--concurrency=3", command=COMMAND) as process:
-        until(process, sandbox, 30)
+        until(process, sandbox, requests)
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 7, err
     assert "stopping: what is in flight finishes" in err
     assert "to go on where it was: brevo-balance journal resume --concurrency 3" in err
-    assert " 0 unknown" in out
+    assert out.startswith(f"{len(credited(sandbox))} applied, 0 refused, 0 unknown")
     assert_clean(err)
-    count = len(credited(sandbox))
-    assert 0 < count < 600
-    assert out.startswith(f"{count} applied")
-    assert cli("journal", "resume").code == 0
-    assert credited(sandbox) == {f"r-{n}": 1 for n in range(600)}
+    assert_resumes(sandbox, cli, 100)
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+def test_a_terminal_that_is_closed_drains(shop, sandbox, cli):
+    shop.joinpath("rows.csv").write_text(numbered(100))
+    requests = slow(sandbox)
+    master, end = os.openpty()
+    with subprocess.Popen(
+        [*ON_A_TERMINAL, "import", "rows.csv", "--concurrency=3"],
+        **dict.fromkeys(("stdin", "stdout", "stderr"), end),
+        start_new_session=True,
+        env={**environment(**os.environ), "PYTHONPATH": str(PACKAGE), "TERM": "xterm"},
+    ) as process:
+        os.close(end)
+        until(process, sandbox, requests)
+        os.close(master)
+        process.send_signal(signal.SIGHUP)  # the shell that ran in it sends its own
+        assert process.wait(timeout=60) == 7
+    assert_resumes(sandbox, cli, 100)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP")
+def test_nohup_is_obeyed(shop, sandbox):
+    shop.joinpath("rows.csv").write_text(numbered(14))
+    requests = slow(sandbox)
+    with started("import", "rows.csv", "--concurrency=3", command=["nohup", *PLAIN_COMMAND]) as process:
+        until(process, sandbox, requests)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert len(credited(sandbox)) == 14
 
 
 def test_the_second_signal_stops_at_once(shop, sandbox):
