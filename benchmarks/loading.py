@@ -106,7 +106,8 @@ def run(rows: int, folder: Path, base_url: str) -> None:
     measure("import", [*COMMAND, "import", "rows.csv", "--output", "jsonl"], folder, environment)
     measure("report", [*COMMAND, "journal", "report", "--output", "csv"], folder, environment)
     print(
-        f"\nThe journal has {loaded / rows:.0f} bytes a planned row, {journal.stat().st_size / rows:.0f} an applied one."
+        f"\nThe journal has {loaded / rows:.0f} bytes a planned row, "
+        f"{journal.stat().st_size / rows:.0f} an applied one."
     )
 
 

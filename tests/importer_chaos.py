@@ -40,7 +40,7 @@ from brevo_balance_async import BalanceClient  # noqa: E402
 from brevo_balance_async.journal import Journal  # noqa: E402
 from brevo_balance_async.sandbox import Sandbox  # noqa: E402
 
-ONCE = {"grace": 2.0, "settle": 5.0, "lag": 0.5, "patience": 2.0}
+ONCE = {"grace": 2.0, "lag": 0.5, "patience": 2.0}
 """Seconds; in earnest they are minutes and hours."""
 ROUNDS = 60
 """Runs without a kill, at most, until nothing is open."""
@@ -57,6 +57,8 @@ class Cell:
     processes: int
     faults: float = 0.1
     seed: int = 0
+    settle: float = 5.0
+    """Seconds in which the server, however busy, applies what it will apply."""
 
 
 @frozen(kw_only=True)
@@ -92,7 +94,7 @@ async def run(cell: Cell) -> Count:
                 "definition": definition,
                 "lease": 1.0,
                 "concurrency": 20,
-                "once": {"mode": cell.mode, **ONCE},
+                "once": {"mode": cell.mode, "settle": cell.settle, **ONCE},
                 "resume": False,
             }
             kills = await _kill(cell, settings, rng, len(amounts), lambda: _requests(sandbox))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +11,7 @@ from attrs import field, frozen
 from brevo_balance_async.core import codec, validation
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     from brevo_balance_async.models import Amount
