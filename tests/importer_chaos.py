@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import csv
-import json
-import os
 import random
 import sys
 import tempfile
@@ -36,14 +34,13 @@ sys.path.insert(0, str(HERE / "once"))
 import postgres  # noqa: E402  (the path above)
 from chaos import OPERATIONS, add_faults  # noqa: E402
 from helpers import PROGRAM, credited  # noqa: E402
+from importer_worker import Worker  # noqa: E402
 
-import brevo_balance_async  # noqa: E402
 from brevo_balance_async import BalanceClient  # noqa: E402
 from brevo_balance_async.journal import Journal  # noqa: E402
 from brevo_balance_async.sandbox import Sandbox  # noqa: E402
 
-PACKAGE = Path(brevo_balance_async.__file__).parents[1]
-ONCE = {"grace": 2.0, "settle": 5.0, "lag": 0.5, "patience": 2.0}
+ONCE = {"grace": 2.0, "lag": 0.5, "patience": 2.0}
 """Seconds; in earnest they are minutes and hours."""
 ROUNDS = 60
 """Runs without a kill, at most, until nothing is open."""
@@ -60,6 +57,8 @@ class Cell:
     processes: int
     faults: float = 0.1
     seed: int = 0
+    settle: float = 5.0
+    """Seconds in which the server, however busy, applies what it will apply."""
 
 
 @frozen(kw_only=True)
@@ -94,8 +93,9 @@ async def run(cell: Cell) -> Count:
                 "program": PROGRAM,
                 "definition": definition,
                 "lease": 1.0,
-                "concurrency": 10,
-                "once": {"mode": cell.mode, **ONCE},
+                "concurrency": 20,
+                "once": {"mode": cell.mode, "settle": cell.settle, **ONCE},
+                "resume": False,
             }
             kills = await _kill(cell, settings, rng, len(amounts), lambda: _requests(sandbox))
             unknown = await _finish(cell, settings)
@@ -137,29 +137,30 @@ async def _kill(
 ) -> int:
     """Kill one of the processes at a time and start it again; how often that was possible.
 
-    The moments are counted in requests, so that a fast machine is not done before the first of them.
+    The moments are counted in requests, so that a fast machine is not done before the first of them. What follows on
+    a killed process imports the file again, or goes on with the journal alone.
     """
-    workers = [await _start(settings) for _ in range(cell.processes)]
-    kills = 0
+    workers = [Worker.start(settings) for _ in range(cell.processes)]
+    kills, loaded = 0, False
     while kills < cell.kills:
         at = rng.randrange(len(workers))
+        worker = workers[at]
         if rng.random() < 0.8:
-            await _line(workers[at])
+            loaded |= await worker.has_loaded()
             moment = requests() + rng.randrange(max(rows // cell.kills, 1))
-            while workers[at].returncode is None and requests() < moment:
+            while worker.code is None and requests() < moment:
                 await asyncio.sleep(0.001)
         else:  # it may die while it starts or loads
-            await asyncio.sleep(rng.uniform(0.0, 0.8))
-        done = workers[at].returncode
-        if done is None:
-            workers[at].kill()
+            await asyncio.sleep(rng.uniform(0.0, 0.4))
+        if worker.code is None:
+            worker.kill()
             kills += 1
-        await workers[at].wait()
-        if done == 0 and not await _open(settings):
+        await worker.wait()
+        if worker.code == 0 and not await _open(settings):
             break
-        workers[at] = await _start(settings)
+        workers[at] = Worker.start({**settings, "resume": loaded and rng.random() < 0.7})
     for worker in workers:
-        if worker.returncode is None:
+        if worker.code is None:
             worker.kill()
         await worker.wait()
     return kills
@@ -168,8 +169,8 @@ async def _kill(
 async def _finish(cell: Cell, settings: dict[str, object]) -> int:
     """Run it until nothing is open any more; how many rows are, should that last too long."""
     for _ in range(ROUNDS):
-        for worker in [await _start(settings) for _ in range(cell.processes)]:
-            await worker.communicate()
+        for worker in [Worker.start(settings) for _ in range(cell.processes)]:
+            await worker.wait()
         if not (left := await _open(settings)):
             return 0
         await asyncio.sleep(1)
@@ -184,22 +185,6 @@ async def _open(settings: dict[str, object]) -> int:
         return 1
     counts = status.scopes[0].counts
     return sum(number for state, number in counts.items() if state not in {"applied", "refused"})
-
-
-async def _start(settings: dict[str, object]) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(HERE / "importer" / "worker.py"),
-        json.dumps(settings),
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
-    )
-
-
-async def _line(worker: asyncio.subprocess.Process) -> None:
-    """Wait until it has loaded, or has ended."""
-    if worker.stdout is not None:
-        await worker.stdout.readline()
 
 
 def main() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections import deque
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from attrs import asdict
+from rich.control import Control
 from rich.live import Live
+from rich.segment import ControlType
 from rich.text import Text
 
 from .terminal import console, say
@@ -40,6 +44,34 @@ def duration(seconds: float) -> str:
     return f"{days} d {hours} h" if hours else f"{days} d"
 
 
+def _waiting(*, seconds: float, unsettled: int, behind: int, taken: int) -> str:
+    rows = [
+        f"{number:,} {what}"
+        for number, what in (
+            (unsettled, "not settled yet"),
+            (behind, "behind those"),
+            (taken, "in the hands of another process"),
+        )
+        if number
+    ]
+    return f"next look in {duration(seconds)}: {', '.join(rows)}"
+
+
+@contextmanager
+def _resizes(handler: Callable[[], None]) -> Iterator[None]:
+    """Call ``handler`` whenever the terminal was resized, where there is a signal for it."""
+    number = getattr(signal, "SIGWINCH", None)  # not on Windows
+    if number is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(number, handler)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(number)
+
+
 class Dashboard:
     """How far a run is."""
 
@@ -58,13 +90,17 @@ class Dashboard:
         self._tell = tell
         self._samples: deque[tuple[float, int]] = deque()
         """Of the last hour: when, and how many had been settled by this run."""
+        self._covers_an_hour = False
+        self._drawn: list[int] = []
+        """The widths of the lines that stand there."""
 
     @contextmanager
     def shown(self, *, text: bool) -> Iterator[None]:
         """On stderr while the run goes on; ``text`` is False where JSON lines tell it."""
         out = console(stderr=True)
         if text and out.is_terminal:
-            with Live(self, console=out, refresh_per_second=2, transient=True, redirect_stdout=False):
+            live = Live(self, console=out, refresh_per_second=2, transient=True, redirect_stdout=False)
+            with _resizes(lambda: self._resized(out)), live:
                 yield
             return
         beat = asyncio.ensure_future(self._beat(text=text))
@@ -83,17 +119,24 @@ class Dashboard:
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
         """Two lines, never wider than the terminal is now."""
-        for line in self._lines():
-            text = Text(f"  {line}")
+        lines = [Text(f"  {line}") for line in self._lines()]
+        for text in lines:
             text.truncate(max(1, options.max_width - 1), overflow="ellipsis")
-            yield text
+        self._drawn = [text.cell_len for text in lines]
+        yield from lines
+
+    def _resized(self, out: Console) -> None:
+        """A terminal that became narrower has wrapped the lines, and ``Live`` goes up by as many as it has drawn."""
+        wrapped = sum((cells - 1) // max(1, out.width) for cells in self._drawn)
+        up = [(ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)]
+        out.control(Control(*up * wrapped))
 
     def values(self) -> dict[str, Any]:
         """Everything that is shown, as numbers; seconds and rows an hour."""
         report, quota = self._run.report, self._client.quota
         settled = report.applied + report.refused
         rate = self._rate(settled - report.repeated, report.seconds)
-        left = report.open + report.unknown
+        left, waiting = report.open + report.unknown, self._run.waiting
         return {
             "loaded": self._run.loaded,
             "rows": report.total,
@@ -105,12 +148,14 @@ class Dashboard:
             "quota_limit": None if quota is None else quota.limit,
             "quota_resets_in": None if quota is None else self._resets_in(),
             "eta": self._eta(left, rate),
+            "waiting": None if waiting is None else asdict(waiting),
         }
 
     def _rate(self, settled: int, seconds: float) -> float | None:
         self._samples.append((seconds, settled))
         while self._samples[0][0] < seconds - _HOUR:
             self._samples.popleft()
+            self._covers_an_hour = True
         began, before = self._samples[0]
         return (settled - before) / (seconds - began) * _HOUR if seconds > began else None
 
@@ -124,6 +169,8 @@ class Dashboard:
     def _eta(self, left: int, rate: float | None) -> float | None:
         from brevo_balance_async.importer.report import hours  # noqa: PLC0415  (--help is quick)
 
+        if rate and self._covers_an_hour:  # what others use of the quota shows in it
+            return left / rate * _HOUR
         expected = hours(left * self._requests, self._client.quota, self._reserve)
         if expected is not None:
             return expected * _HOUR
@@ -135,6 +182,8 @@ class Dashboard:
             return f"loading: {found['rows']:,} rows read", "nothing is sent before all are in the journal"
         done = f"{found['done']:,} of {found['rows']:,} done"
         first = f"{done}, {found['refused']:,} refused, {found['unknown']:,} unknown"
+        if found["waiting"] is not None:
+            return first, _waiting(**found["waiting"])
         parts = []
         if found["rate"] is not None:
             parts.append(f"{found['rate']:,.0f}/h")

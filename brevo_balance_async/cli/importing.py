@@ -114,5 +114,7 @@ def _tell(plan: Plan, rows: EntryFile, pace: Pace) -> None:
     ):
         if number:
             words.append(f"{number:,} {what}")
-    time = "the server announces no quota" if plan.hours is None else f"about {duration(plan.hours * 3600)}"
+    time = "the server announces no quota"
+    if plan.hours is not None:
+        time = f"about {duration(plan.hours * 3600)} without other calls"
     say(f"{', '.join(words)}; {plan.requests:,} requests, {time}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shlex
 import signal
 import sys
@@ -63,8 +64,15 @@ class Pace:
 
     def resume_command(self) -> str:
         """What goes on where this leaves off."""
-        words = ["brevo-balance", "journal", "resume"]
-        for name in ("journal", "mode", "reserve", "concurrency"):
+        return self._command("resume", "journal", "mode", "reserve", "concurrency")
+
+    def report_command(self) -> str:
+        """What lists the rows that are unknown."""
+        return f"{self._command('report', 'journal')} --state unknown"
+
+    def _command(self, command: str, *options: str) -> str:
+        words = ["brevo-balance", "journal", command]
+        for name in options:
             value = getattr(self, name)
             if value != getattr(attrs.fields(Pace), name).default:
                 words += [f"--{name}", str(value)]
@@ -105,19 +113,25 @@ async def follow(
     except Exception:
         say(f"to go on where it was: {resume()}")
         raise
-    code = _exit_code(run.report, stopped=stop.stopped)
+    code = _exit_code(run, stopped=stop.stopped)
     events.report(run.report, code)
     if pace.output == "text":
         _tell(run.report)
     if code in {7, 9, 130}:
         say(f"to go on where it was: {resume()}")
+    if code == 9:
+        say(
+            f"rows that are not settled by then are for a person: {pace.report_command()} lists them, journal resolve "
+            "writes down what you find out"
+        )
     return code
 
 
-def _exit_code(report: Report, *, stopped: bool) -> int:
+def _exit_code(run: Run, *, stopped: bool) -> int:
+    report = run.report
     if stopped:
         return 130
-    if report.open:
+    if report.open or (report.unknown and run.drained):
         return 7
     if report.unknown:
         return 9
@@ -137,10 +151,11 @@ def _tell(report: Report) -> None:
 
 
 class _Stop:
-    """The first Ctrl-C or SIGTERM drains, the second stops."""
+    """The first Ctrl-C or SIGTERM drains, the second stops. A terminal that is closed drains."""
 
     def __init__(self, importer: Importer, resume: Any) -> None:
         self.stopped = False
+        self._terminals = [out.fileno() for out in (sys.stdout, sys.stderr) if out.isatty()]
         self._importer = importer
         self._resume = resume
         self._draining = False
@@ -150,20 +165,23 @@ class _Stop:
     def listening(self) -> Iterator[None]:
         """While the run goes on."""
         loop = asyncio.get_running_loop()
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.getsignal(number) for number in numbers}
-        for number in numbers:
+        handlers = {signal.SIGINT: self._came, signal.SIGTERM: self._came}
+        hangup = getattr(signal, "SIGHUP", None)  # not on Windows
+        if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # nohup ignores it
+            handlers[hangup] = self._hung_up
+        before = {number: signal.getsignal(number) for number in handlers}
+        for number, handler in handlers.items():
             try:
-                loop.add_signal_handler(number, self._came)
+                loop.add_signal_handler(number, handler)
             except NotImplementedError:  # Windows
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._came))
         try:
             yield
         finally:
-            for number, handler in before.items():
+            for number, earlier in before.items():
                 with suppress(NotImplementedError):
                     loop.remove_signal_handler(number)
-                signal.signal(number, handler)
+                signal.signal(number, earlier)
 
     def after(self, seconds: float) -> asyncio.TimerHandle:
         """Drain when this time is over."""
@@ -176,12 +194,21 @@ class _Stop:
             self.stopped = True
             self._task.cancel()
 
+    def _hung_up(self) -> None:
+        """Nobody can press Ctrl-C again, so a second one (the shell sends its own) does not stop it."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for terminal in self._terminals:  # every write to it would fail from now on
+            os.dup2(nowhere, terminal)
+        os.close(nowhere)
+        if not self._draining:
+            self._drain("the terminal was closed")
+
     def _drain(self, why: str) -> None:
         self._draining = True
+        self._importer.drain()
         say(
             f"{why}: what is in flight finishes, Ctrl-C again stops at once; to go on later: {self._resume()}"
         )
-        self._importer.drain()
 
 
 @contextmanager

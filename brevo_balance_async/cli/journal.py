@@ -85,6 +85,8 @@ async def status(*, journal: JournalOption = JOURNAL, output: Format = "table") 
     lines.end()
     for worker in found.workers:
         say(f"at work, this command among them: {worker}")
+    if any(each.next_in is not None for each in found.scopes):
+        say(f"to go on with what is open: {Pace(journal=journal).resume_command()}")
     for source in found.unfinished_loads:
         say(f"not loaded to its end, so not delivered: {source}")
 
@@ -210,7 +212,7 @@ async def redact(*, before: str, journal: JournalOption = JOURNAL) -> None:
 def _state(row: Row) -> str:
     if row.finished:
         return row.state
-    return "open" if row.reason is None else "unknown"
+    return "unknown" if row.tried else "open"
 
 
 def _entry(program: str, definition: str, row: Row) -> Entry:

@@ -63,7 +63,8 @@ class Importer:
             verify_first=verify_first,
         )
         self._requests = 0
-        self._means = Means(self._program, journal, once, workers, lambda: self._requests)
+        slowest = ttl + grace if mode == "strict" else settle + lag
+        self._means = Means(self._program, journal, once, workers, slowest, lambda: self._requests)
         self._runs: WeakSet[Run] = WeakSet()
 
     async def plan(self, rows: Rows) -> Plan:
@@ -82,6 +83,8 @@ class Importer:
         of the same source (the path of a file) replaces it. Rows of one contact go one at a time, in their order. A
         row with an amount of zero is refused without a request. Rows that an earlier load has written down and that
         are open still are delivered too, with the others of their load.
+
+        It goes on until nothing of this is open, also where a row has to wait: see ``Run``.
 
         Raises ``InputFileError``, before any request, for rows that cannot be read and for references used twice for
         different things; ``JournalBusyError`` if another process loads the same rows; and what stops a run:

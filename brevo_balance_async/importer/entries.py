@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +11,7 @@ from attrs import field, frozen
 from brevo_balance_async.core import codec, validation
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     from brevo_balance_async.models import Amount
@@ -37,7 +37,7 @@ def _amount(value: Amount) -> Decimal:
 
 
 def _event_time(value: datetime | None) -> datetime | None:
-    return None if value is None else validation.timestamp("event_time", value).astimezone(UTC)
+    return None if value is None else validation.timestamp("event_time", value)
 
 
 def _meta(value: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -40,8 +40,7 @@ async def load(journal: Journal, program: Program, reading: Reading, stop: async
             scope = await journal.scope(program, definition)
             loaded.scopes[scope.id] = scope
             rows = await journal.load(scope, loaded.batch, intents)
-            for wanted, row in zip(intents, rows, strict=True):
-                _note(loaded, reading, definition, wanted, row)
+            _note(loaded, reading, definition, intents, rows)
             if stop.is_set():
                 await journal.drop_batch(loaded.batch)
                 return None
@@ -55,13 +54,20 @@ async def load(journal: Journal, program: Program, reading: Reading, stop: async
 
 
 def _note(
-    loaded: Load, reading: Reading, definition: str, wanted: Intent, row: Row | ReferenceConflictError
+    loaded: Load,
+    reading: Reading,
+    definition: str,
+    intents: list[Intent],
+    rows: list[Row | ReferenceConflictError],
 ) -> None:
-    if isinstance(row, ReferenceConflictError):
-        reading.conflict(wanted.line, row)
-        return
-    loaded.own += row.batch == loaded.batch
-    if row.finished:
-        reading.seen.mark(definition, row.reference, SETTLED_BEFORE)
-    else:
-        loaded.batches.add(row.batch)
+    settled: list[str] = []
+    for wanted, row in zip(intents, rows, strict=True):
+        if isinstance(row, ReferenceConflictError):
+            reading.conflict(wanted.line, row)
+            continue
+        loaded.own += row.batch == loaded.batch
+        if row.finished_at is None:
+            loaded.batches.add(row.batch)
+        else:
+            settled.append(row.reference)
+    reading.seen.mark(definition, settled, SETTLED_BEFORE)

@@ -12,7 +12,7 @@ from brevo_balance_async.errors import InputFileError, InvalidRequestError, Prob
 from brevo_balance_async.importer.entries import Entry
 from brevo_balance_async.importer.files import MOST_PROBLEMS
 from brevo_balance_async.importer.seen import Seen
-from brevo_balance_async.journal import Intent, canonical_amount, details
+from brevo_balance_async.journal import Intent, details
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -116,7 +116,7 @@ def _intent(entry: Entry, line: int) -> Intent:
     return Intent(
         entry.reference,
         entry.contact_id,
-        canonical_amount(entry.amount),
+        format(entry.amount, "f"),
         details(entry.event_time, entry.meta, entry.balance_expiry_in_minutes),
         line,
     )

@@ -37,7 +37,11 @@ class Plan:
     requests: int
     """About as many as will be sent, if nothing goes wrong."""
     hours: float | None
-    """How long the account's quota makes that take; None where the server announces none."""
+    """How long the account's quota makes that take; None where the server announces none.
+
+    If nothing else calls the account: what others call counts against the same share, so with a tenth of it used by
+    others it takes a tenth longer.
+    """
 
 
 @frozen(kw_only=True)

@@ -1,10 +1,10 @@
-"""One run: the rows are loaded, delivered until nothing is left that can be done now, and counted."""
+"""One run: the rows are loaded, delivered until nothing of them is open, and counted."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from attrs import define, evolve, frozen
 
@@ -15,6 +15,7 @@ from brevo_balance_async.importer.loading import load
 from brevo_balance_async.importer.reading import Reading
 from brevo_balance_async.importer.report import Report
 from brevo_balance_async.importer.seen import OPEN, SETTLED_BEFORE, TOLD
+from brevo_balance_async.importer.waiting import Looks, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
     from brevo_balance_async.exactly_once import ExactlyOnce, Outcome
     from brevo_balance_async.importer.loading import Load
     from brevo_balance_async.importer.reading import Rows
-    from brevo_balance_async.journal import Journal
-
-_LOOK_AGAIN: Final = 1.0
-"""Seconds between two looks at rows that another process is at."""
+    from brevo_balance_async.journal import Journal, Row
+    from brevo_balance_async.journal.batches import LeftOver
 
 
 @define(eq=False)
@@ -53,6 +52,8 @@ class Means:
     journal: Journal
     once: ExactlyOnce
     concurrency: int
+    slowest: float
+    """Seconds that the slowest way to settle a row takes, while the server answers."""
     requests: Callable[[], int]
     """How many were sent until now."""
 
@@ -61,8 +62,12 @@ class Run:
     """What ``Importer.run`` and ``Importer.resume`` give: ``await`` it for its report, or enter it for the outcomes.
 
     Entered (``async with``), it is an iterator of each reference's outcome, once: first what was settled before, then
-    what is settled now as it comes, at last what stays unknown. ``report`` says at any time how far it is. Leaving
-    early stops its workers and leaves the rows that are open in the journal.
+    what is settled now as it comes, at last what stays unknown. It goes on until nothing is open: a row in doubt is
+    asked for again when it is due, and rows that another process is at are waited for; ``waiting`` says so. It ends
+    before that with ``drain``, and where only rows are left that wait for a person or that time does not settle.
+
+    ``report`` says at any time how far it is. Leaving early stops its workers and leaves the rows that are open in the
+    journal.
     """
 
     def __init__(self, means: Means) -> None:
@@ -75,6 +80,8 @@ class Run:
         self._began: float | None = None
         self._seconds = 0.0
         self._drained = asyncio.Event()
+        self._left: LeftOver | None = None
+        self._waits_until = 0.0
 
     def drain(self) -> None:
         """Let what is in flight finish, and begin nothing else."""
@@ -82,9 +89,23 @@ class Run:
         self._means.once.drain()
 
     @property
+    def drained(self) -> bool:
+        """Whether it was told to end early."""
+        return self._drained.is_set()
+
+    @property
     def loaded(self) -> bool:
         """Whether all its rows are in the journal: from then on ``resume`` goes on with them."""
         return True
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """What it waits for at this moment, if it does."""
+        left = self._left
+        if left is None:
+            return None
+        seconds = max(0.0, self._waits_until - self._journal.clock.time())
+        return Waiting(seconds=seconds, unsettled=left.later, behind=left.due, taken=left.taken)
 
     @property
     def report(self) -> Report:
@@ -150,42 +171,62 @@ class Run:
     # Delivering ---------------------------------------------------------------------------------------------------
 
     async def _prepare(self) -> None:
-        self._counts.total = sum(await self._journal.left_over(self._means.program, None))
+        self._note(await self._journal.left_over(self._means.program, None))
 
     async def _deliver(self) -> AsyncGenerator[Outcome]:
         async with aclosing(self._passes(None)) as settled:
             async for each in settled:
                 yield each
+        for row in await self._journal.parked(self._means.program, None):
+            self._note_unknown(row)
         for each in self._unknown.values():
             yield each
 
     async def _passes(self, batches: frozenset[int] | None) -> AsyncGenerator[Outcome]:
-        """Final outcomes, pass after pass, as long as one settles something and more has fallen due.
-
-        What another process is at is waited for: it settles it, or dies, and then it is ours.
-        """
-        progress = True
+        """Final outcomes, pass after pass, until nothing is open that another pass could settle."""
+        looks = Looks(self._journal.lease, self._means.slowest)
         while not self._drained.is_set():
-            async with aclosing(
-                self._means.once.deliver(concurrency=self._means.concurrency, batches=batches)  # type: ignore[type-var]  # it is a generator
-            ) as delivered:
-                async for each in delivered:
-                    key = (each.scope, each.reference)
-                    if not self._counted(each):
-                        continue
-                    if not each.final:
-                        self._unknown[key] = each
-                        continue
-                    self._unknown.pop(key, None)
-                    progress = True
-                    self._counts.add(each)
+            settled = False
+            async with aclosing(self._pass(batches)) as outcomes:
+                async for each in outcomes:
+                    settled = True
                     yield each
-            due, taken = await self._journal.left_over(self._means.program, batches)
-            if taken:
-                await pause(self._journal.clock, _LOOK_AGAIN, self._drained)
-            elif not (due and progress):
+            left = await self._journal.left_over(self._means.program, batches)
+            self._note(left)
+            seconds = looks.wait(left, settled=settled)
+            if seconds is None:
                 return
-            progress = bool(taken)
+            await self._wait(seconds, left)
+
+    async def _pass(self, batches: frozenset[int] | None) -> AsyncGenerator[Outcome]:
+        """Settle what is due now, and give what has come to its end."""
+        async with aclosing(
+            self._means.once.deliver(concurrency=self._means.concurrency, batches=batches)  # type: ignore[type-var]  # it is a generator
+        ) as delivered:
+            async for each in delivered:
+                if not self._counted(each):
+                    continue
+                if not each.final:
+                    self._unknown[each.scope, each.reference] = each
+                    continue
+                self._unknown.pop((each.scope, each.reference), None)
+                self._counts.add(each)
+                yield each
+
+    async def _wait(self, seconds: float, left: LeftOver) -> None:
+        self._left, self._waits_until = left, self._journal.clock.time() + seconds
+        try:
+            await pause(self._journal.clock, seconds, self._drained)
+        finally:
+            self._left = None
+
+    def _note(self, left: LeftOver) -> None:
+        """What another process has settled meanwhile is not of this report."""
+        self._counts.total = self._counts.applied + self._counts.refused + left.total
+
+    def _note_unknown(self, row: Row) -> None:
+        told = outcome(row, retry_after=row.wait)
+        self._unknown.setdefault((told.scope, told.reference), told)
 
     def _counted(self, each: Outcome) -> bool:  # noqa: ARG002  (of all that is open, each is)
         """Whether an outcome is this run's to tell."""
@@ -238,7 +279,7 @@ class FileRun(Run):
         if scope is None:
             return False
         if each.final:
-            return self._reading.seen.mark(scope.definition, each.reference, TOLD)
+            return self._reading.seen.mark(scope.definition, [each.reference], TOLD) == 1
         return self._reading.seen.holds(scope.definition, each.reference)
 
     async def _looked_up(self, state: int) -> AsyncGenerator[Outcome]:
@@ -248,15 +289,14 @@ class FileRun(Run):
         scopes = {scope.definition: scope for scope in self._loaded.scopes.values()}
         for definition, references in self._reading.seen.chunks(state):
             rows = await self._journal.look(scopes[definition], references)
+            ended = [reference for reference in references if rows[reference].finished]
+            self._reading.seen.mark(definition, ended, TOLD)
             for reference in references:
                 row = rows[reference]
-                if not row.finished:
-                    if row.reason is not None:  # it was tried, by whomever
-                        told = outcome(row, retry_after=row.wait)
-                        self._unknown.setdefault((told.scope, told.reference), told)
-                    continue
-                told = outcome(row, repeated=row.batch != self._loaded.batch or state == OPEN)
-                if self._counted(told):
+                if row.finished:
+                    told = outcome(row, repeated=row.batch != self._loaded.batch or state == OPEN)
                     self._unknown.pop((told.scope, told.reference), None)
                     self._counts.add(told)
                     yield told
+                elif row.tried:
+                    self._note_unknown(row)

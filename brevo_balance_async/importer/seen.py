@@ -74,13 +74,13 @@ class Seen:
         ).fetchone()
         return None if found is None else Intent(*found)
 
-    def mark(self, definition: str, reference: str, state: int) -> bool:
-        """Change what is known of a row; False if it is none of this source, or is in that state already."""
-        changed = self._file.execute(
+    def mark(self, definition: str, references: Sequence[str], state: int) -> int:
+        """Change what is known of rows; how many are of this source and were not in that state before."""
+        number = self._number(definition)
+        return self._file.executemany(
             "UPDATE seen SET state = ? WHERE definition = ? AND reference = ? AND state <> ?",
-            (state, self._number(definition), reference, state),
-        )
-        return changed.rowcount == 1
+            [(state, number, reference, state) for reference in references],
+        ).rowcount
 
     def holds(self, definition: str, reference: str) -> bool:
         """Whether the source has this row."""

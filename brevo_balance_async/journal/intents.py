@@ -16,11 +16,14 @@ from attrs import frozen
 
 from brevo_balance_async.core import codec, validation
 from brevo_balance_async.errors import InvalidRequestError, ReferenceConflictError
+from brevo_balance_async.journal.tables import PARKED
 
 if TYPE_CHECKING:
     from uuid import UUID
 
 _EXACT: Final = Context(prec=28)  # the thread's own context may round to fewer digits
+# Once: json.dumps with options makes an encoder in each call.
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 META_OF_OURS: Final = frozenset({"reference", "attempt"})
 """What is added to the meta of every transaction, so that history can be read by it."""
 
@@ -81,6 +84,11 @@ class Row:
         return self.finished_at is not None
 
     @property
+    def tried(self) -> bool:
+        """Of an open row: whether it was tried and is not settled; a parked one was sent, whoever has died since."""
+        return self.reason is not None or self.next_at >= PARKED
+
+    @property
     def wait(self) -> float:
         """Seconds until it is due."""
         return max(0.0, self.next_at - self.now)
@@ -130,6 +138,10 @@ def intent(
     line: int | None = None,
 ) -> Intent:
     """The canonical form; ``InvalidRequestError`` names the argument that cannot be right."""
+    if event_time is not None:
+        event_time = validation.timestamp("event_time", event_time)
+    if balance_expiry_in_minutes is not None:
+        validation.integer("balance_expiry_in_minutes", balance_expiry_in_minutes, least=1)
     return Intent(
         reference=validation.reference(reference),
         contact=validation.contact_id(contact_id),
@@ -142,16 +154,15 @@ def intent(
 def details(
     event_time: datetime | None, meta: dict[str, Any] | None, balance_expiry_in_minutes: int | None
 ) -> str | None:
-    """The JSON text of what not every intent has."""
+    """The JSON text of what not every intent has; time and minutes were checked before."""
     found: dict[str, Any] = {}
     if event_time is not None:
-        found["event_time"] = codec.wire_time(validation.timestamp("event_time", event_time))
+        found["event_time"] = codec.wire_time(event_time)
     if meta:
         found["meta"] = _meta(meta)
     if balance_expiry_in_minutes is not None:
-        minutes = validation.integer("balance_expiry_in_minutes", balance_expiry_in_minutes, least=1)
-        found["balance_expiry_in_minutes"] = minutes
-    return _text(found) if found else None
+        found["balance_expiry_in_minutes"] = balance_expiry_in_minutes
+    return _encode(found) if found else None
 
 
 def _difference(stored: Intent | Row, given: Intent) -> ReferenceConflictError | None:
@@ -193,7 +204,3 @@ def _meta(meta: dict[str, Any]) -> dict[str, Any]:
         )
     plain: dict[str, Any] = json.loads(codec.encode(meta, "meta"))
     return plain
-
-
-def _text(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)

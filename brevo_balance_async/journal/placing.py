@@ -7,7 +7,7 @@ that nobody is at, takes a corrected payload.
 from __future__ import annotations
 
 from functools import cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
@@ -20,7 +20,7 @@ from brevo_balance_async.journal.steps import INSERTS, here, look, ownerless, ta
 from brevo_balance_async.journal.tables import INTENT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from brevo_balance_async.errors import ReferenceConflictError
     from brevo_balance_async.journal.writer import Turn
@@ -40,13 +40,21 @@ def _insert(dialect: str) -> Any:
     return INSERTS[dialect](INTENT).values(values).on_conflict_do_nothing()
 
 
+@cache
+def _insert_many(dialect: Any) -> tuple[str, Callable[[dict[str, Any]], tuple[Any, ...]]]:
+    """The same as text, for rows of plain values: SQLAlchemy would take longer with them than the database."""
+    compiled = _insert(dialect.name).compile(dialect=dialect)
+    return str(compiled), itemgetter(*compiled.positiontup)
+
+
 def place(turn: Turn, scope: int, intents: Sequence[Intent], *, batch: int = 0) -> bool:
     """Write the intents that are not there yet; whether that was all of them."""
+    statement, values = _insert_many(turn.connection.dialect)
     rows = [
-        {"scope": scope, "reference": each.reference, "batch": batch, **_as_new(each, None, turn.now)}
+        values({"scope": scope, "reference": each.reference, "batch": batch, **_as_new(each, None, turn.now)})
         for each in sorted(intents, key=attrgetter("reference"))
     ]
-    return turn.connection.execute(_insert(turn.connection.dialect.name), rows).rowcount == len(rows)
+    return turn.connection.exec_driver_sql(statement, rows).rowcount == len(rows)
 
 
 def _as_new(intent: Intent, owner: int | None, now: float) -> dict[str, Any]:

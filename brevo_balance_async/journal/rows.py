@@ -14,6 +14,7 @@ from brevo_balance_async.journal.batches import (
     drop_batch,
     left_over,
     open_batch,
+    parked,
 )
 from brevo_balance_async.journal.moving import Move, move
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from brevo_balance_async.errors import ReferenceConflictError
+    from brevo_balance_async.journal.batches import LeftOver
     from brevo_balance_async.journal.intents import Intent, Row
     from brevo_balance_async.journal.owner import Owner
     from brevo_balance_async.journal.scopes import ProgramHandle, Scope
@@ -202,10 +204,15 @@ class Rows:
         """Forget a load that was not finished."""
         await self.run(lambda turn: drop_batch(turn, batch))
 
-    async def left_over(self, program: ProgramHandle, batches: frozenset[int] | None) -> tuple[int, int]:
-        """Open rows of a program that are due, of these batches or of all: free ones, and those somebody is at."""
+    async def left_over(self, program: ProgramHandle, batches: frozenset[int] | None) -> LeftOver:
+        """What is open of a program, in these batches or in all."""
         ids = [scope.id for scope in await self.scopes(program)]
         return await self.run(lambda turn: left_over(turn, ids, batches))
+
+    async def parked(self, program: ProgramHandle, batches: frozenset[int] | None) -> list[Row]:
+        """The rows of a program that wait for a person, in these batches or in all."""
+        ids = [scope.id for scope in await self.scopes(program)]
+        return await self.run(lambda turn: parked(turn, ids, batches))
 
     async def look(self, scope: Scope, references: Sequence[str]) -> dict[str, Row]:
         """The rows of these references as they stand, by reference; nothing is written."""

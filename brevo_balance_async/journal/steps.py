@@ -109,16 +109,17 @@ def here(row: Row) -> ColumnElement[bool]:
 
 def is_alive(turn: Turn, worker: int) -> bool:
     """Whether the lease of a worker goes on."""
-    return turn.connection.execute(_alive(turn.now).where(WORKER.c.id == worker)).first() is not None
+    return turn.connection.execute(alive(turn.now).where(WORKER.c.id == worker)).first() is not None
 
 
-def _alive(now: Any) -> Any:
+def alive(now: Any) -> Any:
+    """The workers whose lease goes on."""
     return select(WORKER.c.id).where(WORKER.c.lease_until > now)
 
 
 def ownerless(now: Any) -> ColumnElement[bool]:
     """Rows that nobody alive owns."""
-    return or_(_C.owner.is_(None), _C.owner.not_in(_alive(now)))
+    return or_(_C.owner.is_(None), _C.owner.not_in(alive(now)))
 
 
 # Statements are built once: SQLAlchemy takes longer to build one than the database to carry it out.
@@ -141,7 +142,7 @@ def _due() -> Any:
     # Not correlated, and in this form: else SQLite reads all rows of the scope, and that for each candidate.
     busy = select(theirs.c.contact).where(
         theirs.c.owner.is_not(None),
-        theirs.c.owner.in_(_alive(_NOW).where(WORKER.c.id != bindparam("me"))),
+        theirs.c.owner.in_(alive(_NOW).where(WORKER.c.id != bindparam("me"))),
         theirs.c.scope == bindparam("at_scope"),
     )
     # The sum keeps SQLite from an index that begins with the scope, and so from reading all its rows.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, field, frozen
-from sqlalchemy import and_, bindparam, func, select, tuple_, update
+from sqlalchemy import and_, bindparam, func, or_, select, tuple_, update
 
 from brevo_balance_async.errors import JournalBusyError, JournalError
 from brevo_balance_async.journal.intents import Row, payload_hash
@@ -31,7 +31,7 @@ class ScopeStatus:
     counts: Mapping[str, int] = field(factory=dict)
     """By state: ``planned``, ``chosen``, ``sent``, ``applied``, ``refused``."""
     unknown: int = 0
-    """Open rows that were tried and are to be asked for again."""
+    """Open rows that were tried, and are to be asked for again or wait for a person."""
     due: int = 0
     """Open rows that can be delivered now."""
     next_in: float | None = None
@@ -64,7 +64,7 @@ def _scope_status(turn: Turn, scope: int, program: str, definition: str, origin:
     counts = turn.connection.execute(
         select(_C.state, func.count()).where(mine).group_by(_C.state).order_by(_C.state)
     )
-    tried = select(func.count()).where(open_, _C.reason.is_not(None))
+    tried = select(func.count()).where(open_, or_(_C.reason.is_not(None), _C.next_at >= PARKED))
     due = select(func.count()).where(open_, _C.next_at <= turn.now)
     soonest = turn.connection.execute(select(func.min(_C.next_at)).where(open_, _C.next_at < PARKED)).scalar()
     return ScopeStatus(

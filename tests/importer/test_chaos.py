@@ -16,7 +16,8 @@ async def test_an_import_that_is_killed_credits_every_row_once(tmp_path, mode, p
     file = tmp_path / "rows.csv"
     file.write_text("\n".join(["reference,contact_id,amount", *rows, "free,1,0.00"]) + "\n")
     journal = str(tmp_path / "journal.db")
-    count = await run(Cell(file=file, journal=journal, mode=mode, kills=4, processes=processes, seed=1))
+    cell = Cell(file=file, journal=journal, mode=mode, kills=4, processes=processes, seed=1, settle=3.0)
+    count = await run(cell)
     assert (count.doubled, count.lost, count.unknown, count.wrong_balances) == (0, 0, 0, 0)
     assert count.kills > 0
     assert count.requests < (4.0 if mode == "strict" else 3.0)

@@ -11,6 +11,7 @@ import pytest
 from brevo_balance_async import AuthenticationError, BalanceClient, InputFileError, JournalBusyError
 from brevo_balance_async.importer import Entry, Importer, read_csv
 from brevo_balance_async.journal import Journal
+from brevo_balance_async.journal.batches import LeftOver
 from brevo_balance_async.sandbox import Sandbox, effects
 
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
@@ -243,7 +244,8 @@ async def test_a_key_that_is_revoked_stops_the_run_and_resume_finishes_it(sandbo
     assert completed(sandbox) == wanted(40)
 
 
-async def test_leaving_early_stops_the_workers_and_leaves_the_rest_open(sandbox, importer, rows):
+async def test_leaving_early_stops_the_workers_and_leaves_the_rest_open(sandbox, program, journal, rows):
+    importer = Importer(program, journal, grace=0.5)  # a draft in doubt is left alone for half of it
     file = rows(numbered(300))
     async with importer.run(file) as outcomes:
         async for _ in outcomes:
@@ -252,11 +254,9 @@ async def test_leaving_early_stops_the_workers_and_leaves_the_rest_open(sandbox,
     await asyncio.sleep(0.1)
     assert len(sandbox.requests) == sent
     assert outcomes.report.open > 100
-    for _ in range(3):  # what was under way when they were stopped is asked for again
-        report = await importer.run(file)
-    assert completed(sandbox).keys() <= wanted(300).keys()
-    assert max(completed(sandbox).values()) == 1
-    assert report.applied + report.open == 300
+    report = await importer.run(file)  # what was under way when they were stopped is asked for again
+    assert (report.applied, report.open, report.unknown) == (300, 0, 0)
+    assert completed(sandbox) == wanted(300)
 
 
 async def test_drain_lets_what_is_in_flight_finish(sandbox, importer, journal, rows):
@@ -272,7 +272,7 @@ async def test_drain_lets_what_is_in_flight_finish(sandbox, importer, journal, r
     assert report.applied == len(told) < 100
     assert report.open == 300 - report.applied
     assert sum(completed(sandbox).values()) == report.applied
-    assert (await journal.left_over(importer._program, None)) == (report.open, 0)
+    assert (await journal.left_over(importer._program, None)) == LeftOver(due=report.open)
     assert (await importer.run(file)).applied == 300
     assert completed(sandbox) == wanted(300)
 
@@ -293,7 +293,7 @@ async def test_drain_does_not_wait_for_quota(tmp_path, points, rows, mode):
                 assert report.unknown == 0 or mode == "strict"  # a draft whose complete would have to wait
                 assert report.open == 40 - len(told)
                 # Nothing of it is in doubt, and all of it is free.
-                assert await journal.left_over(client.program(PROGRAM), None) == (40 - len(told), 0)
+                assert await journal.left_over(client.program(PROGRAM), None) == LeftOver(due=40 - len(told))
 
 
 async def test_drain_while_loading_delivers_nothing(sandbox, importer, journal, points):
@@ -325,6 +325,85 @@ async def test_rows_in_the_hands_of_a_dead_process_are_waited_for(tmp_path, sand
         dead._heart.cancel()  # it says nothing any more
         report = await Importer(program, ours).run(file)
     assert (report.applied, report.open, report.repeated) == (10, 0, 0)
+
+
+async def test_a_row_in_doubt_is_waited_for_with_those_behind_it(sandbox, program, journal, rows):
+    sandbox.faults.add(effects.drop(), operation="transactions.complete", nth=1)  # before it was applied
+    importer = Importer(program, journal, concurrency=1, grace=3, patience=0.1)
+    run = importer.run(rows("first,1,1\nsecond,1,2\nthird,2,3\n"))
+    waited = asyncio.create_task(_waiting(run))
+    async with asyncio.timeout(20):
+        report = await run
+    assert (report.applied, report.open, report.unknown) == (3, 0, 0)
+    waiting = await waited
+    assert (waiting.unsettled, waiting.behind, waiting.taken) == (1, 1, 0)
+    assert 0 < waiting.seconds < 1.5
+    assert run.waiting is None
+    assert not run.drained
+    assert Counter(reference for reference, *_ in completed(sandbox).elements()) == {
+        "first": 1,
+        "second": 1,
+        "third": 1,
+    }
+    assert [t.meta["reference"] for t in sandbox.ledger.transactions(PROGRAM) if t.contact_id == 1] == [
+        "first",
+        "second",
+    ]
+
+
+async def _waiting(run):
+    while run.waiting is None:
+        await asyncio.sleep(0.01)
+    return run.waiting
+
+
+async def test_a_run_that_waits_is_drained_at_once(sandbox, program, journal, rows):
+    sandbox.faults.add(effects.drop(), operation="transactions.complete", nth=1)
+    importer = Importer(program, journal, patience=0.1)
+    run = importer.run(rows("first,1,1\nsecond,1,2\n"))
+    waited = asyncio.create_task(_waiting(run))
+    waited.add_done_callback(lambda _: importer.drain())
+    async with asyncio.timeout(20):  # the draft in doubt is left alone for five minutes
+        report = await run
+    assert (report.applied, report.unknown, report.open) == (0, 1, 1)
+    assert run.drained
+
+
+async def test_what_waits_for_a_person_is_told_and_not_waited_for(sandbox, program, journal, rows):
+    importer = Importer(program, journal, mode="at_most_once")
+    sandbox.faults.add(effects.apply_then_drop(), operation="transactions.begin", nth=1)
+    file = rows("first,1,1\nsecond,1,2\n")
+    first = await importer.run(file)
+    assert (first.applied, first.unknown, first.open) == (1, 1, 0)
+    async with importer.resume() as outcomes:
+        (told,) = [outcome async for outcome in outcomes]
+    assert (told.reference, told.state, told.retry_after) == ("first", "unknown", None)
+    report = outcomes.report
+    assert (report.applied, report.unknown, report.open, report.requests) == (0, 1, 0, 0)
+
+
+async def test_rows_that_another_process_settles_are_not_of_a_resumed_run(tmp_path, program, rows, points):
+    file = rows(numbered(6))
+    async with (
+        Journal(tmp_path / "journal.db", lease=5) as ours,
+        Journal(tmp_path / "journal.db", lease=5) as theirs,
+    ):
+        async with Importer(program, theirs).run(file):  # loaded, and left
+            pass
+        scope = await theirs.scope(program, points)
+        taken = await theirs.take_due(scope, limit=2)
+        run = Importer(program, ours).resume()
+        waited = asyncio.create_task(_waiting(run))
+        resumed = asyncio.create_task(_through(run))
+        assert (await waited).taken == 2
+        for row in taken:
+            await theirs.finish(row, "applied")
+        report = await resumed
+    assert (report.applied, report.open, report.total) == (4, 0, 4)
+
+
+async def _through(run):
+    return await run
 
 
 async def test_what_the_server_credits_otherwise_is_counted(sandbox, program, importer):
