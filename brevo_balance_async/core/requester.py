@@ -15,7 +15,7 @@ from attrs import define, evolve, field, frozen
 from brevo_balance_async.core import answers, protocol
 from brevo_balance_async.core.call import Call
 from brevo_balance_async.core.clock import wait_for_timer
-from brevo_balance_async.core.echo import mismatch
+from brevo_balance_async.core.echo import NO_ECHO, mismatch
 from brevo_balance_async.core.inflight import InFlight
 from brevo_balance_async.core.protocol import Progress, Replay
 from brevo_balance_async.core.quota.window import Pair
@@ -71,7 +71,7 @@ class Caller(Protocol):
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
-        echo: Echo = (),
+        echo: Echo = NO_ECHO,
         timeout: float | Unset | None = UNSET,
         settle: Callable[[BalanceError], Awaitable[T]] | None = None,
     ) -> Awaitable[T]:
@@ -193,7 +193,7 @@ class Requester:
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
-        echo: Echo = (),
+        echo: Echo = NO_ECHO,
         timeout: float | Unset | None = UNSET,
         settle: Callable[[BalanceError], Awaitable[T]] | None = None,
     ) -> Coroutine[Any, Any, T]:

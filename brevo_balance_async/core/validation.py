@@ -111,10 +111,14 @@ def contact_id(value: int) -> int:
 
 def number(argument: str, value: Decimal | float | str) -> Decimal:
     """A finite number that a double carries exactly, because most servers read JSON numbers as doubles."""
-    return (_number if type(value) in _PLAIN_NUMBERS else _odd_number)(argument, value)
+    kind = type(value)
+    if (kind is str or kind is Decimal) and _FEW_DIGITS.fullmatch(str(value)):
+        return Decimal(value)
+    return (_number if kind in _PLAIN_NUMBERS else _odd_number)(argument, value)
 
 
 _PLAIN_NUMBERS = frozenset({str, int, float, Decimal})
+_FEW_DIGITS = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,6})?")  # a double carries any 15 digits exactly
 
 
 def _number(argument: str, value: Decimal | float | str) -> Decimal:

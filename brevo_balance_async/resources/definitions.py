@@ -96,7 +96,7 @@ class Definitions:
             query,
             limit=limit,
             offset=offset,
-            echo=(("items", PRESENT),),
+            echo={"items": PRESENT},
             timeout=timeout,
         )
 
@@ -150,7 +150,7 @@ class Definitions:
             balance_expiration_date=balance_expiration_date,
             meta=meta,
         )
-        echo = (("id", PRESENT), ("name", body["name"]), ("unit", Unit(body["unit"])))
+        echo = {"id": PRESENT, "name": body["name"], "unit": Unit(body["unit"])}
         return await self._caller.call(CREATE, (self._program_id,), body=body, echo=echo, timeout=timeout)
 
     async def get(
@@ -170,7 +170,7 @@ class Definitions:
             GET,
             (self._program_id, wanted),
             query=version_query(version),
-            echo=(("id", wanted),),
+            echo={"id": wanted},
             timeout=timeout,
         )
 
@@ -224,7 +224,7 @@ class Definitions:
             balance_expiration_date=balance_expiration_date,
             meta=meta,
         )
-        echo = (("id", wanted),)
+        echo = {"id": wanted}
         ids = (self._program_id, wanted)
         updated = await self._caller.call(UPDATE, ids, body=body, echo=echo, timeout=timeout)
         if updated is None or not updated.id:
