@@ -33,6 +33,9 @@ class _Present:
     def __eq__(self, other: object) -> bool:
         return other is not None and other != ""
 
+    def __hash__(self) -> int:
+        return id(self)
+
 
 PRESENT: Final = _Present()
 """Expected: any value, but not a missing one."""

@@ -108,8 +108,8 @@ def _removed(data: bytes, keys: tuple[_Key, ...]) -> bytes:
         return data
     found = [key for key in keys if key.plain in plain]
     data = data.replace(b"\0", b"")
-    for key in found:
-        data = _encodings(key.given).sub(_REPLACEMENT, data)
+    for each in found:
+        data = _encodings(each.given).sub(_REPLACEMENT, data)
     plain = _plain(data)
     # If an encoding that the pattern does not know is left, all the data is replaced.
     return _REPLACEMENT if any(key.plain in plain for key in found) else data
