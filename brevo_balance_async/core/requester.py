@@ -219,7 +219,7 @@ class Requester:
                 try:
                     shared.transport.check_usable()
                     return self._answer(call, await self._attempt(call), echo)
-                except Exception as error:  # noqa: BLE001  (the call decides what it means)
+                except Exception as error:
                     failure = call.failure(error)
                     if failure is None:
                         raise
