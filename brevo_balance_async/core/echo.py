@@ -72,6 +72,8 @@ def _difference(name: str, got: Any, wanted: Any, body: bytes | None) -> str | N
     if missing:
         required = wanted is PRESENT or isinstance(wanted, frozenset | Required)
         return f"{name} is missing" if required else None
+    if wanted is PRESENT:
+        return None
     if isinstance(wanted, frozenset):
         return None if got in wanted else f"{name} is {got!r}"
     if isinstance(wanted, Required):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -44,11 +44,11 @@ class Attempt:
 
     The record belongs to the request and not to the task, which may make other requests too. A request with a body
     has the attempt in its body; one without gets it as a client middleware. ``asked``: the request got a connection,
-    so it may have left. ``fresh``: no request was sent on that connection before. ``wire``: its transport.
-    ``stopped``: the reason why the request was stopped before it left.
+    so it may have left. ``fresh``: no request was sent on that connection before. ``wire``: its transport. ``left``:
+    it was checked for the last time, and is written now. ``stopped``: the reason why it was stopped before that.
     """
 
-    __slots__ = ("_connection", "_limit", "_progress", "_unread", "asked", "fresh", "stopped", "wire")
+    __slots__ = ("_connection", "_limit", "_progress", "_unread", "asked", "fresh", "left", "stopped", "wire")
 
     def __init__(self, progress: Progress, limit: TimeLimit, *, trusted: bool) -> None:
         self._progress = progress
@@ -56,7 +56,7 @@ class Attempt:
         self._connection: Connection | None = None
         self.wire: asyncio.Transport | None = None
         self.fresh = True
-        self.asked = False
+        self.asked = self.left = False
         self.stopped: Exception | None = None
         progress.sent = not trusted
 
@@ -85,12 +85,14 @@ class Attempt:
         if protocol is not None:
             self._unread = _used.get(protocol, bool)  # bool() is false
             self.fresh = self._unread is bool
-        self.look(last=not looks)  # before aiohttp reads bytes that wait there as the answer
+        if self.fresh or not looks:
+            self.look()
+            self.left = not looks
         if self.fresh and protocol is not None:
             _used[protocol] = unread(self.wire)
             self._connection = None  # a new connection has no stray answers
 
-    def look(self, *, last: bool = True) -> None:
+    def look(self) -> None:
         """Raise if the request must not be sent: its time is over, or bytes wait on its connection.
 
         aiohttp takes a connection from the pool without checking it. Bytes that the server has sent on it would be
@@ -100,20 +102,27 @@ class Attempt:
         TLS session tickets may wait on it.
         """
         connection = self._connection
-        if last and self._limit.over:
-            self.stopped = TimeoutError("the time was over before the request could leave")
+        if self._limit.over:
+            self._stop(TimeoutError("the time was over before the request could leave"))
         elif connection is not None and (
             (protocol := connection.protocol) is None
             or protocol.should_close
             or (transport := protocol.transport) is None
-            or (not self.fresh and (transport.is_closing() or (last and self._unread())))
+            or (not self.fresh and (transport.is_closing() or self._unread()))
         ):
-            self.stopped = StaleConnectionError(
-                "the server had spoken, or hung up, on the connection that was to be used"
-            )
+            self._stop(StaleConnectionError("the server had spoken, or hung up, on the connection"))
+
+    def got_answer(self) -> None:
+        """Raise if the answer that has come is the answer to another request, because this one had not left yet."""
         if self.stopped is not None:
-            self._progress.sent = not self.asked
             raise self.stopped
+        if self.asked and not self.left:
+            self._stop(StaleConnectionError("the server had spoken on the connection"))
+
+    def _stop(self, reason: Exception) -> NoReturn:
+        self.stopped = reason
+        self._progress.sent = not self.asked
+        raise reason
 
 
 class Request(aiohttp.ClientRequest):
@@ -148,6 +157,7 @@ class Body(aiohttp.BytesPayload):
     ) -> Coroutine[Any, Any, None]:
         """Called by aiohttp right before it writes the headers and the body."""
         self.attempt.look()
+        self.attempt.left = True
         return super().write_with_length(writer, content_length)
 
 

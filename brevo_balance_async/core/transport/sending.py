@@ -96,22 +96,19 @@ class Transport(Session):
         how = self._how(session, request, url, headers, attempt)
         answer = await session.request(request.method, url, allow_redirects=False, **how)
         try:
-            if attempt.stopped is not None:  # the request was not sent, so this is the answer to another one
-                raise attempt.stopped
-            length = answer.content_length
-            if length is not None and length <= self._max_body and "content-encoding" not in answer.headers:
-                # A complete body is taken without a wait, unless trace callbacks expect an event for it.
-                whole = answer.connection is None and answer.content.is_eof() and not session.trace_configs
-                body = answer.content.read_nowait() if whole else await answer.read()
+            attempt.got_answer()
+            if answer.connection is None and answer.content.is_eof() and not session.trace_configs:
+                body = answer.content.read_nowait()  # it has come completely
+                self._check_size(len(body))
             else:
-                body = await self._read(answer, length)
+                body = await self._read(answer)
         except BaseException:
             answer.close()
             raise
         # The whole body was read, so the connection is back in the pool.
         wire = attempt.wire
         discard = answer.close if wire is None else wire.abort
-        empty = length == 0 or answer.status == 204
+        empty = not body and (answer.status == 204 or answer.content_length == 0)
         secrets = (*headers.values(), *request.secrets)
         return without_secrets(Response(answer.status, answer.headers, body, discard, empty, secrets))
 
@@ -148,16 +145,19 @@ class Transport(Session):
                 how["middlewares"] = (NoNetrc(fields), attempt)
         return how
 
-    async def _read(self, answer: aiohttp.ClientResponse, length: int | None) -> bytes:
-        """Read a body of unknown length, or of a length that is not allowed."""
-        too_large = TooLargeError(
-            f"the answer is larger than {self._max_body:,} bytes; ask for a smaller page"
-        )
-        if length is not None and length > self._max_body:
-            raise too_large
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        """The body. A compressed one, or one of unknown length, is read in pieces."""
+        length = answer.content_length
+        if length is not None:
+            self._check_size(length)
+            if "content-encoding" not in answer.headers:
+                return await answer.read()
         body = bytearray()
         async for chunk in answer.content.iter_any():
             body += chunk
-            if len(body) > self._max_body:
-                raise too_large
+            self._check_size(len(body))
         return bytes(body)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_body:
+            raise TooLargeError(f"the answer is larger than {self._max_body:,} bytes; ask for a smaller page")
