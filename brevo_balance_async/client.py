@@ -24,6 +24,7 @@ from brevo_balance_async.config import (
 from brevo_balance_async.core import codec, protocol, validation
 from brevo_balance_async.core.auth import provider
 from brevo_balance_async.core.clock import LoopClock
+from brevo_balance_async.core.echo import NO_ECHO
 from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.core.quota.gate import Gate
 from brevo_balance_async.core.requester import Requester, Shared
@@ -265,7 +266,7 @@ class BalanceClient:
         request = protocol.build_free(self._requester.shared.base_url, method, path, params, json)
         replay = _REPLAY.get(request.method, Replay.UNSAFE)
         endpoint = Endpoint(request.endpoint, request.method, path, replay, codec.Json)
-        answer = await self._requester.run(endpoint, request, (), timeout)
+        answer = await self._requester.run(endpoint, request, NO_ECHO, timeout)
         return None if answer is None else answer.value
 
 

@@ -74,6 +74,13 @@ class Call(Generic[T]):
         self.waited: float = 0.0
         self.ended: bool = False
 
+    @property
+    def priority(self) -> tuple[float, bool, bool]:
+        """What the quota gate decides by: the reserve, whether it is paced, and whether it goes first."""
+        options = self.options
+        paced = options.max_wait is None and options.reserve > 0
+        return options.reserve, paced, self.endpoint.replay is Replay.GUARDED
+
     # Time ------------------------------------------------------------------------------------------------------
 
     def left(self, now: float) -> float | None:

@@ -6,19 +6,27 @@ mismatch, and neither is an enum value that this version does not know.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Context, Decimal, InvalidOperation
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from brevo_balance_async.core import codec
 from brevo_balance_async.errors import InvalidRequestError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+Echo: TypeAlias = Mapping[str, Any]
+"""What an answer must repeat: the expected value by attribute. ``None`` is not compared. One value of a ``frozenset``
+must come."""
+NO_ECHO: Final[Echo] = MappingProxyType({})
 
-Echo: TypeAlias = "tuple[tuple[str, Any], ...]"
-"""What an answer must repeat, as pairs of attribute and expected value; ``None`` is not compared."""
+
+class Required(NamedTuple):
+    """Expected: this value, and not a missing one."""
+
+    value: Any
+
 
 PRESENT: Final = object()
 """Expected: any value, but not a missing one."""
@@ -47,9 +55,9 @@ def mismatch(answer: object, echo: Echo, body: bytes | None) -> str | None:
     Values that cannot be compared, for instance because of their depth, are a mismatch too.
     """
     try:
-        for name, wanted in echo:
+        for name, wanted in echo.items():
             got = getattr(answer, name)
-            if wanted is None or got == wanted:
+            if wanted is None or got == wanted or (wanted is PRESENT and got):
                 continue
             reason = _difference(name, got, wanted, body)
             if reason is not None:
@@ -61,12 +69,15 @@ def mismatch(answer: object, echo: Echo, body: bytes | None) -> str | None:
 
 def _difference(name: str, got: Any, wanted: Any, body: bytes | None) -> str | None:
     missing = got is None or got == ""
-    if wanted is PRESENT:
-        return f"{name} is missing" if missing else None
-    if isinstance(wanted, frozenset):  # one of these values
-        return None if got in wanted else f"{name} is missing" if missing else f"{name} is {got!r}"
     if missing:
+        required = wanted is PRESENT or isinstance(wanted, frozenset | Required)
+        return f"{name} is missing" if required else None
+    if wanted is PRESENT:
         return None
+    if isinstance(wanted, frozenset):
+        return None if got in wanted else f"{name} is {got!r}"
+    if isinstance(wanted, Required):
+        wanted = wanted.value
     if wanted is SENT or isinstance(wanted, dict):
         return meta_difference(got, codec.parse(body or b"")[codec.camel(name)]) if got else None
     if isinstance(wanted, Decimal):

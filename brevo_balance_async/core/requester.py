@@ -15,7 +15,7 @@ from attrs import define, evolve, field, frozen
 from brevo_balance_async.core import answers, protocol
 from brevo_balance_async.core.call import Call
 from brevo_balance_async.core.clock import wait_for_timer
-from brevo_balance_async.core.echo import mismatch
+from brevo_balance_async.core.echo import NO_ECHO, mismatch
 from brevo_balance_async.core.inflight import InFlight
 from brevo_balance_async.core.protocol import Progress, Replay
 from brevo_balance_async.core.quota.window import Pair
@@ -71,7 +71,7 @@ class Caller(Protocol):
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
-        echo: Echo = (),
+        echo: Echo = NO_ECHO,
         timeout: float | Unset | None = UNSET,
         settle: Callable[[BalanceError], Awaitable[T]] | None = None,
     ) -> Awaitable[T]:
@@ -193,7 +193,7 @@ class Requester:
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
-        echo: Echo = (),
+        echo: Echo = NO_ECHO,
         timeout: float | Unset | None = UNSET,
         settle: Callable[[BalanceError], Awaitable[T]] | None = None,
     ) -> Coroutine[Any, Any, T]:
@@ -215,43 +215,47 @@ class Requester:
         call = Call(endpoint, request, options, shared.clock.time())
         task = shared.in_flight.begin(endpoint.name, admitted=self.pair is not None)
         try:
-            return await self._answered(call, echo)
-        except (OutcomeUnknownError, NotFoundError, UnprocessableError) as error:
-            if isinstance(error, OutcomeUnknownError) or (settle is not None and call.may_be_replayed(error)):
-                return await self._settled(call, error, settle)
-            raise
-        except BalanceError:
-            raise
-        except asyncio.CancelledError as error:
-            # The exception may never reach the caller, so the hooks get an event too.
-            if call.doubts_a_write:
-                call.cancelled(error)
-                self._emit_unknown(call, call.doubt, cancelled=True)
-            raise
-        except Exception as error:
-            # The user's own code raised between two attempts. Its exception must not hide the unknown outcome.
-            if call.doubt is None or not call.doubts_a_write:
-                raise
-            doubt = call.unknown(call.doubt)
-            doubt.__cause__ = error
-            return await self._settled(call, doubt, settle)
+            while True:
+                try:
+                    shared.transport.check_usable()
+                    return self._answer(call, await self._attempt(call), echo)
+                except Exception as error:
+                    failure = call.failure(error)
+                    if failure is None:
+                        raise
+                failure.endpoint, failure.attempts = failure.endpoint or endpoint.name, call.attempt
+                if await self._applied_before(call, failure):
+                    return None  # type: ignore[return-value]  # T is None for a DELETE
+                call.progress = Progress()
+        except (Exception, asyncio.CancelledError) as error:
+            return await self._ended(call, error, settle)
         finally:
             shared.in_flight.end(task)
 
-    async def _answered(self, call: Call[T], echo: Echo) -> T:
-        """Attempt until there is an answer; raises the call's final error otherwise."""
-        while True:
-            try:
-                self.shared.transport.check_usable()
-                return self._answer(call, await self._attempt(call), echo)
-            except Exception as error:
-                failure = call.failure(error)
-                if failure is None:
-                    raise
-            failure.endpoint, failure.attempts = failure.endpoint or call.endpoint.name, call.attempt
-            if await self._applied_before(call, failure):
-                return None  # type: ignore[return-value]  # T is None for a DELETE
-            call.progress = Progress()
+    async def _ended(
+        self,
+        call: Call[T],
+        error: Exception | asyncio.CancelledError,
+        settle: Callable[[BalanceError], Awaitable[T]] | None,
+    ) -> T:
+        """Raise ``error``, or settle what is unknown."""
+        match error:
+            case OutcomeUnknownError():
+                return await self._settled(call, error, settle)
+            case NotFoundError() | UnprocessableError() if settle is not None and call.may_be_replayed(error):
+                return await self._settled(call, error, settle)
+            case BalanceError():
+                pass
+            case asyncio.CancelledError() if call.doubts_a_write:
+                # The exception may never reach the caller, so the hooks get an event too.
+                call.cancelled(error)
+                self._emit_unknown(call, call.doubt, cancelled=True)
+            case Exception() if call.doubt is not None and call.doubts_a_write:
+                # The user's own code raised between two attempts. Its exception must not hide the unknown outcome.
+                doubt = call.unknown(call.doubt)
+                doubt.__cause__ = error
+                return await self._settled(call, doubt, settle)
+        raise error
 
     async def _settled(
         self,
@@ -292,23 +296,23 @@ class Requester:
 
     async def _attempt(self, call: Call[Any]) -> Response:
         shared = self.shared
-        name = call.endpoint.name
+        name, progress = call.endpoint.name, call.progress
         call.tries += 1
-        call.headers = None
-        progress = call.progress
-        headers = shared.credentials.ready
+        headers = call.headers = shared.credentials.ready
         if headers is None:
-            headers = await self._authorize(call)
-        call.headers = headers
+            headers = call.headers = await self._authorize(call)
         permit = None
         if call.endpoint.gated:
-            options, first = call.options, call.endpoint.replay is Replay.GUARDED
-            paced = options.max_wait is None and options.reserve > 0
-            permit = shared.gate.try_enter(options.reserve, paced=paced, first=first, pair=self.pair)
-            permit = permit or await self._enter(call)
+            reserve, paced, first = call.priority
+            permit = shared.gate.try_enter(reserve, paced=paced, first=first, pair=self.pair)
+        if permit is not None:
+            started = permit.sent_at
+        else:
+            if call.endpoint.gated:
+                permit = await self._enter(call)
+            started = shared.clock.time()
         response: Response | None = None
         watched = shared.watched
-        started = shared.clock.time()
         try:
             if self.guard is not None:
                 self.guard()
@@ -360,13 +364,14 @@ class Requester:
         def on_wait(seconds: float) -> None:
             shared.emit(QuotaWait(call.endpoint.name, seconds))
 
-        reserve, allowed = call.options.reserve, call.quota_wait(began)
-        permit = await shared.gate.enter(
+        reserve, paced, first = call.priority
+        permit = await shared.gate.wait(
             reserve=reserve,
-            max_wait=allowed,
-            first=call.endpoint.replay is Replay.GUARDED,
+            max_wait=call.quota_wait(began),
+            paced=paced,
+            first=first,
             pair=self.pair,
-            on_wait=on_wait,
+            on_wait=on_wait if shared.watched else None,
         )
         call.waited_for_quota(shared.clock.time() - began)
         return permit

@@ -30,12 +30,12 @@ class Timeouts:
     """The time limits in use, and the one timer for them."""
 
     def __init__(self) -> None:
-        self._ends: dict[TimeLimit, float] = {}
+        self.ends: dict[TimeLimit, float] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._rings_at = math.inf
+        self.rings_at = math.inf
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self.ends)
 
     def within(self, seconds: float | None) -> TimeLimit:
         """A ``with`` block that raises ``TimeoutError`` after ``seconds`` (None: only on ``end_all``)."""
@@ -43,44 +43,31 @@ class Timeouts:
 
     def end_all(self) -> None:
         """End every block now."""
-        for limit in self._ends:
+        for limit in self.ends:
             limit.end()
         if self._timer is not None:
             self._timer.cancel()
-        self._timer, self._rings_at = None, math.inf
+        self._timer, self.rings_at = None, math.inf
 
-    def add(self, limit: TimeLimit, seconds: float | None) -> float:
-        """End ``limit`` after ``seconds``; returns that time by the loop's clock."""
-        if seconds is None:
-            self._ends[limit] = math.inf
-            return math.inf
-        loop = asyncio.get_running_loop()
-        end = self._ends[limit] = loop.time() + seconds
-        if end < self._rings_at:
-            self._set(loop, end)
-        return end
-
-    def remove(self, limit: TimeLimit) -> None:
-        """Forget ``limit``."""
-        del self._ends[limit]
-
-    def _set(self, loop: asyncio.AbstractEventLoop, end: float) -> None:
+    def ring_at(self, end: float) -> None:
+        """Set the one timer, which then rings for the earliest limit."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer, self._rings_at = loop.call_at(end, self._ring, loop), end
+        loop = asyncio.get_running_loop()
+        self._timer, self.rings_at = loop.call_at(end, self._ring, loop), end
 
     def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = self._rings_at  # not loop.time(): the loop may fire early by the resolution of its clock
+        now = self.rings_at  # not loop.time(): the loop may fire early by the resolution of its clock
         due: list[TimeLimit] = []
         earliest = math.inf
-        for limit, end in self._ends.items():
+        for limit, end in self.ends.items():
             if end <= now:
                 due.append(limit)
             elif end < earliest:
                 earliest = end
-        self._timer, self._rings_at = None, math.inf
+        self._timer, self.rings_at = None, math.inf
         if earliest < math.inf:
-            self._set(loop, earliest)
+            self.ring_at(earliest)
         self._end_after(LAST_TURNS, due, loop)
 
     def _end_after(self, turns: int, due: list[TimeLimit], loop: asyncio.AbstractEventLoop) -> None:
@@ -88,7 +75,7 @@ class Timeouts:
             loop.call_soon(self._end_after, turns - 1, due, loop)
             return
         for limit in due:
-            if limit in self._ends:
+            if limit in self.ends:
                 limit.end()
 
 
@@ -114,7 +101,12 @@ class TimeLimit:
             raise RuntimeError("a call has to be made inside of a task")
         self._task = task
         self._cancelling = task.cancelling()
-        self._end = self._timeouts.add(self, self._seconds)
+        timeouts = self._timeouts
+        if self._seconds is not None:
+            self._end = end = asyncio.get_running_loop().time() + self._seconds
+            if end < timeouts.rings_at:
+                timeouts.ring_at(end)
+        timeouts.ends[self] = self._end
         return self
 
     def end(self) -> None:
@@ -126,7 +118,7 @@ class TimeLimit:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._timeouts.remove(self)
+        del self._timeouts.ends[self]
         # If the task was also cancelled for another reason, CancelledError is raised and not TimeoutError.
         if self._ended and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error

@@ -9,7 +9,7 @@ import math
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache, wraps
+from functools import cache, lru_cache, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from unicodedata import normalize
 from uuid import UUID
@@ -71,9 +71,14 @@ def _total(check: Callable[Concatenate[str, Checked], T]) -> Callable[Concatenat
 
 def uuid(argument: str, value: str | UUID) -> str:
     """The text of a UUID."""
-    if type(value) is str and _UUID.fullmatch(value):
+    if type(value) is str and _is_uuid(value):
         return value
     return _uuid(argument, value)
+
+
+@lru_cache(maxsize=256)  # most calls name the same few definitions
+def _is_uuid(text: str) -> bool:
+    return _UUID.fullmatch(text) is not None
 
 
 @_total
@@ -111,10 +116,14 @@ def contact_id(value: int) -> int:
 
 def number(argument: str, value: Decimal | float | str) -> Decimal:
     """A finite number that a double carries exactly, because most servers read JSON numbers as doubles."""
-    return (_number if type(value) in _PLAIN_NUMBERS else _odd_number)(argument, value)
+    kind = type(value)
+    if (kind is str or kind is Decimal) and _FEW_DIGITS.fullmatch(str(value)):
+        return Decimal(value)
+    return (_number if kind in _PLAIN_NUMBERS else _odd_number)(argument, value)
 
 
 _PLAIN_NUMBERS = frozenset({str, int, float, Decimal})
+_FEW_DIGITS = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,6})?")  # a double carries any 15 digits exactly
 
 
 def _number(argument: str, value: Decimal | float | str) -> Decimal:

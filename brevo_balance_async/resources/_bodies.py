@@ -36,7 +36,7 @@ def begin_body(
         "balance_definition_id": validation.uuid("balance_definition_id", balance_definition_id),
     }
     if contact_id is not None:
-        body["contact_id"] = validation.contact_id(contact_id)
+        body["contact_id"] = validation.integer("contact_id", contact_id, least=1)
     elif loyalty_subscription_id is None:
         raise InvalidRequestError("contact_id", "is missing: give it, or loyalty_subscription_id")
     if loyalty_subscription_id is not None:
@@ -61,7 +61,7 @@ def begin_body(
     if balance_expiry_in_minutes is not UNSET:
         body["balance_expiry_in_minutes"] = _expiry(balance_expiry_in_minutes, auto_complete)
     if meta is not UNSET:
-        body["meta"] = optional(validation.mapping, "meta", meta)
+        body["meta"] = None if meta is None else validation.mapping("meta", meta)
     return body
 
 

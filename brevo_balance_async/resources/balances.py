@@ -113,7 +113,7 @@ class Balances:
             query,
             limit=limit,
             offset=offset,
-            echo=(("balance_definition_id", definition),),
+            echo={"balance_definition_id": definition},
             timeout=timeout,
         )
 
@@ -156,7 +156,7 @@ class Balances:
             query,
             limit=limit,
             offset=offset,
-            echo=(("contact_id", contact), ("balance_definition_id", definition)),
+            echo={"contact_id": contact, "balance_definition_id": definition},
             timeout=timeout,
         )
 
@@ -177,7 +177,7 @@ class Balances:
             GET,
             (self._program_id, contact),
             query=internal_query(include_internal),
-            echo=(("contact_id", contact), ("loyalty_program_id", self._program_id)),
+            echo={"contact_id": contact, "loyalty_program_id": self._program_id},
             timeout=timeout,
         )
 
@@ -195,11 +195,11 @@ class Balances:
             CREATE,
             (self._program_id, contact),
             body={"balance_definition_id": definition},
-            echo=(
-                ("id", PRESENT),
-                ("loyalty_program_id", self._program_id),
-                ("contact_id", contact),
-                ("balance_definition_id", definition),
-            ),
+            echo={
+                "id": PRESENT,
+                "loyalty_program_id": self._program_id,
+                "contact_id": contact,
+                "balance_definition_id": definition,
+            },
             timeout=timeout,
         )

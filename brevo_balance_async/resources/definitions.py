@@ -95,7 +95,7 @@ class Definitions:
             query,
             limit=limit,
             offset=offset,
-            echo=(("items", PRESENT),),
+            echo={"items": PRESENT},
             timeout=timeout,
         )
 
@@ -149,7 +149,7 @@ class Definitions:
             balance_expiration_date=balance_expiration_date,
             meta=meta,
         )
-        echo = (("id", PRESENT), ("name", body["name"]), ("unit", Unit(body["unit"])))
+        echo = {"id": PRESENT, "name": body["name"], "unit": Unit(body["unit"])}
         return await self._caller.call(CREATE, (self._program_id,), body=body, echo=echo, timeout=timeout)
 
     async def get(
@@ -169,7 +169,7 @@ class Definitions:
             GET,
             (self._program_id, wanted),
             query=version_query(version),
-            echo=(("id", wanted),),
+            echo={"id": wanted},
             timeout=timeout,
         )
 
@@ -223,7 +223,7 @@ class Definitions:
             balance_expiration_date=balance_expiration_date,
             meta=meta,
         )
-        echo = (("id", wanted),)
+        echo = {"id": wanted}
         ids = (self._program_id, wanted)
         updated = await self._caller.call(UPDATE, ids, body=body, echo=echo, timeout=timeout)
         if updated is None or not updated.id:

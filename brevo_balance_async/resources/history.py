@@ -121,7 +121,7 @@ class History:
             query,
             limit=limit,
             offset=offset,
-            echo=(("contact_id", contact), ("balance_definition_id", definition)),
+            echo={"contact_id": contact, "balance_definition_id": definition},
             timeout=timeout,
         )
 
@@ -209,10 +209,7 @@ class History:
         return max(rows, key=lambda record: record.created_at or _LONG_AGO, default=None)
 
     async def _page(self, query: dict[str, Any], timeout: float | Unset | None) -> TransactionHistoryPage:
-        echo = (
-            ("contact_id", query["contact_id"]),
-            ("balance_definition_id", query["balance_definition_id"]),
-        )
+        echo = {name: query[name] for name in ("contact_id", "balance_definition_id")}
         return await self._caller.call(LIST, (self._program_id,), query=query, echo=echo, timeout=timeout)
 
 

@@ -80,12 +80,12 @@ class Limits:
         body = _body(
             constraint_type, transaction_type, duration_unit, duration_value, value, sliding_schedule
         )
-        echo = (
-            ("id", PRESENT),
-            ("balance_definition_id", definition),
-            ("constraint_type", ConstraintType(body["constraint_type"])),
-            ("transaction_type", TransactionType(body["transaction_type"])),
-        )
+        echo = {
+            "id": PRESENT,
+            "balance_definition_id": definition,
+            "constraint_type": ConstraintType(body["constraint_type"]),
+            "transaction_type": TransactionType(body["transaction_type"]),
+        }
         ids = (self._program_id, definition)
         return await self._caller.call(CREATE, ids, body=body, echo=echo, timeout=timeout)
 
@@ -104,7 +104,7 @@ class Limits:
         """
         ids = self._ids(definition_id, limit_id)
         query = version_query(version)
-        return await self._caller.call(GET, ids, query=query, echo=(("id", ids[-1]),), timeout=timeout)
+        return await self._caller.call(GET, ids, query=query, echo={"id": ids[-1]}, timeout=timeout)
 
     async def update(
         self,
@@ -129,7 +129,7 @@ class Limits:
         body = _body(
             constraint_type, transaction_type, duration_unit, duration_value, value, sliding_schedule
         )
-        echo = (("id", ids[-1]),)
+        echo = {"id": ids[-1]}
         updated = await self._caller.call(UPDATE, ids, body=body, echo=echo, timeout=timeout)
         if updated is None or not updated.id:
             with read_back():

@@ -16,7 +16,7 @@ from attrs import evolve
 
 from brevo_balance_async.core import validation
 from brevo_balance_async.core.answers import ENDS
-from brevo_balance_async.core.echo import PRESENT, of_meta
+from brevo_balance_async.core.echo import PRESENT, Required, of_meta
 from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.errors import OutcomeUnknownError
 from brevo_balance_async.models import (
@@ -253,16 +253,16 @@ class Transactions:
             "expires_at": optional(validation.timestamp, "expires_at", expires_at),
             "meta": optional(validation.mapping, "meta", meta),
         }
-        echo = (
-            ("id", PRESENT),
-            ("loyalty_program_id", self._program_id),
-            ("balance_definition_id", body["balance_definition_id"]),
-            ("contact_id", body["contact_id"]),
-            ("amount", body["amount"]),
-            ("due_at", body["due_at"]),
-            ("source", OrderSource(body["source"])),
-            ("meta", of_meta(body["meta"])),
-        )
+        echo = {
+            "id": PRESENT,
+            "loyalty_program_id": self._program_id,
+            "balance_definition_id": body["balance_definition_id"],
+            "contact_id": body["contact_id"],
+            "amount": body["amount"],
+            "due_at": body["due_at"],
+            "source": OrderSource(body["source"]),
+            "meta": of_meta(body["meta"]),
+        }
         return await self._caller.call(
             CREATE_ORDER, (self._program_id,), body=body, echo=echo, timeout=timeout
         )
@@ -316,18 +316,18 @@ class Transactions:
         self, endpoint: Endpoint[Transaction], body: dict[str, Any], timeout: float | Unset | None
     ) -> Awaitable[Transaction]:
         amount = body["amount"]
-        echo: Echo = (
-            ("id", PRESENT),
-            ("loyalty_program_id", self._program_id),
-            ("balance_definition_id", body["balance_definition_id"]),
-            ("contact_id", body.get("contact_id")),
-            ("transaction_type", _DEBIT if amount.is_signed() else _CREDIT),
-            ("amount", amount),
-            ("meta", of_meta(body.get("meta"))),
-        )
+        echo: Echo = {
+            "id": PRESENT,
+            "loyalty_program_id": self._program_id,
+            "balance_definition_id": body["balance_definition_id"],
+            "contact_id": body.get("contact_id"),
+            "transaction_type": _DEBIT if amount.is_signed() else _CREDIT,
+            "amount": amount,
+            "meta": of_meta(body.get("meta")),
+        }
         if endpoint is BEGIN_OR_FAIL and "auto_complete" in body:
             # A credit or debit must not return a draft, which has moved no points.
-            echo = (*echo, ("status", ENDS))
+            echo = {**echo, "status": ENDS}
         return self._caller.call(endpoint, (self._program_id,), body=body, echo=echo, timeout=timeout)
 
     async def _finish(
@@ -351,12 +351,11 @@ class Transactions:
             return await self._caller.call(
                 endpoint,
                 (self._program_id, wanted_id),
-                echo=(
-                    ("id", PRESENT),
-                    ("id", wanted_id),
-                    ("loyalty_program_id", self._program_id),
-                    ("status", ENDS),
-                ),
+                echo={
+                    "id": Required(wanted_id),
+                    "loyalty_program_id": self._program_id,
+                    "status": ENDS,
+                },
                 timeout=timeout,
                 settle=settled,
             )

@@ -45,7 +45,7 @@ from brevo_balance_async import (
     TransportError,
     UnprocessableError,
 )
-from brevo_balance_async.core import transport
+from brevo_balance_async.core.transport import session as transport_session
 
 KEY = "xkeysib-0123456789abcdef-canary"
 
@@ -472,9 +472,9 @@ async def play(fault: Fault, kind: str, certificate: Any = None) -> Row:
     if fault.succeeds(kind):
         expected = evolve(expected, attempts=1)
     before = asyncio.all_tasks()
-    connect_timeout = transport.CONNECT_TIMEOUT
+    connect_timeout = transport_session.CONNECT_TIMEOUT
     if fault.place == "deaf" and not fault.client:
-        transport.CONNECT_TIMEOUT = 0.1
+        transport_session.CONNECT_TIMEOUT = 0.1
     try:
         async with stage(fault, certificate) as (server, client):
             program = client.program(PROGRAM)
@@ -495,7 +495,7 @@ async def play(fault: Fault, kind: str, certificate: Any = None) -> Row:
                 await CALLS["read"](client.with_options(max_wait=None).program(PROGRAM))
         await no_tasks_but(before)
     finally:
-        transport.CONNECT_TIMEOUT = connect_timeout
+        transport_session.CONNECT_TIMEOUT = connect_timeout
     return row
 
 

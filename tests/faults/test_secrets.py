@@ -26,7 +26,8 @@ from brevo_balance_async import (
     InvalidRequestError,
     PartnerKey,
 )
-from brevo_balance_async.core import auth, transport
+from brevo_balance_async.core import auth
+from brevo_balance_async.core.transport import session as transport_session
 
 API_KEY = "xkeysib-5f1d-APIKEYCANARY-0123456789abcdef-Zz9"
 SLASHED = "xkeysib/APIKEYCANARY/0123456789abcdef"
@@ -105,7 +106,7 @@ async def debug_mode():
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 async def test_no_fault_shows_it(fault, evidence, request, monkeypatch):
     if fault.place == "deaf":
-        monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.1)
+        monkeypatch.setattr(transport_session, "CONNECT_TIMEOUT", 0.1)
     certificate = request.getfixturevalue("certificate") if fault.place in {"tls", "distrusted"} else None
     credentials = PartnerKey(PARTNER_KEY, API_KEY)
     async with stage(fault, certificate, hooks=[evidence.event]) as (server, client):

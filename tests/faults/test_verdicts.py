@@ -36,7 +36,8 @@ from brevo_balance_async import (
     RequestTimeoutError,
     TransportError,
 )
-from brevo_balance_async.core import sockets, timeouts, transport
+from brevo_balance_async.core import timeouts
+from brevo_balance_async.core.transport import attempt, sockets, trust
 from brevo_balance_async.hooks import AttemptStarted, OutcomeUnknown
 
 SIGNALS = (
@@ -139,7 +140,7 @@ async def test_an_error_of_a_nested_call_is_no_answer_to_ours(server):
         assert len(server.arrived) == 1
 
 
-class Deaf(transport._Request):
+class Deaf(attempt.Request):
     """As if aiohttp had given the method another name: what is overridden is never called."""
 
     send = aiohttp.ClientRequest.send
@@ -149,7 +150,7 @@ class Deaf(transport._Request):
 async def test_an_aiohttp_that_does_not_ask_us_makes_every_loss_a_doubt(
     server, monkeypatch, caplog, kind, verdict
 ):
-    monkeypatch.setattr(transport, "_Request", Deaf)
+    monkeypatch.setattr(attempt, "Request", Deaf)
     with caplog.at_level(logging.WARNING, "brevo_balance_async"):
         async with BalanceClient(KEY, base_url=server.base_url, clock=AutoClock()) as client:
             assert "every lost request counts as sent" in caplog.text
@@ -162,7 +163,7 @@ async def test_an_aiohttp_that_does_not_ask_us_makes_every_loss_a_doubt(
 
 
 async def test_an_aiohttp_that_does_not_ask_us_still_proves_a_failed_connection(monkeypatch):
-    monkeypatch.setattr(transport, "_Request", Deaf)
+    monkeypatch.setattr(attempt, "Request", Deaf)
     async with BalanceClient(KEY, base_url="http://127.0.0.1:9/v3", clock=AutoClock()) as client:
         with pytest.raises(TransportError) as caught:
             await begin(client.program(PROGRAM))
@@ -170,7 +171,7 @@ async def test_an_aiohttp_that_does_not_ask_us_still_proves_a_failed_connection(
 
 
 async def test_this_aiohttp_asks():
-    assert await transport._asks_first()
+    assert await trust.asks_first()
 
 
 # 2: bytes in the kernel ---------------------------------------------------------------------------------------
@@ -179,7 +180,7 @@ async def test_this_aiohttp_asks():
 @pytest.fixture(params=["poll", "select"])
 def kernel(request, monkeypatch):
     if request.param == "select":
-        monkeypatch.setattr(sockets, "_ask", sockets._by_select)
+        monkeypatch.setattr(sockets, "_asking", sockets._by_select)
     return request.param
 
 
@@ -289,9 +290,9 @@ def test_no_socket_no_question():
         def fileno(self):
             return -1
 
-    assert not sockets.unread(Pipe())
-    assert sockets.unread(Closed())
-    assert not sockets._by_select(10**6)
+    assert not sockets.unread(Pipe())()
+    assert sockets.unread(Closed())()
+    assert not sockets._by_select(10**6)()
 
 
 # 4: one boundary ----------------------------------------------------------------------------------------------

@@ -124,16 +124,31 @@ class Gate:
         pair: Pair | None = None,
         on_wait: Callable[[float], None] | None = None,
     ) -> Permit:
-        """Wait for a permit. Arguments are those of ``try_enter``; a call with a reserve and no ``max_wait`` is paced.
+        """A permit, after a wait if necessary. A call with a reserve and no ``max_wait`` is paced.
+
+        The arguments are those of ``try_enter`` and ``wait``.
+        """
+        paced = max_wait is None and reserve > 0
+        return self.try_enter(reserve, paced=paced, first=first, pair=pair) or await self.wait(
+            reserve=reserve, max_wait=max_wait, paced=paced, first=first, pair=pair, on_wait=on_wait
+        )
+
+    async def wait(
+        self,
+        *,
+        reserve: float,
+        max_wait: float | None,
+        paced: bool,
+        first: bool,
+        pair: Pair | None,
+        on_wait: Callable[[float], None] | None,
+    ) -> Permit:
+        """Wait for a permit, after ``try_enter`` gave none. Other arguments are those of ``try_enter``.
 
         ``on_wait`` is called with the expected seconds when a wait begins (0 while nothing is known). Raises
         ``QuotaWaitError`` if the wait is longer than ``max_wait`` seconds (None: no limit): at once if that is known,
         otherwise as soon as it is. Raises ``ClientStateError`` if the gate is closed or closes during the wait.
         """
-        paced = max_wait is None and reserve > 0
-        permit = self.try_enter(reserve, paced=paced, first=first, pair=pair)
-        if permit is not None:
-            return permit
         need = _need(first, pair)
         priority = (reserve if need else _ENDS_OF_HOLDS, paced, need, not first)
         now = self._clock.time()

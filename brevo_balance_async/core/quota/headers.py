@@ -61,18 +61,16 @@ def read(status: int, headers: Mapping[str, str], wall: Callable[[], float] | No
     ``wall`` gives seconds since 1970 (default ``time.time``). It is used only for a timestamp in an answer without
     a ``Date`` header.
     """
-    get = headers.get
-    limit_text, remaining_text, reset_text = get(LIMIT), get(REMAINING), get(RESET)
     asked = retry_after(headers, wall) if status == 429 else None
-    if limit_text is None and remaining_text is None and reset_text is None:
-        return Reading(status, retry_after=asked, no_headers=True)
     try:  # The form that Brevo sends, read in one step, because every answer is read.
-        limit, remaining, reset = int(limit_text or ""), int(remaining_text or ""), int(reset_text or "")
-    except ValueError:
-        pass
-    else:
+        limit, remaining, reset = int(headers[LIMIT]), int(headers[REMAINING]), int(headers[RESET])
         if 1 <= limit < MOST and 0 <= remaining < MOST and 0 <= reset <= DAY:
             return Reading(status, limit, remaining, float(reset), asked)
+    except (KeyError, ValueError):
+        pass
+    limit_text, remaining_text, reset_text = map(headers.get, (LIMIT, REMAINING, RESET))
+    if limit_text is None and remaining_text is None and reset_text is None:
+        return Reading(status, retry_after=asked, no_headers=True)
     reading = Reading(status, reset=_reset(reset_text, headers, wall), retry_after=asked)
     most, rest = _number(limit_text), _number(remaining_text)
     if most is not None and rest is not None and most >= 1:

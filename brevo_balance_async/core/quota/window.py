@@ -128,19 +128,25 @@ class Window:
         ``need`` is 2 for the begin of a hold, which keeps a permit for its end, and 0 for that end. ``paced`` spreads
         the requests above the reserve over the window (module ``pace``).
         """
+        pause = self.pause
+        # The usual case first: a live call, and the newest answer shows that enough is left.
+        if not reserve and not self.ended and pause.until <= now < self.opens_at:
+            free = self.remaining - self.in_flight - self.unconfirmed - self.held
+            if free >= need and self.in_flight < pause.concurrency:
+                return 0.0
         if self.limit is not None:
             self._end_if_due(now)
-        if need and self.in_flight >= self.pause.concurrency:
+        if need and self.in_flight >= pause.concurrency:
             due = UNTIL_ANSWER
         else:
             due = now if self.no_headers or need == 0 else self._due(now, reserve, need, paced=paced)
-            due = max(due, self.pause.until)
+            due = max(due, pause.until)
         if due <= now:
             return 0.0
         # Headers may be wrong, and an answer may never come. If nothing at all is left by them, or the wait is for an
         # answer, one request is sent after PROBE_AFTER to get new headers. Not the begin of a hold, which could not be
         # ended then; and not while only a reserve or holds of our own stop the request.
-        stuck = due == UNTIL_ANSWER or now < self.pause.until or self.available + self.held <= 0
+        stuck = due == UNTIL_ANSWER or now < pause.until or self.available + self.held <= 0
         if stuck and need < 2:
             due = min(due, self.probe_at)
         return max(0.0, due - now)
@@ -296,10 +302,11 @@ class Window:
     def _learn(self, now: float, permit: Permit, reading: Reading) -> None:
         limit, remaining, reset = reading.limit or 0, reading.remaining or 0, reading.reset
         refused = reading.status == 429
-        if refused and reading.retry_after is None:
-            remaining = 0  # a 429 means that nothing is left, even if its headers say otherwise
-        if refused and not remaining and reset is None:
-            reset = reading.wait
+        if refused:
+            if reading.retry_after is None:
+                remaining = 0  # a 429 means that nothing is left, even if its headers say otherwise
+            if not remaining and reset is None:
+                reset = reading.wait
         if reset is None:  # not usable: assume the known end of the window, else an hour
             reset = HOUR if self.ended else max(0.0, self.ends_at - now)
         ends_at = now + reset
@@ -316,9 +323,10 @@ class Window:
                 # The first answer after the end: a fixed window starts again nearly full and with its whole length.
                 full = remaining >= limit / 2 and reset > self.length / 2
                 self.refill = Refill.FIXED if full else Refill.SLIDING
-        self.length = max(self.length, reset) if limit == self.limit else reset
+        if reset > self.length or limit != self.limit:
+            self.length = reset
         self.limit, self.ends_at, self.newest = limit, ends_at, permit.number
-        self.opens_at = min(ends_at, now + HOUR) + GRACE + JITTER * self.random()
+        self.opens_at = (ends_at if reset < HOUR else now + HOUR) + GRACE + JITTER * self.random()
         if refused and not remaining:
             self.opens_at = max(self.opens_at, self.pause.until)
         self._take(remaining)
