@@ -45,6 +45,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_generated"]
 nitpicky = True
+smartquotes = False  # commands and options must stay as they are typed
 
 myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
 myst_heading_anchors = 4

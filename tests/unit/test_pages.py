@@ -14,8 +14,9 @@ PAGES = {path: path.read_text() for path in (ROOT / "docs").rglob("*.md")}
 
 def test_each_error_has_a_heading_of_its_name_and_says_what_to_do():
     classes = {name for name, it in inspect.getmembers(errors, inspect.isclass) if name.endswith("Error")}
-    page = PAGES[ROOT / "docs/errors.md"]
-    sections = dict(re.findall(r"^### (\w+)\n\n(.*?)(?=^##|\Z)", page, re.DOTALL | re.MULTILINE))
+    sections = dict(
+        re.findall(r"^### (\w+)\n\n(.*?)(?=^##|\Z)", PAGES[ROOT / "docs/errors.md"], re.DOTALL | re.MULTILINE)
+    )
     assert set(sections) == classes
     bases = {"BalanceError", "TransportError", "ResponseError", "QuotaError"}
     assert {name for name, text in sections.items() if "**Do:**" not in text} == bases
