@@ -68,7 +68,6 @@ def begin(names: dict[str, Any]) -> None:
         "PROGRAM": PROGRAM,
         "DEFINITION": DEFINITION,
         "__name__": "__main__",
-        "values_travel": hasattr(brevo_balance_async, "to_plain"),
     }
 
 
