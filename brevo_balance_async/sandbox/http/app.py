@@ -55,8 +55,8 @@ class Sandbox(Served):
     ``control_token`` as ``Authorization: Bearer`` may use the control routes from other addresses.
 
     ``state`` names a file that keeps what was done (see ``sandbox.state``): it is opened by ``start``, made when there
-    is none, and no other sandbox may use it meanwhile. ``seed`` fills a new file only. Switches, quota and keys are those
-    of each start; faults, log and tokens begin anew. Changes made through ``ledger`` directly are not kept.
+    is none, and no other sandbox may use it meanwhile. ``seed`` fills a new file only. Switches, quota and keys are
+    those of each start; faults, log and tokens begin anew. Changes made through ``ledger`` directly are not kept.
 
     Handles: ``clock``, ``ledger``, ``faults``, ``requests``, ``quota``, ``access``, ``switches``.
     """
