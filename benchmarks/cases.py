@@ -41,7 +41,7 @@ WALKERS = (FLOOR, OURS, HTTPX, HTTPX_AIOHTTP)
 REQUIREMENTS, OURS_IMPORT, OFFICIAL_IMPORT = "aiohttp, attrs, cattrs, yarl", OURS, "official 5.1.0"
 IMPORTS = {
     REQUIREMENTS: ("ours", "import aiohttp, attrs, cattrs, yarl"),
-    OURS_IMPORT: ("ours", "import brevo_balance_async"),
+    OURS_IMPORT: ("ours", "from brevo_balance_async import BalanceClient"),
     OFFICIAL_IMPORT: ("BREVO5_PYTHON", "from brevo import AsyncBrevo; import brevo.balance.client"),
     # Both load some of what they need only when it is needed first.
     f"{OURS_IMPORT}, with a client made": (

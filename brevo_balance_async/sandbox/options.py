@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .http.app import Sandbox
-from .http.handles import DEFAULT_KEY
+from .http.parts import DEFAULT_KEY
 from .http.serving import serve
 from .rules.refusals import Refusal
 from .rules.switches import Switches, read_assignments

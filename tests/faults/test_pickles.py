@@ -101,7 +101,7 @@ ALL = sorted(set(everything()), key=lambda kind: kind.__name__)
 def test_every_public_error_is_among_them():
     public = {
         value
-        for value in vars(brevo_balance_async).values()
+        for value in (getattr(brevo_balance_async, name) for name in brevo_balance_async.__all__)
         if isinstance(value, type) and issubclass(value, BalanceError)
     }
     assert public == set(ALL)

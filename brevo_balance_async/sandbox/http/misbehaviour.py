@@ -16,6 +16,8 @@ from .replies import Answer
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from brevo_balance_async.sandbox.rules.records import Commit
+
     from .received import Received
     from .service import Service
 
@@ -55,7 +57,8 @@ class Misbehaviour:
         if isinstance(effect, effects.Delayed):
             return response(await self._in_spite_of_leaving(self._delayed(received, effect)))
         if isinstance(effect, effects.CommittedLater):
-            return response(await self._in_spite_of_leaving(self._committed_later(received, effect)))
+            started = self._service.start_completing(received, effect.seconds)
+            return response(await self._in_spite_of_leaving(self._committed_later(received, started, effect)))
         answer = self._service.perform(received) if effect.applied else None
         if answer is None and effect.reads:
             self._service.charge(received)
@@ -127,13 +130,15 @@ class Misbehaviour:
         self._service.settle(received, answer.status, applied=answer.applied, fault=effect.name)
         return answer
 
-    async def _committed_later(self, received: Received, effect: effects.CommittedLater) -> Answer:
-        answer = self._service.start_completing(received, effect.seconds)
-        if not isinstance(answer, Answer):
-            commit = answer
-            while self._service.now() < commit.at and not self._stopping.is_set():
+    async def _committed_later(
+        self, received: Received, started: Commit | Answer, effect: effects.CommittedLater
+    ) -> Answer:
+        if isinstance(started, Answer):
+            answer = started
+        else:
+            while self._service.now() < started.at and not self._stopping.is_set():
                 await self._pause(_LOOK_SECONDS)  # the clock may be frozen and advanced by anybody
-            answer = self._service.finish_completing(commit)
+            answer = self._service.finish_completing(started)
         self._service.settle(received, answer.status, applied=answer.applied, fault=effect.name)
         return answer
 

@@ -9,7 +9,7 @@ from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING
 
 from .guard import PREFIX
-from .handles import DEFAULT_KEY
+from .parts import DEFAULT_KEY
 
 if TYPE_CHECKING:
     from .app import Sandbox
