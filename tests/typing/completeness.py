@@ -34,14 +34,15 @@ def report() -> dict[str, Any]:
 
 
 def problems(found: dict[str, Any]) -> list[str]:
-    """One line for each symbol without a declared type."""
-    return [
+    """One line for each symbol without a declared type; those that others only follow from come first."""
+    lines = [
         f"{symbol['name']}: {' '.join(each['message'].split())}"
         for symbol in found["symbols"]
         if symbol["isExported"] and not symbol["isTypeKnown"]
         for each in symbol["diagnostics"]
         if each["severity"] == "error"
     ]
+    return sorted(lines, key=lambda line: "partially unknown" in line)
 
 
 def main() -> None:
