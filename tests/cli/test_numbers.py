@@ -171,12 +171,20 @@ def commands(within=app, path=()):
 STRICT = {numbers._convert, numbers._share, numbers._seconds}
 
 
+def any_number(annotation):
+    return annotation in {int, float} or any(map(any_number, get_args(annotation)))
+
+
 def numeric(annotation, *, strict=False):
     """Whether an annotation takes a number by any other conversion than the strict ones."""
     if annotation in {int, float, complex}:
         return not strict
     if get_origin(annotation) is Annotated:
         kind, *notes = get_args(annotation)
+        if get_args(kind) and get_origin(kind) is not Annotated:
+            return any_number(
+                kind
+            )  # cyclopts 4.10 sees the outer Parameter only: Annotated[Whole, ...] | None
         ours = any(isinstance(note, Parameter) and note.converter in STRICT for note in notes)
         return numeric(kind, strict=strict or ours)
     if attrs.has(annotation):
@@ -221,6 +229,7 @@ def test_that_test_would_notice():
         tuple[int, ...],
         Many,
         list[Annotated[float, 1]],
+        Annotated[numbers.Whole | None, "x"],
     ):
         assert numeric(bad)
     for good in (str, bool, None, numbers.Whole, numbers.Port | None, tuple[numbers.Positive, ...]):
