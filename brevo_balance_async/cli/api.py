@@ -33,7 +33,7 @@ _WORTH_TELLING: Final = 1.0
 Definition: TypeAlias = Annotated[
     str, Parameter(env_var="BREVO_BALANCE_DEFINITION_ID", help="UUID of the balance definition.")
 ]
-Limit: TypeAlias = Annotated[Positive | None, Parameter(help="Number of rows at most. Default: all of them.")]
+Limit: TypeAlias = Annotated[Positive, Parameter(help="Number of rows at most. Default: all of them.")] | None
 Output: TypeAlias = Annotated[
     Format, Parameter(help="table shows the main fields, the other formats show all of them.")
 ]

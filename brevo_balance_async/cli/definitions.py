@@ -38,7 +38,7 @@ class Terms:
     ] = None
     credit_rounding: Annotated[str | None, Parameter(help="upper, lower or natural.")] = None
     debit_rounding: Annotated[str | None, Parameter(help="upper, lower or natural.")] = None
-    available: Annotated[Positive | None, Parameter(help="Points expire after so many units.")] = None
+    available: Annotated[Positive, Parameter(help="Points expire after so many units.")] | None = None
     available_unit: Annotated[str | None, Parameter(help="day, week, month or year.")] = None
     available_until: Annotated[
         str | None,

@@ -50,9 +50,9 @@ class Pace:
     ] = "strict"
     reserve: Annotated[Share, Parameter(help="share of the account's quota left to others.")] = 0.2
     concurrency: Annotated[Positive, Parameter(help="rows settled at a time.")] = 20
-    max_duration: Annotated[
-        Seconds | None, Parameter(help="stop after this long, resumable: 90m, 8h, 2d or seconds.")
-    ] = None
+    max_duration: (
+        Annotated[Seconds, Parameter(help="stop after this long, resumable: 90m, 8h, 2d or seconds.")] | None
+    ) = None
     output: Annotated[Literal["text", "jsonl"], Parameter(help="jsonl: events as JSON lines on stdout.")] = (
         "text"
     )

@@ -24,11 +24,11 @@ app: Final = App(
 class Booking:
     """Whose points are moved, and what is kept with it."""
 
-    contact: Annotated[Whole | None, Parameter(help="Brevo's id of the contact.")] = None
+    contact: Annotated[Whole, Parameter(help="Brevo's id of the contact.")] | None = None
     subscription: Annotated[
         str | None, Parameter(help="Its loyalty subscription id, instead of --contact.")
     ] = None
-    expiry: Annotated[Whole | None, Parameter(help="Minutes until credited points expire.")] = None
+    expiry: Annotated[Whole, Parameter(help="Minutes until credited points expire.")] | None = None
     event_time: Annotated[
         str | None, Parameter(help="When it happened, as in 2026-01-31T12:00:00Z. Default: now.")
     ] = None

@@ -20,7 +20,6 @@ from brevo_balance_async import TransactionRecord
 from brevo_balance_async.cli.output import export
 
 from .conftest import (
-    COMMAND,
     EXACT,
     OTHER,
     PLAIN_COMMAND,
@@ -203,7 +202,7 @@ def test_json_can_be_written_in_any_encoding(cli, api, monkeypatch, output):
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
 def test_progress_is_on_stderr_and_only_on_a_terminal(api):
     terminal, its_end = os.openpty()
-    command = [*COMMAND, *listing(["history"], "--contact", "7", output="csv")]
+    command = [*PLAIN_COMMAND, *listing(["history"], "--contact", "7", output="csv")]
     env = environment(
         BREVO_API_KEY=os.environ["BREVO_API_KEY"], BREVO_BASE_URL=api, TERM="xterm", COLUMNS="100"
     )
