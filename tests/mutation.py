@@ -34,7 +34,17 @@ PACKAGE = Path("brevo_balance_async")
 TESTS = {
     "core/paging": [
         f"tests/walks/test_{name}.py"
-        for name in ("edges", "sweep", "take", "paginator", "prefetch", "cases", "schedules", "machine")
+        for name in (
+            "requests",
+            "edges",
+            "sweep",
+            "take",
+            "paginator",
+            "prefetch",
+            "cases",
+            "schedules",
+            "machine",
+        )
     ],
     "core/quota": ["tests/quota", "tests/faults/test_quota.py", "tests/faults/test_waits.py"],
     "core/retry.py": ["tests/faults", "tests/quota"],

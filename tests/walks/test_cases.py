@@ -9,7 +9,7 @@ import time
 import pytest
 from listings import MEANINGS, Server, listing, whole
 
-from brevo_balance_async.core.paging.end import PROOFS
+from brevo_balance_async.core.paging.end import PROOFS, TAIL
 from brevo_balance_async.core.paging.frontier import ById
 from brevo_balance_async.core.paging.listing import Batch, Listing, WalkMemory
 from brevo_balance_async.core.paging.walk import PATIENCE, Walk
@@ -223,6 +223,41 @@ def test_answers_that_dry_up_where_no_total_is_stated_are_no_end(after):
     server.answer = lambda limit, offset: Batch(answer(limit, offset).items if server.calls < after else ())
     with pytest.raises(PaginationError, match="brought nothing new"):
         walked(server, limit=25, known="records")
+
+
+@pytest.mark.parametrize("anchored", [True, False])
+def test_a_listing_that_grows_as_fast_as_it_is_walked_is_not_followed_for_ever(anchored):
+    """No total says where it ends: after the first page every page is short and has a new row."""
+    server = Server(rows=30, descending=False, count=COUNTS["absent"])
+    answer = server.answer
+
+    def growing(limit, offset):
+        assert server.calls < 50
+        server.insert()
+        return answer(limit, offset)
+
+    server.answer = growing
+    assert walked(server, limit=25, known="records", anchored=anchored) == server.listed()
+    assert server.calls == 1 + TAIL
+
+
+def test_a_walk_that_is_resumed_goes_by_key_where_its_first_page_shows_two():
+    """By id the total would have to fit."""
+    server = Server(rows=100, count=COUNTS["too big"])
+    assert walked(server, offset=30, limit=25, known="records") == server.listed()[30:]
+
+
+def test_the_last_row_and_the_total_leave_nothing_to_ask_for():
+    server = Server(rows=3)
+    assert walked(server, limit=1, offset=2, known="records", anchored=False) == server.listed()[2:]
+    assert server.log == [(1, 2), (2, 2), (1, 3)]
+
+
+@pytest.mark.parametrize("meaning", ["pages0", "pages1"])
+def test_pages_by_number_are_little_longer_than_the_limit_however_many_rows_are_allowed(meaning):
+    server = Server(rows=2000, meaning=meaning)
+    assert walked(server, limit=10, known=meaning) == server.listed()
+    assert 25 < max(limit for limit, _ in server.log) <= 44  # 2 * 10, 4 * 2 for the overlap, and 16
 
 
 @pytest.mark.parametrize("descending", [True, False])

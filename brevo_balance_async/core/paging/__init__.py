@@ -3,7 +3,7 @@
 Begin with ``walk.Walk.feed``. Three questions that bring a reader here:
 
 - Where is a gap found? In ``frontier``: ``ByKey.join`` and ``ById.join`` return None for a page that may leave one.
-  ``Planner.gap`` then chooses where to ask again.
+  ``Walk._gap`` does not use its rows, and ``Planner.gap`` chooses where to ask again.
 - Where does a walk end? In ``end.End.reached`` for a page of rows that joins; in ``walk.Walk.feed`` for an empty page
   behind the last row, and in ``Walk._begin`` for a listing without rows.
 - What happens on a 422? ``readahead.ReadAhead`` catches it, ``plan.PageSize.refused`` lowers the limit, and the page

@@ -73,12 +73,11 @@ class ReadAhead(Generic[T]):
 
     async def _advance(self) -> Step[T] | None:
         walk, queue = self.walk, self._queue
-        bridging = False  # the head of the queue does not join yet; those behind it join it
         while not walk.done:
             apart = bool(queue) and queue[0][0].at >= walk.position
             if queue and not walk.knows_offsets:
                 await self._stop()
-            ahead = bool(queue) and not bridging and not apart
+            ahead = bool(queue) and not apart
             asked = queue[0][0] if ahead else walk.next()
             try:
                 batch = await (queue[0][1] if ahead else self.fetch(asked.limit, asked.offset))
@@ -88,8 +87,7 @@ class ReadAhead(Generic[T]):
                 await self._stop()
                 continue
             step = walk.feed(asked, batch)
-            bridging = step is None and len(queue) > 1
-            if ahead and not bridging:
+            if ahead:
                 queue.popleft()
             self._fill(0 if step is None else len(step.rows))
             if step is not None and step.rows:

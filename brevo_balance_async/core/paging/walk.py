@@ -127,10 +127,7 @@ class Walk(Generic[T]):
         self._totals.hear(asked, count)
 
     def feed(self, asked: Query, batch: Batch[T]) -> Step[T] | None:
-        """Take the answer to ``asked``: its new rows, or None if it brings none that may be used.
-
-        A page fetched ahead may be fed again after a gap before it was closed.
-        """
+        """Take the answer to ``asked``: its new rows, or None if it brings none that may be used."""
         rows, planner = batch.items, self._planner
         gone = self._totals.take(asked, batch.count)
         planner.size.answered(asked)
