@@ -157,6 +157,13 @@ def simulation(session: nox.Session) -> None:
 
 
 @nox.session
+def traps(session: nox.Session) -> None:
+    """Build in each trap of exactly once by hand, and see that its test notices; ``-- --only lean`` takes some."""
+    install_wheel(session, "test")
+    session.run("python", "tests/once/mutants.py", *session.posargs)
+
+
+@nox.session
 def mutation(session: nox.Session) -> None:
     """Change the engine room at random and count what the tests notice; ``-- --mutants 40`` is a short run."""
     session.install(*PYPROJECT["project"]["dependencies"], *group("test"), "cosmic-ray==8.7.0")

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from brevo_balance_async import BalanceClient, Program
@@ -32,17 +32,25 @@ KEY = "xkeysib-sandbox-0123456789abcdef-LOCAL"
 ROUNDS = 5
 
 
-async def crowd(number: int, concurrency: int, one: Callable[[int], Awaitable[object]]) -> float:
-    """Seconds that ``number`` calls take, ``concurrency`` at once."""
+class Took(NamedTuple):
+    """Seconds."""
+
+    wall: float
+    processor: float
+    """Of this process, in all its threads."""
+
+
+async def crowd(number: int, concurrency: int, one: Callable[[int], Awaitable[object]]) -> Took:
+    """What ``number`` calls take, ``concurrency`` at once."""
     numbers = iter(range(number))
 
     async def work() -> None:
         for each in numbers:
             await one(each)
 
-    began = time.perf_counter()
+    began, processor = time.perf_counter(), time.process_time()
     await asyncio.gather(*(work() for _ in range(concurrency)))
-    return time.perf_counter() - began
+    return Took(time.perf_counter() - began, time.process_time() - processor)
 
 
 def fsync_ms(folder: Path) -> float:
@@ -57,8 +65,8 @@ def fsync_ms(folder: Path) -> float:
     return median(took) * 1e3
 
 
-async def update_ms(journal: Journal, scope: Scope, rows: int) -> float:
-    """Milliseconds a row for its two updates, twenty rows at once."""
+async def updates(journal: Journal, scope: Scope, rows: int) -> Took:
+    """The two updates of each row, twenty rows at once."""
     mark = uuid4().hex
     held = [
         await journal.enroll(scope, intent(reference=f"{mark}-{n}", contact_id=n + 1, amount=1))
@@ -70,7 +78,7 @@ async def update_ms(journal: Journal, scope: Scope, rows: int) -> float:
         assert row is not None
         await journal.finish(row, "applied", durable=False, credited="1")
 
-    return await crowd(rows, 20, one) / rows * 1e3
+    return await crowd(rows, 20, one)
 
 
 async def measure(program: Program, journal: Journal, folder: Path, rows: int) -> None:
@@ -94,28 +102,39 @@ async def measure(program: Program, journal: Journal, folder: Path, rows: int) -
     rounds = []
     for _ in range(ROUNDS):
         mark = uuid4().hex
+        synced = fsync_ms(folder)
+        written = await updates(journal, scope, rows)
+        without, with_ = await crowd(rows, 20, plain), await crowd(rows, 20, apply)
+        alone = await crowd(100, 1, plain)
+        alone_with = await crowd(100, 1, lambda n: apply(n + rows))
         rounds.append(
             (
-                fsync_ms(folder),
-                await update_ms(journal, scope, rows),
-                rows / await crowd(rows, 20, plain),
-                rows / await crowd(rows, 20, apply),
-                await crowd(100, 1, plain) * 10,
-                await crowd(100, 1, lambda n: apply(n + rows)) * 10,
+                synced,
+                written.wall / rows * 1e3,
+                written.processor / rows * 1e3,
+                rows / without.wall,
+                rows / with_.wall,
+                without.processor / rows * 1e3,
+                with_.processor / rows * 1e3,
+                alone.wall * 10,
+                alone_with.wall * 10,
+                without.wall / with_.wall,
             )
         )
     names = (
         "an fsync, ms",
         "two updates a row at concurrency 20, ms",
+        "the same, processor ms",
         "begin and complete at concurrency 20, credits a second",
         "apply at concurrency 20, credits a second",
+        "begin and complete at concurrency 20, processor ms",
+        "apply at concurrency 20, processor ms",
         "one begin and complete, ms",
         "one apply, ms",
+        "apply over begin and complete at concurrency 20, share",
     )
     for name, values in zip(names, zip(*rounds, strict=True), strict=True):
         print(f"{name:56} {median(values):9.2f}   ({', '.join(f'{each:.2f}' for each in values)})")
-    shares = [each[3] / each[2] for each in rounds]
-    print(f"{'apply over begin and complete, share':56} {median(shares):9.2f}")
 
 
 async def main(url: str | None, rows: int) -> None:

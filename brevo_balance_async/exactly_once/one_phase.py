@@ -35,9 +35,7 @@ class OnePhase(Machine):
     def _begin_anew(self) -> None:
         self._early_looks = 0
         self._settled_at = self._clock.time()
-        if (
-            self._claim.row.inherited
-        ):  # what a process sent that has died since may have left with its last breath
+        if self._claim.row.inherited:  # what the dead owner sent may be under way still
             self._settled_at += self._settings.settle
 
     @property

@@ -1,8 +1,8 @@
 """Strict: two phases, and nothing concluded from what is not there.
 
 A draft is begun, durably chosen for the reference, then completed. *complete(t)* is only sent for a *t* that was
-chosen, and a chosen *t* is given up only after it was seen to have come to another end; so at most one transaction of
-a reference is ever completed, and the server completes it once.
+chosen. A chosen *t* is given up only after it was seen to have come to another end. So at most one transaction of a
+reference is ever completed, and the server completes it once.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Strict(Machine):
         claim = self._claim
         if (
             "balance_expiry_in_minutes" in claim.row.extras
-        ):  # from a load or the outbox; apply refuses it before
+        ):  # from a load or the outbox: apply refuses it earlier
             return await claim.finish("refused", reason=NO_EXPIRY)
         try:  # a draft that nobody chose moves nothing, and expires
             draft = await self._calls.begin(

@@ -58,7 +58,7 @@ def take_due(turn: Turn, scope: int, *, batch: int, due_by: float, limit: int) -
     """
     if (
         turn.connection.dialect.name == "postgresql"
-    ):  # two that look at once would share out one contact's rows
+    ):  # two claims at once would share out the rows of one contact
         turn.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('brevo_balance_claim'))")
     given = {
         "at_scope": scope,

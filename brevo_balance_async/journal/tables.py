@@ -179,4 +179,5 @@ def schema_sql(dialect: str) -> str:
     driver = {"postgresql": "postgresql+asyncpg"}.get(dialect, dialect)
     engine = create_mock_engine(f"{driver}://", collect)
     metadata.create_all(engine, checkfirst=False)
+    statements.sort(key=lambda statement: (not statement.startswith("CREATE TABLE"), statement))
     return "\n\n".join(statements) + "\n"

@@ -184,9 +184,7 @@ class Writer:
         try:
             results = await self._database.transact(work, durable=any(job.durable for job in group))
         except JournalError:
-            if (
-                worked and standing is not None
-            ):  # the commit failed, and a server may have made it all the same
+            if worked and standing is not None:  # the commit failed, but the server may have made it
                 self._owner.start_over(standing)
             raise
         if standing is not None:

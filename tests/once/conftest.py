@@ -52,6 +52,12 @@ def url(request):
 
 
 @pytest.fixture
+def journal_url(request):
+    """A new SQLite file, or where a test is marked as ``BOTH`` a new database of each kind."""
+    return request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_url")
+
+
+@pytest.fixture
 async def journal(url):
     async with Journal(url) as journal:
         yield journal

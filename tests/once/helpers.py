@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+import pytest
+
+BOTH = pytest.mark.parametrize("journal_url", ["sqlite", "postgres"], indirect=True)
+"""For tests that are worth a run on each database."""
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
 BEGIN, COMPLETE, CANCEL, HISTORY = (
     "transactions.begin",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from helpers import BEGIN, COMPLETE, HISTORY, by, credited, delivered, sent, settled
+from helpers import BEGIN, BOTH, COMPLETE, HISTORY, by, credited, delivered, sent, settled
 
 from brevo_balance_async import AuthenticationError
 from brevo_balance_async.exactly_once import ExactlyOnce
@@ -16,8 +16,8 @@ QUICK = {"mode": "lean", "grace": 0.6, "settle": 0.4, "lag": 0.2, "patience": 5.
 
 
 @pytest.fixture
-async def journal(sqlite_url):
-    async with Journal(sqlite_url) as journal:
+async def journal(journal_url):
+    async with Journal(journal_url) as journal:
         yield journal
 
 
@@ -52,6 +52,7 @@ async def test_lean_finds_in_history_what_was_applied_and_not_answered(sandbox, 
     assert credited(sandbox) == {"order-42": 1}
 
 
+@BOTH
 async def test_lean_sends_again_only_what_was_missing_twice_after_it_had_time_to_settle(sandbox, apply, once):
     await apply("before")  # its meta is what proves that history shows meta
     sandbox.faults.add(effects.drop(), operation=BEGIN, nth=1)
@@ -167,8 +168,9 @@ async def test_lean_waits_for_quota_without_having_sent(sandbox, apply, journal)
     assert (await journal.status()).scopes[0].counts == {"applied": 1, "planned": 1}
 
 
+@BOTH
 async def test_a_lean_row_of_a_dead_process_is_not_missed_before_it_had_time_to_settle(
-    sandbox, program, definition, sqlite_url
+    sandbox, program, definition, journal_url
 ):
     from clocks import ManualClock
 
@@ -176,8 +178,8 @@ async def test_a_lean_row_of_a_dead_process_is_not_missed_before_it_had_time_to_
     args = {"reference": "r", "contact_id": 1, "balance_definition_id": definition, "amount": "5"}
     settings = {"mode": "lean", "settle": 7200, "patience": 5}
     async with (
-        Journal(sqlite_url, lease=30, clock=clock) as dead,
-        Journal(sqlite_url, lease=30, clock=clock) as journal,
+        Journal(journal_url, lease=30, clock=clock) as dead,
+        Journal(journal_url, lease=30, clock=clock) as journal,
     ):
         stalling = sandbox.faults.add(effects.stall(), operation=BEGIN, nth=1)
         task = asyncio.create_task(ExactlyOnce(program, dead, **settings).apply(**args))
@@ -186,7 +188,7 @@ async def test_a_lean_row_of_a_dead_process_is_not_missed_before_it_had_time_to_
         dead._heart.cancel()  # it is killed
         clock.now += 7300
         await journal.now()
-        outcome = await by(clock, ExactlyOnce(program, journal, **settings).apply(**args), 30)
+        outcome = await by(clock, ExactlyOnce(program, journal, **settings).apply(**args, timeout=1000), 30)
         assert outcome.state == "unknown"
         assert outcome.retry_after > 7100
         assert sent(sandbox, BEGIN) == 1
@@ -194,6 +196,7 @@ async def test_a_lean_row_of_a_dead_process_is_not_missed_before_it_had_time_to_
         await asyncio.wait([task])
 
 
+@BOTH
 async def test_at_most_once_parks_what_is_unclear_for_a_person(sandbox, program, journal, definition):
     once = ExactlyOnce(program, journal, mode="at_most_once")
     args = {"contact_id": 1, "balance_definition_id": definition, "amount": "5"}

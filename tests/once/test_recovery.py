@@ -6,7 +6,7 @@ import asyncio
 from decimal import Decimal
 
 import pytest
-from helpers import BEGIN, HISTORY, PROGRAM, credited, sent
+from helpers import BEGIN, BOTH, HISTORY, PROGRAM, credited, sent
 
 from brevo_balance_async import ServerError
 from brevo_balance_async.exactly_once import ExactlyOnce
@@ -32,8 +32,9 @@ async def test_a_lost_journal_is_rebuilt_from_history(sandbox, program, definiti
     assert sent(sandbox, BEGIN) == 8
 
 
+@BOTH
 async def test_a_draft_of_a_lost_journal_is_completed_and_several_are_left_to_expire(
-    sandbox, program, definition, sqlite_url
+    sandbox, program, definition, journal_url
 ):
     async def draft(reference):
         return await program.transactions.begin(
@@ -43,7 +44,7 @@ async def test_a_draft_of_a_lost_journal_is_completed_and_several_are_left_to_ex
     one = await draft("one")
     await draft("two")
     await draft("two")
-    async with Journal(sqlite_url) as journal:
+    async with Journal(journal_url) as journal:
         once = ExactlyOnce(program, journal, verify_first=True, **{**QUICK, "patience": 0.1})
         args = {"contact_id": 1, "balance_definition_id": definition, "amount": "5"}
         assert (await once.apply(reference="one", **args)).transaction_id == one.id
@@ -68,10 +69,11 @@ async def late(sandbox, program, definition, once):
     )
 
 
+@BOTH
 async def test_the_audit_finds_what_was_applied_late_and_undoes_it_when_asked(
-    sandbox, program, definition, sqlite_url
+    sandbox, program, definition, journal_url
 ):
-    async with Journal(sqlite_url) as journal:
+    async with Journal(journal_url) as journal:
         once = ExactlyOnce(program, journal, mode="lean", **QUICK)
         await late(sandbox, program, definition, once)
         assert credited(sandbox) == {"before": 1, "r": 2}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from clocks import ManualClock
-from helpers import BEGIN, CANCEL, COMPLETE, HISTORY, PROGRAM, by, credited, delivered, sent, settled
+from helpers import BEGIN, BOTH, CANCEL, COMPLETE, HISTORY, PROGRAM, by, credited, delivered, sent, settled
 
 from brevo_balance_async import (
     AuthenticationError,
@@ -34,8 +34,8 @@ QUICK = {"grace": 0.3, "patience": 20.0}
 
 
 @pytest.fixture
-async def journal(sqlite_url):
-    async with Journal(sqlite_url) as journal:
+async def journal(journal_url):
+    async with Journal(journal_url) as journal:
         yield journal
 
 
@@ -60,6 +60,7 @@ def apply(once, definition):
 # The plain way -------------------------------------------------------------------------------------------------
 
 
+@BOTH
 async def test_one_reference_is_one_credit_in_two_requests(sandbox, apply):
     first = await apply(meta={"shop": 7}, event_time=datetime(2026, 1, 2, tzinfo=UTC))
     assert (first.state, first.final, first.repeated, first.credited) == (
@@ -107,10 +108,11 @@ async def test_what_strict_cannot_carry_is_refused_with_the_mode_that_can(sandbo
         await apply(balance_expiry_in_minutes=60)
 
 
+@BOTH
 async def test_tasks_and_processes_with_one_reference_at_once_make_one_credit(
-    sandbox, program, definition, sqlite_url, apply
+    sandbox, program, definition, journal_url, apply
 ):
-    async with Journal(sqlite_url) as other:
+    async with Journal(journal_url) as other:
         there = ExactlyOnce(program, other, **QUICK)
         theirs = [
             there.apply(reference="order-42", contact_id=42, balance_definition_id=definition, amount="12.5")
@@ -230,6 +232,7 @@ async def test_a_422_that_no_cancel_proves_is_no_refusal(sandbox, program, journ
     assert credited(sandbox) == {"r": 1}
 
 
+@BOTH
 async def test_a_422_after_a_complete_that_was_unclear_is_no_refusal(sandbox, program, journal, definition):
     """The first complete may be under way still: nothing is cancelled, and nobody is told that he was refused."""
     once = ExactlyOnce(program.with_options(timeout=0.3), journal, grace=0.8, patience=20.0)
@@ -266,10 +269,11 @@ async def test_a_draft_that_expired_is_no_refusal(sandbox, definition, sqlite_ur
     assert sorted(t.status for t in sandbox.ledger.transactions(PROGRAM)) == ["completed", "expired"]
 
 
-async def test_expired_is_believed_only_after_a_while(sandbox, program, definition, sqlite_url):
+@BOTH
+async def test_expired_is_believed_only_after_a_while(sandbox, program, definition, journal_url):
     """A complete that was accepted in time may be committing still."""
     clock = ManualClock()
-    async with Journal(sqlite_url, clock=clock, lease=10_000) as journal:
+    async with Journal(journal_url, clock=clock, lease=10_000) as journal:
         once = ExactlyOnce(program, journal, ttl=10, grace=600, patience=5)
         sandbox.faults.add(effects.drop(), operation=COMPLETE, nth=1)
         args = {"reference": "r", "contact_id": 1, "balance_definition_id": definition, "amount": "5"}
@@ -371,12 +375,12 @@ async def test_what_is_unknown_to_the_server_is_the_runs_own_if_the_definition_c
     assert (await journal.status()).scopes[1].counts == {"planned": 1}
 
 
-async def test_a_journal_of_a_sandbox_never_speaks_for_another_api(sandbox, definition, sqlite_url, apply):
+async def test_a_journal_of_a_sandbox_never_speaks_for_another_api(sandbox, definition, journal_url, apply):
     await apply()
     async with (
         Sandbox() as production,
         BalanceClient(production.api_key, base_url=production.base_url) as client,
-        Journal(sqlite_url) as journal,
+        Journal(journal_url) as journal,
     ):
         once = ExactlyOnce(client.program(PROGRAM), journal)
         with pytest.raises(JournalError, match="own for each API"):
@@ -453,8 +457,9 @@ async def test_a_choice_that_was_lost_with_a_copy_of_the_journal_is_found_in_the
 
 
 @pytest.mark.parametrize("operation", [BEGIN, COMPLETE])
+@BOTH
 async def test_a_cancelled_apply_gives_its_row_back(
-    sandbox, program, definition, sqlite_url, apply, operation
+    sandbox, program, definition, journal_url, apply, operation
 ):
     stalling = sandbox.faults.add(effects.stall(), operation=operation)
     task = asyncio.create_task(apply())
@@ -464,7 +469,7 @@ async def test_a_cancelled_apply_gives_its_row_back(
     with pytest.raises(asyncio.CancelledError):
         await task
     sandbox.faults.remove(stalling)
-    async with Journal(sqlite_url) as other:
+    async with Journal(journal_url) as other:
         outcome = (await settled(ExactlyOnce(program, other, **QUICK)))["order-42"]
     assert outcome.state == "applied"
     assert credited(sandbox) == {"order-42": 1}
@@ -518,15 +523,16 @@ async def test_a_quota_that_is_used_up_is_unknown_with_the_wait(sandbox, apply):
     assert sent(sandbox) == before
 
 
+@BOTH
 async def test_a_process_that_was_frozen_sends_nothing_for_rows_that_were_taken_over(
-    sandbox, program, definition, sqlite_url
+    sandbox, program, definition, journal_url
 ):
     """It wakes from a pause with rows of its own in hand, after another one has settled them."""
     frozen, clock = ManualClock(), ManualClock()
     args = {"reference": "r", "contact_id": 1, "balance_definition_id": definition, "amount": "5"}
     async with (
-        Journal(sqlite_url, lease=30, clock=frozen) as mine,
-        Journal(sqlite_url, lease=30, clock=clock) as theirs,
+        Journal(journal_url, lease=30, clock=frozen) as mine,
+        Journal(journal_url, lease=30, clock=clock) as theirs,
     ):
         sandbox.faults.add(effects.status(500), operation=BEGIN, nth=1)
         waiting = asyncio.create_task(ExactlyOnce(program, mine, patience=500).apply(**args, timeout=1000))
@@ -575,14 +581,15 @@ async def test_a_process_that_was_frozen_in_the_quota_gate_sends_nothing_when_it
     assert credited(sandbox) == {"r": 1}
 
 
+@BOTH
 async def test_a_row_that_was_chosen_by_a_dead_process_is_looked_up_first(
-    sandbox, program, definition, sqlite_url
+    sandbox, program, definition, journal_url
 ):
     clock = ManualClock()
     args = {"reference": "r", "contact_id": 1, "balance_definition_id": definition, "amount": "5"}
     async with (
-        Journal(sqlite_url, lease=30, clock=clock) as dead,
-        Journal(sqlite_url, lease=30, clock=clock) as journal,
+        Journal(journal_url, lease=30, clock=clock) as dead,
+        Journal(journal_url, lease=30, clock=clock) as journal,
     ):
         stalling = sandbox.faults.add(effects.stall(applied=True), operation=COMPLETE)
         task = asyncio.create_task(ExactlyOnce(program, dead).apply(**args))

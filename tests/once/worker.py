@@ -19,7 +19,6 @@ async def work(settings):
         Journal(settings["journal"], lease=settings["lease"]) as journal,
     ):
         once = ExactlyOnce(client.program(PROGRAM), journal, **settings["once"])
-        print("ready", flush=True)
         numbers = iter(settings["apply"])
         await asyncio.gather(_deliver(once), *(_apply(once, settings, numbers) for _ in range(5)))
 
