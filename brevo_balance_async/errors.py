@@ -10,7 +10,7 @@ below https://developers.brevo.com/reference/.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,6 +89,10 @@ class Problem(NamedTuple):
         return ": ".join(filter(None, parts))
 
 
+MOST_PROBLEMS: Final = 20
+"""The number of problems after which a file of rows is not read on."""
+
+
 class InputFileError(InvalidRequestError):
     """A file of rows is invalid. It is raised while the file is read, so nothing of it was sent.
 
@@ -103,7 +107,10 @@ class InputFileError(InvalidRequestError):
         self.path: str = os.fspath(path)
         self.problems: tuple[Problem, ...] = tuple(problems)
         self.line: int | None = first.line
-        where = f"{self.path}: " if len(problems) == 1 else f"{self.path}: {len(problems)} problems:\n  "
+        number = f"{len(problems)} problems" + (
+            ", and perhaps more" if len(problems) >= MOST_PROBLEMS else ""
+        )
+        where = f"{self.path}: " if len(problems) == 1 else f"{self.path}: {number}:\n  "
         self.args: tuple[Any, ...] = (where + ";\n  ".join(map(str, problems)),)
 
 

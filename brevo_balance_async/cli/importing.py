@@ -17,7 +17,7 @@ from brevo_balance_async.importer import read_csv, read_jsonl
 
 from .api import Api, connect
 from .dashboard import duration
-from .job import Pace, event, follow, is_there, journal_of
+from .job import Pace, counted, event, follow, is_there, journal_of
 from .terminal import say
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _tell(plan: Plan, rows: EntryFile, pace: Pace) -> None:
         return
     if rows.ignored:
         say(f"columns that are not read: {', '.join(rows.ignored)}")
-    words = [f"{plan.rows:,} rows", f"{plan.new:,} new"]
+    words = [counted(plan.rows), f"{plan.new:,} new"]
     for number, what in (
         (plan.open, "open"),
         (plan.done, "settled before"),

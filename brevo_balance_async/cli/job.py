@@ -127,6 +127,11 @@ async def follow(
     return code
 
 
+def counted(rows: int) -> str:
+    """``1 row``, ``1,200 rows``."""
+    return f"{rows:,} row{'' if rows == 1 else 's'}"
+
+
 def _exit_code(run: Run, *, stopped: bool) -> int:
     report = run.report
     if stopped:
@@ -145,7 +150,7 @@ def _tell(report: Report) -> None:
         f"{report.open:,} not tried; {report.requests:,} requests in {duration(report.seconds)}\n"
     )
     if report.duplicates:
-        sys.stdout.write(f"{report.duplicates:,} rows stood there twice, and were credited once\n")
+        sys.stdout.write(f"{counted(report.duplicates)} left out, equal to an earlier one\n")
     if report.differing:
         sys.stdout.write(f"{report.differing:,} were credited with another amount than was asked for\n")
 

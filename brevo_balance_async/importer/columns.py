@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -78,13 +79,14 @@ def _integer_or_none(text: str) -> int | str | None:
 
 
 def timestamp(text: str) -> datetime:
-    """A timestamp in ISO 8601; ``Entry`` checks that it has an offset."""
-    try:
-        return datetime.fromisoformat(text)
-    except (TypeError, ValueError):  # TypeError: the JSON value is not text
-        raise InvalidRequestError(
-            "event_time", f"must be ISO 8601 with an offset, as in 2026-01-31T12:00:00Z, not {shown(text)}"
-        ) from None
+    """A timestamp in ISO 8601. Without an offset its meaning would depend on the machine."""
+    with suppress(TypeError, ValueError):  # TypeError: the JSON value is not text
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment
+    raise InvalidRequestError(
+        "event_time", f"must be ISO 8601 with an offset, as in 2026-01-31T12:00:00Z, not {shown(text)}"
+    )
 
 
 def _timestamp_or_none(text: str) -> datetime | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from brevo_balance_async.core import validation
-from brevo_balance_async.errors import InputFileError, Problem
+from brevo_balance_async.errors import MOST_PROBLEMS, InputFileError, Problem
 from brevo_balance_async.importer.columns import Schema
 from brevo_balance_async.importer.lines import BrokenFileError, Identity, numbered, opened
 from brevo_balance_async.importer.rows import Row, csv_rows, jsonl_rows
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from brevo_balance_async.importer.entries import Entry
 
     Parser = Callable[[Iterator[tuple[int, str]], Schema], Iterator[Row]]
-
-MOST_PROBLEMS: Final = 20
-"""The number of problems after which reading stops."""
 
 
 class EntryFile:

@@ -38,7 +38,7 @@ async def plan(program: Program, journal: Journal, rows: Rows, *, each: int, res
     finally:
         reading.seen.close()
     requests = (counts.new + counts.open - counts.zeros) * each
-    if program.quota is None and requests and definition is not None:
+    if program.quota is None and requests and definition is not None and not reading.problems:
         await program.with_options(max_attempts=1).definitions.get(definition)
     return Plan(
         rows=reading.rows,

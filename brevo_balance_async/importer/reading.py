@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from brevo_balance_async.core.validation import shown
-from brevo_balance_async.errors import InputFileError, InvalidRequestError, Problem
+from brevo_balance_async.errors import MOST_PROBLEMS, InputFileError, InvalidRequestError, Problem
 from brevo_balance_async.importer.entries import Entry
-from brevo_balance_async.importer.files import MOST_PROBLEMS
 from brevo_balance_async.importer.seen import Seen
 from brevo_balance_async.journal import Intent, details
 

@@ -85,7 +85,7 @@ def test_a_call_that_fails_ends_the_demo_with_its_reason(cli, purchases, monkeyp
         (HEAD + "r-1,x,1997-01-01T12:00:00Z,1,1.00\n", "line 2: contact_id: must be a whole number"),
         (HEAD + "r-1,1,1997-01-01T12:00:00Z,1,-1.00\n", "line 2: amount: -1 cannot be credited"),
         (HEAD + "r-1,1,1997-01-01T12:00:00Z,1,NaN\n", "line 2: amount: is no number: 'NaN'"),
-        (HEAD + "r-1,1,1997-01-01T12:00:00,1,1.00\n", "line 2: event_time: must carry a time zone"),
+        (HEAD + "r-1,1,1997-01-01T12:00:00,1,1.00\n", "line 2: event_time: must be ISO 8601 with an offset"),
         (HEAD + "r-1,1\n", "line 2: the record has 2 fields, its header (line 1) has 5"),
         (
             HEAD + "r-1,1\nr-2,1,,1,1_0\n",

@@ -91,13 +91,15 @@ async def test_a_plan_writes_nothing_and_makes_one_request(tmp_path, program, po
         async with BalanceClient(limited.api_key, base_url=limited.base_url) as client:
             async with Journal(tmp_path / "other.db") as journal:
                 importer = Importer(client.program(PROGRAM), journal)
-                file = rows(numbered(100) + "zero,1,0\nr-3,4,3.5\nr-4,5,99\n")
-                plan = await importer.plan(file)
-                assert (plan.rows, plan.new, plan.open, plan.done) == (103, 101, 0, 0)
-                assert (plan.duplicates, plan.conflicts, plan.requests) == (1, 1, 200)
-                (problem,) = plan.problems
+                bad = await importer.plan(rows(numbered(100) + "zero,1,0\nr-3,4,3.5\nr-4,5,99\n", "bad.csv"))
+                assert (bad.rows, bad.duplicates, bad.conflicts, bad.hours) == (103, 1, 1, None)
+                (problem,) = bad.problems
                 assert problem.line == 104
                 assert "'r-4' stands on line 6 already, with amount 4.5, not 99" in problem.reason
+                assert len(limited.requests) == 0
+                plan = await importer.plan(rows(numbered(100) + "zero,1,0\nr-3,4,3.5\n"))
+                assert (plan.rows, plan.new, plan.open, plan.done) == (102, 101, 0, 0)
+                assert (plan.duplicates, plan.conflicts, plan.requests) == (1, 0, 200)
                 # 600 less a fifth, one of them used for the question: 200 of the 479 that are left of the hour.
                 assert plan.hours == pytest.approx(200 / 479 * client.quota.resets_in / 3600, rel=0.01)
                 assert len(limited.requests) == 1

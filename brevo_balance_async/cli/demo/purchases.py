@@ -8,9 +8,8 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from brevo_balance_async import InputFileError
-from brevo_balance_async.errors import Problem
+from brevo_balance_async.errors import MOST_PROBLEMS, Problem
 from brevo_balance_async.importer import Entry, read_csv
-from brevo_balance_async.importer.files import MOST_PROBLEMS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -38,7 +38,6 @@ _FAULTY: Final = 0.1
 _LEASE: Final = 1.0
 _GRACE: Final = 0.6
 _PATIENCE: Final = 2.0
-_RUNS: Final = 30
 _CHILD: Final = "from brevo_balance_async.cli.demo.rescue import child; child()"
 
 
@@ -119,17 +118,9 @@ async def _kill_one(sandbox: Sandbox, program: Program, definition: str, file: P
 
 
 async def _go_on(program: Program, definition: str, file: Path, journal: str) -> Report:
-    """Run the same import again, until nothing of it is in doubt."""
+    """Run the same import again, which waits for what the dead process has left in doubt."""
     async with _journal(journal) as opened:
-        importer = _importer(program, opened)
-        rows = read_csv(file, balance_definition_id=definition)
-        report = await importer.run(rows)
-        for _ in range(_RUNS):
-            if not report.unknown and not report.open:
-                break
-            await asyncio.sleep(_GRACE / 2)
-            report = await importer.run(rows)
-    return report
+        return await _importer(program, opened).run(read_csv(file, balance_definition_id=definition))
 
 
 def _journal(path: str) -> Journal:
