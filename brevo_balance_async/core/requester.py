@@ -215,6 +215,8 @@ class Requester:
         call = Call(endpoint, request, options, shared.clock.time())
         task = shared.in_flight.begin(endpoint.name, admitted=self.pair is not None)
         try:
+            if endpoint.gated and shared.gate.crowded:
+                await shared.gate.turns.wait()
             while True:
                 try:
                     shared.transport.check_usable()
@@ -227,7 +229,7 @@ class Requester:
                 if await self._applied_before(call, failure):
                     return None  # type: ignore[return-value]  # T is None for a DELETE
                 call.progress = Progress()
-        except (Exception, asyncio.CancelledError) as error:
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  (raised there, or settled)
             return await self._ended(call, error, settle)
         finally:
             shared.in_flight.end(task)

@@ -62,6 +62,7 @@ WITHIN = {
     ("core.quota.window", "core.quota.pace"),
     ("core.quota.gate", "core.quota.headers"),
     ("core.quota.gate", "core.quota.window"),
+    ("core.quota.gate", "core.quota.turns"),
     ("config", "errors"),
     ("hooks", "errors"),
 }
