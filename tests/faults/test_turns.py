@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from clocks import ManualClock
@@ -46,7 +47,7 @@ async def test_a_crowd_comes_in_slices(server, closed, kind):
     gate, seen = closed._requester.shared.gate, [0]
     tasks = [asyncio.create_task(CALLS[kind](closed.program(PROGRAM))) for _ in range(CROWD)]
     await all_wait(gate, CROWD, seen)
-    steps = {after - before for before, after in zip(seen, seen[1:], strict=False)}
+    steps = {after - before for before, after in pairwise(seen)}
     assert max(steps) == SLICE
     assert len(server.arrived) == 1
     await end(tasks)
