@@ -7,7 +7,7 @@ import warnings
 import aiohttp
 import pytest
 from clocks import AutoClock
-from hostile import PROGRAM, Hostile, honest
+from hostile import PROGRAM, Hostile, status
 from scenario import CALLS, KEY
 from test_oauth import OAuth
 
@@ -149,7 +149,7 @@ async def test_a_named_proxy_comes_before_the_environments(monkeypatch):
 
 
 async def test_https_asks_the_environments_proxy_for_a_tunnel_without_a_key(monkeypatch):
-    async with Hostile(otherwise=honest) as proxy:
+    async with Hostile(otherwise=status(502, commit=False)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         async with BalanceClient(
             KEY, base_url="https://api.example.com/v3", trust_env=True, clock=AutoClock(), max_attempts=1
