@@ -27,7 +27,8 @@ from brevo_balance_async.core.clock import LoopClock
 from brevo_balance_async.core.echo import NO_ECHO
 from brevo_balance_async.core.protocol import Endpoint, Replay
 from brevo_balance_async.core.quota.gate import Gate
-from brevo_balance_async.core.requester import Requester, Shared
+from brevo_balance_async.core.requester import Requester
+from brevo_balance_async.core.shared import Shared
 from brevo_balance_async.errors import InvalidRequestError
 from brevo_balance_async.models import UNSET, Unset
 from brevo_balance_async.pagination import WalkMemory

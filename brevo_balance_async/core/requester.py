@@ -6,20 +6,18 @@ The decisions are made in modules without I/O (``call``, ``retry``, ``quota``, `
 from __future__ import annotations
 
 import asyncio
-import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, frozen
 
 from brevo_balance_async.core import answers, protocol
 from brevo_balance_async.core.call import Call
 from brevo_balance_async.core.clock import wait_for_timer
 from brevo_balance_async.core.echo import NO_ECHO, mismatch
-from brevo_balance_async.core.inflight import InFlight
 from brevo_balance_async.core.protocol import Progress, Replay
 from brevo_balance_async.core.quota.window import Pair
-from brevo_balance_async.core.retry import Backoff, Budget, Verdict, judge
+from brevo_balance_async.core.retry import Verdict, judge
 from brevo_balance_async.errors import (
     AuthenticationError,
     BalanceError,
@@ -41,113 +39,20 @@ from brevo_balance_async.hooks import (
     OutcomeUnknown,
     QuotaWait,
     RetryScheduled,
-    log,
-    log_event,
 )
 from brevo_balance_async.models import UNSET, Unset
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
-    from brevo_balance_async.config import Clock, Options
-    from brevo_balance_async.core.auth import AuthProvider
+    from brevo_balance_async.config import Options
     from brevo_balance_async.core.echo import Echo
     from brevo_balance_async.core.protocol import Endpoint, Request, Response
-    from brevo_balance_async.core.quota.gate import Gate
     from brevo_balance_async.core.quota.window import Permit
-    from brevo_balance_async.core.transport import Transport
-    from brevo_balance_async.hooks import Event, Hook
+    from brevo_balance_async.core.shared import Shared
+    from brevo_balance_async.hooks import Hook
 
 T = TypeVar("T")
-
-
-class Caller(Protocol):
-    """What a resource needs from the client: to make a call."""
-
-    def call(
-        self,
-        endpoint: Endpoint[T],
-        ids: tuple[str | int, ...],
-        *,
-        query: Mapping[str, Any] | None = None,
-        body: Mapping[str, Any] | None = None,
-        echo: Echo = NO_ECHO,
-        timeout: float | Unset | None = UNSET,
-        settle: Callable[[BalanceError], Awaitable[T]] | None = None,
-    ) -> Awaitable[T]:
-        """Make a call with the retries that its endpoint allows, and return the model of the answer.
-
-        ``echo`` is what the answer must repeat. ``settle`` is awaited if the outcome stays unknown, or if a guarded
-        write was refused although it may have been applied. It returns the result that it found, or raises the error
-        that it was given; it has the time that is left of ``timeout``.
-        """
-        ...
-
-    def for_hold(self) -> HoldCaller:
-        """A caller for the calls of one hold, which begins now."""
-        ...
-
-
-class HoldCaller(Caller, Protocol):
-    """Makes the calls of one hold. They count as one call in flight, so closing the client waits for the hold's end.
-
-    A hold must be able to end: its begin waits until the quota has two requests for it, or is unknown. The second one
-    counts as used for all other calls, until the hold's complete or cancel uses it without a wait, or until
-    ``release``.
-    """
-
-    def release(self) -> None:
-        """The hold has ended, with or without success; to be called once."""
-        ...
-
-
-@define(eq=False, repr=False)
-class Shared:
-    """What all views of one client share."""
-
-    transport: Transport
-    credentials: AuthProvider
-    gate: Gate
-    clock: Clock
-    base_url: str
-    hooks: Sequence[Hook] = ()
-    backoff: Backoff = field(factory=Backoff)
-    budget: Budget = field(factory=Budget)
-    sleepers: set[asyncio.Future[None]] = field(factory=set)
-    in_flight: InFlight = field(factory=InFlight)
-
-    @property
-    def is_open(self) -> bool:
-        """True if a call may begin."""
-        return self.transport.is_open and not self.in_flight.closing
-
-    async def close(self, grace: float) -> None:
-        """Refuse new calls and end the waits for quota; after ``grace`` seconds end all calls."""
-        self.transport.check_loop()
-        self.gate.close()
-        try:
-            await self.in_flight.finish(self.clock, grace)
-        finally:
-            for sleeper in self.sleepers:
-                if not sleeper.done():
-                    sleeper.set_result(None)
-            await self.transport.close()
-
-    def emit(self, event: Event) -> None:
-        """Call the hooks. An exception of a hook is logged."""
-        log_event(event)
-        for hook in self.hooks:
-            try:
-                hook(event)
-            except (Exception, asyncio.CancelledError):
-                logging.getLogger("brevo_balance_async.hooks").exception(
-                    "a hook raised on %s", type(event).__name__
-                )
-
-    @property
-    def watched(self) -> bool:
-        """True if there is a hook, or debug logging, for ordinary events."""
-        return bool(self.hooks) or log.isEnabledFor(logging.DEBUG)
 
 
 @frozen(eq=False, repr=False)
@@ -215,6 +120,8 @@ class Requester:
         call = Call(endpoint, request, options, shared.clock.time())
         task = shared.in_flight.begin(endpoint.name, admitted=self.pair is not None)
         try:
+            if endpoint.gated and shared.gate.crowded:
+                await shared.gate.turns.wait()
             while True:
                 try:
                     shared.transport.check_usable()
@@ -227,7 +134,7 @@ class Requester:
                 if await self._applied_before(call, failure):
                     return None  # type: ignore[return-value]  # T is None for a DELETE
                 call.progress = Progress()
-        except (Exception, asyncio.CancelledError) as error:
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  (raised there, or settled)
             return await self._ended(call, error, settle)
         finally:
             shared.in_flight.end(task)

@@ -11,9 +11,9 @@ from brevo_balance_async.pagination import Batch, Listing, Paginator
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from brevo_balance_async.core.caller import Caller
     from brevo_balance_async.core.echo import Echo
     from brevo_balance_async.core.protocol import Endpoint
-    from brevo_balance_async.core.requester import Caller
     from brevo_balance_async.models import Unset
     from brevo_balance_async.pagination import WalkMemory
 

@@ -25,7 +25,7 @@ from brevo_balance_async.resources._listing import internal_query, listing_query
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from brevo_balance_async.core.requester import Caller
+    from brevo_balance_async.core.caller import Caller
     from brevo_balance_async.pagination import Paginator, WalkMemory
 
 _BASE = "/loyalty/balance/programs/{program_id}"

@@ -31,7 +31,7 @@ from brevo_balance_async.resources._read_back import read_back
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from brevo_balance_async.core.requester import Caller
+    from brevo_balance_async.core.caller import Caller
     from brevo_balance_async.pagination import Paginator, WalkMemory
 
 _MANY = "/loyalty/balance/programs/{program_id}/balance-definitions"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from uuid import UUID
 
-    from brevo_balance_async.core.requester import Caller
+    from brevo_balance_async.core.caller import Caller
     from brevo_balance_async.pagination import Paginator, WalkMemory
 
 LIST = Endpoint(

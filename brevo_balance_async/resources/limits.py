@@ -23,7 +23,7 @@ from brevo_balance_async.resources._read_back import read_back
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from brevo_balance_async.core.requester import Caller
+    from brevo_balance_async.core.caller import Caller
 
 _MANY = "/loyalty/balance/programs/{program_id}/balance-definitions/{definition_id}/limits"
 _ONE = _MANY + "/{limit_id}"

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from brevo_balance_async.core.caller import Caller
     from brevo_balance_async.core.echo import Echo
-    from brevo_balance_async.core.requester import Caller
     from brevo_balance_async.resources.history import History
 
 _CREDIT, _DEBIT = TransactionType.CREDIT, TransactionType.DEBIT

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attrs import define
 
+from brevo_balance_async.core.quota.turns import SLICE, Turns
 from brevo_balance_async.core.quota.window import Pair, Permit, Window
 from brevo_balance_async.errors import ClientStateError, QuotaWaitError
 from brevo_balance_async.models import QuotaState
@@ -73,6 +74,12 @@ class Gate:
         self._timer: Timer | None = None
         self._timer_at = math.inf
         self._closed = False
+        self.turns = Turns()
+
+    @property
+    def crowded(self) -> bool:
+        """True if so many calls wait that a new one should wait for its turn before it asks for a permit."""
+        return self._waiting >= SLICE or len(self.turns) > 0
 
     @property
     def state(self) -> QuotaState | None:
