@@ -32,7 +32,7 @@ class Timeouts:
     def __init__(self) -> None:
         self.ends: dict[TimeLimit, float] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self.rings_at = math.inf
+        self.rings_at: float = math.inf
 
     def __len__(self) -> int:
         return len(self.ends)

@@ -74,7 +74,7 @@ class Gate:
         self._timer: Timer | None = None
         self._timer_at = math.inf
         self._closed = False
-        self.turns = Turns()
+        self.turns: Turns = Turns()
 
     @property
     def crowded(self) -> bool:

@@ -55,8 +55,8 @@ class Attempt:
         self._limit = limit
         self._connection: Connection | None = None
         self.wire: asyncio.Transport | None = None
-        self.fresh = True
-        self.asked = self.left = False
+        self.fresh: bool = True
+        self.asked: bool = self.left: bool = False
         self.stopped: Exception | None = None
         progress.sent = not trusted
 
