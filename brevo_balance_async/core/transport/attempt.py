@@ -56,7 +56,8 @@ class Attempt:
         self._connection: Connection | None = None
         self.wire: asyncio.Transport | None = None
         self.fresh: bool = True
-        self.asked: bool = self.left: bool = False
+        self.asked: bool = False
+        self.left: bool = False
         self.stopped: Exception | None = None
         progress.sent = not trusted
 
