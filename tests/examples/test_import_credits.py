@@ -87,9 +87,9 @@ async def test_every_row_is_credited_once(sandbox, tmp_path):
 
 
 async def test_a_refused_row_is_listed_and_stops_nobody(sandbox, tmp_path):
-    sandbox.seed(
-        PROGRAM, definitions=[{"id": POINTS, "name": "Points", "unit": "POINTS", "maxCreditAmountLimit": 100}]
-    )
+    async with BalanceClient(sandbox.api_key, base_url=sandbox.base_url) as client:
+        definitions = client.program(PROGRAM).definitions
+        await definitions.update(POINTS, name="Points", unit="POINTS", max_credit_amount_limit=100)
     path = write(tmp_path / "rows.csv", ["1.50", "0.00", "-3.00", "101.00", "2.25"])
     with path.open("a") as file:
         file.write("no time,1,,1,0.25\n")
