@@ -10,8 +10,9 @@ import asyncio
 import inspect
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_type_hints
 
+import attrs
 from cyclopts import App, CycloptsError, Group
 
 from brevo_balance_async import BalanceError, __version__
@@ -103,10 +104,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    options: dict[str, str] = {}
+    command: Callable[..., Any] | None = None
     try:
         command, bound = _parse(arguments)
-        options = _options(command)
         code = command(*bound.args, **bound.kwargs)
         if inspect.iscoroutine(code):
             code = interrupts.run(code)
@@ -115,7 +115,7 @@ def _run(arguments: Sequence[str]) -> int:
         chain = " ".join([app.name[0], *(error.command_chain or ())])
         return usage(str(error), chain).tell()
     except (BalanceError, CommandError) as error:
-        return failure(error, options).tell()
+        return failure(error, {} if command is None else _options(command)).tell()
     except ImportError as error:
         return _missing(error).tell()
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -155,11 +155,15 @@ def _parse(arguments: Sequence[str]) -> tuple[Callable[..., Any], inspect.BoundA
 
 
 def _options(command: Callable[..., Any]) -> dict[str, str]:
-    """What the parameters of a command are called on the command line."""
+    """What the parameters of a command, and the fields of its groups of options, are called on the command line."""
     found = {}
+    kinds = get_type_hints(command)
     for name, parameter in inspect.signature(command).parameters.items():
-        word = name.replace("_", "-")
-        found[name] = word.upper() if parameter.kind is parameter.POSITIONAL_ONLY else f"--{word}"
+        inner = attrs.fields_dict(kinds[name]) if attrs.has(kinds.get(name, Any)) else {}
+        for each in inner or (name,):
+            found[each] = f"--{each.replace('_', '-')}"
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            found[name] = name.replace("_", "-").upper()
     return found
 
 

@@ -122,9 +122,8 @@ def failure(error: BalanceError | CommandError, options: Mapping[str, str]) -> F
         },
     )
     if isinstance(error, InvalidRequestError) and not isinstance(error, InputFileError):
-        parameter = _PARAMETERS.get(error.argument, error.argument)
-        option = options.get(parameter, f"--{parameter.replace('_', '-')}")
-        text = "; ".join([f"{option}: {error.reason}", "nothing was sent", *notes])
+        option = options.get(_PARAMETERS.get(error.argument, error.argument))
+        text = "; ".join([f"{option or error.argument}: {error.reason}", "nothing was sent", *notes])
         return evolve(told, message=text, details={"option": option})
     if isinstance(error, ResponseError) and error.applied is False and not _is_read(error):
         return evolve(told, message=f"{told.message}; nothing was changed")

@@ -69,8 +69,10 @@ def test_a_wrong_sum_fails_the_demo(cli, purchases, monkeypatch):
 def test_a_call_that_fails_ends_the_demo_with_its_reason(cli, purchases, monkeypatch):
     monkeypatch.setattr(shop.Shop, "_open_one", lambda self, contact: self._program.balances.get(0))
     done = cli("demo", "--csv", str(purchases))
-    assert done.code == 1
-    assert done.err == "brevo-balance: contact_id: must be a whole number at least 1, not 0\n"
+    assert done.code == 2
+    assert (
+        done.err == "brevo-balance: contact_id: must be a whole number at least 1, not 0; nothing was sent\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from attrs import define, field
+from rich.text import Text
 
 from brevo_balance_async.cli.progress import progress
 from brevo_balance_async.cli.terminal import console
@@ -39,15 +40,18 @@ class Story:
 
     def step(self, name: str, text: str, note: str = "") -> None:
         """Print what was done."""
-        self.out.print(f"  [bold]{name:<11}[/] {text}" + (f"  [dim]{note}[/]" if note else ""))
+        self._line(name, "bold", text, (f"  {note}" if note else "", "dim"))
 
     def check(self, text: str, wrong: list[str]) -> None:
         """Print whether a check passed: it failed if ``wrong`` has entries."""
         if not wrong:
-            self.out.print(f"  [green]{'ok':<11}[/] {text}")
+            self._line("ok", "green", text)
             return
         self.failed += 1
-        self.out.print(f"  [bold red]{'FAILED':<11}[/] {text}: {len(wrong):,} wrong, among them {wrong[0]}")
+        self._line("FAILED", "bold red", f"{text}: {len(wrong):,} wrong, among them {wrong[0]}")
+
+    def _line(self, name: str, style: str, *parts: str | tuple[str, str]) -> None:
+        self.out.print(Text.assemble("  ", (f"{name:<11}", style), " ", *parts))
 
     @contextmanager
     def bar(self, description: str, total: int) -> Iterator[Callable[[], None]]:
