@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from listings import MEANINGS, Server, listing
 
@@ -35,6 +37,24 @@ async def test_no_more_requests_than_the_rows_need(most, requests, ahead):
     walk = paginator(server, meaning="records").prefetch(ahead).take(most)
     assert ids([row async for row in walk]) == server.listed()[:most]
     assert server.calls == requests
+
+
+async def test_pages_are_fetched_ahead_up_to_the_last_row_wanted():
+    server, running, most = Server(), 0, []
+
+    async def fetch(limit, offset):
+        nonlocal running
+        running += 1
+        most.append(running)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        running -= 1
+        return server.answer(limit, offset)
+
+    memory = WalkMemory({"simulated.list": "records"})
+    walk = Paginator(fetch, listing(), memory, limit=10).prefetch(4).take(75)
+    assert ids(await walk.collect()) == server.listed()[:75]
+    assert (max(most), server.calls) == (4, 8)
 
 
 @pytest.mark.parametrize("meaning", MEANINGS)
