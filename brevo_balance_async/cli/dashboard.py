@@ -49,8 +49,8 @@ def _waiting(*, seconds: float, unsettled: int, behind: int, taken: int) -> str:
         f"{number:,} {what}"
         for number, what in (
             (unsettled, "not settled yet"),
-            (behind, "behind those"),
             (taken, "in the hands of another process"),
+            (behind, "behind those"),
         )
         if number
     ]

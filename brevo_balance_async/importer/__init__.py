@@ -16,10 +16,17 @@ if TYPE_CHECKING:
     from brevo_balance_async.importer.engine import Importer
     from brevo_balance_async.importer.report import Plan, Report
     from brevo_balance_async.importer.run import Run
+    from brevo_balance_async.importer.waiting import Waiting
 
-__all__ = ["Entry", "EntryFile", "Importer", "Plan", "Report", "Run", "read_csv", "read_jsonl"]
+__all__ = ["Entry", "EntryFile", "Importer", "Plan", "Report", "Run", "Waiting", "read_csv", "read_jsonl"]
 
-_HOMES: Final = {"Importer": "engine", "Plan": "report", "Report": "report", "Run": "run"}
+_HOMES: Final = {
+    "Importer": "engine",
+    "Plan": "report",
+    "Report": "report",
+    "Run": "run",
+    "Waiting": "waiting",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -63,7 +63,7 @@ class Importer:
             verify_first=verify_first,
         )
         self._requests = 0
-        slowest = ttl + grace if mode == "strict" else settle + lag
+        slowest = max(ttl + grace, settle + lag)  # of both, because a row goes on in the mode it was begun in
         self._means = Means(self._program, journal, once, workers, slowest, lambda: self._requests)
         self._runs: WeakSet[Run] = WeakSet()
 
