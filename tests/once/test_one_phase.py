@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from clocks import ManualClock
 from helpers import BEGIN, BOTH, COMPLETE, HISTORY, by, credited, delivered, sent, settled
 
 from brevo_balance_async import AuthenticationError
@@ -64,23 +65,23 @@ async def test_lean_sends_again_only_what_was_missing_twice_after_it_had_time_to
     assert sent(sandbox, HISTORY) >= 3  # the proof that meta comes back, and two that miss it
 
 
-async def test_lean_believes_what_is_missing_only_the_second_time(sandbox, program, journal, definition):
-    once = ExactlyOnce(program, journal, **{**QUICK, "lag": 2.0})
-    args = {"contact_id": 1, "balance_definition_id": definition, "amount": "5"}
-    await once.apply(reference="before", **args)
-    sandbox.set_switches(history_lag=600)
-    sandbox.clock.advance(601)
-    sandbox.faults.add(effects.apply_then_drop(), operation=BEGIN, nth=1)
-    task = asyncio.create_task(settled(once))
-    assert (await once.apply(reference="r", **args)).state == "unknown"
-    scope = await journal.scope(program, definition)
-    while (await journal.look(scope, ["r"]))["r"].looks != 1:
-        await asyncio.sleep(0.01)
-        if task.done():
-            task = asyncio.create_task(settled(once))
-    sandbox.clock.advance(601)
-    await task
-    assert (await once.apply(reference="r", **args)).state == "applied"
+async def test_lean_believes_what_is_missing_only_the_second_time(sandbox, program, definition, sqlite_url):
+    clock = ManualClock()
+    args = {"contact_id": 1, "balance_definition_id": definition, "amount": "5", "timeout": 1000}
+    async with Journal(sqlite_url, lease=100_000, clock=clock) as journal:
+        once = ExactlyOnce(program, journal, mode="lean", settle=100, lag=60, patience=5)
+        await once.apply(reference="before", **args)
+        sandbox.set_switches(history_lag=600)
+        sandbox.clock.advance(601)
+        sandbox.faults.add(effects.apply_then_drop(), operation=BEGIN, nth=1)
+        assert (await by(clock, once.apply(reference="r", **args), 30)).state == "unknown"
+        clock.now += 101  # it had time to settle, and history does not show it yet
+        missed = await by(clock, once.apply(reference="r", **args), 30)
+        assert missed.state == "unknown"
+        assert 30 < missed.retry_after <= 60
+        clock.now += 61
+        sandbox.clock.advance(601)
+        assert (await by(clock, once.apply(reference="r", **args), 30)).state == "applied"
     assert credited(sandbox) == {"before": 1, "r": 1}
     assert sent(sandbox, BEGIN) == 2
 
@@ -172,8 +173,6 @@ async def test_lean_waits_for_quota_without_having_sent(sandbox, apply, journal)
 async def test_a_lean_row_of_a_dead_process_is_not_missed_before_it_had_time_to_settle(
     sandbox, program, definition, journal_url
 ):
-    from clocks import ManualClock
-
     clock = ManualClock()
     args = {"reference": "r", "contact_id": 1, "balance_definition_id": definition, "amount": "5"}
     settings = {"mode": "lean", "settle": 7200, "patience": 5}
