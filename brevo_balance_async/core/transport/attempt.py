@@ -83,9 +83,8 @@ class Attempt:
         self.asked = self._progress.sent = True
         self._connection, self.wire = connection, connection.transport
         protocol = connection.protocol
-        if protocol is not None:
-            self._unread = _used.get(protocol, bool)  # bool() is false
-            self.fresh = self._unread is bool
+        if protocol is not None and (ask := _used.get(protocol)) is not None:
+            self.fresh, self._unread = False, ask
         if self.fresh or not looks:
             self.look()
             self.left = not looks
