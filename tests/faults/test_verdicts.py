@@ -37,7 +37,7 @@ from brevo_balance_async import (
     TransportError,
 )
 from brevo_balance_async.core import timeouts
-from brevo_balance_async.core.transport import attempt, sockets, trust
+from brevo_balance_async.core.transport import attempt, sending, sockets, trust
 from brevo_balance_async.hooks import AttemptStarted, OutcomeUnknown
 
 SIGNALS = (
@@ -160,6 +160,29 @@ async def test_an_aiohttp_that_does_not_ask_us_makes_every_loss_a_doubt(
             at_rest(client)
     assert server.writes == 1
     verdict("A1 aiohttp renames what marks it", kind, "yes", 1, "unknown", "OutcomeUnknownError")
+
+
+class DeafBody(attempt.Body):
+    """As if aiohttp wrote bodies by another method."""
+
+    write_with_length = aiohttp.BytesPayload.write_with_length
+
+
+@pytest.mark.parametrize("kind", ["unsafe", "guarded", "put"])
+async def test_an_aiohttp_that_does_not_ask_the_body_sends_nothing_again(
+    server, monkeypatch, caplog, kind, verdict
+):
+    for room in (attempt, sending):
+        monkeypatch.setattr(room, "Body", DeafBody)
+    with caplog.at_level(logging.WARNING, "brevo_balance_async"):
+        async with BalanceClient(KEY, base_url=server.base_url, clock=AutoClock()) as client:
+            assert "every lost request counts as sent" in caplog.text
+            program = client.program(PROGRAM)
+            await CALLS["read"](program)
+            await CALLS[kind](program)  # on the same connection
+            at_rest(client)
+    assert (server.connections, len(server.arrived)) == (1, 2)
+    verdict("A1 aiohttp renames what makes the last check", kind, "yes", 1, "the answer is ours", "-")
 
 
 async def test_an_aiohttp_that_does_not_ask_us_still_proves_a_failed_connection(monkeypatch):

@@ -48,11 +48,23 @@ class Attempt:
     it was checked for the last time, and is written now. ``stopped``: the reason why it was stopped before that.
     """
 
-    __slots__ = ("_connection", "_limit", "_progress", "_unread", "asked", "fresh", "left", "stopped", "wire")
+    __slots__ = (
+        "_connection",
+        "_limit",
+        "_progress",
+        "_trusted",
+        "_unread",
+        "asked",
+        "fresh",
+        "left",
+        "stopped",
+        "wire",
+    )
 
     def __init__(self, progress: Progress, limit: TimeLimit, *, trusted: bool) -> None:
         self._progress = progress
         self._limit = limit
+        self._trusted = trusted
         self._connection: Connection | None = None
         self.wire: asyncio.Transport | None = None
         self.fresh: bool = True
@@ -113,10 +125,13 @@ class Attempt:
             self._stop(StaleConnectionError("the server had spoken, or hung up, on the connection"))
 
     def got_answer(self) -> None:
-        """Raise if the answer that has come is the answer to another request, because this one had not left yet."""
+        """Raise if the answer that has come is the answer to another request, because this one had not left yet.
+
+        That it had not left is believed only of an aiohttp that was seen to make the last check (module ``trust``).
+        """
         if self.stopped is not None:
             raise self.stopped
-        if self.asked and not self.left:
+        if self.asked and not self.left and self._trusted:
             self._stop(StaleConnectionError("the server had spoken on the connection"))
 
     def _stop(self, reason: Exception) -> NoReturn:
