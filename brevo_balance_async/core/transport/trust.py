@@ -27,7 +27,7 @@ class _Wire(asyncio.Transport):
         self._probe = probe
         self.known: list[bool] = []
 
-    def write(self, data: Any) -> None:
+    def write(self, _: Any) -> None:
         self.known.append(self._probe.left)
         self.close()
 
