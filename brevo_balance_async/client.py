@@ -334,7 +334,7 @@ class Program:
         return Program(self._requester.with_hook(hook), self.id, self._memory)
 
     def with_guard(self, guard: Callable[[], None]) -> Program:
-        """The same program, which asks ``guard`` right before each attempt; what that raises ends the call."""
+        """The same program, which asks ``guard`` right before each request leaves; what that raises ends the call."""
         return Program(self._requester.with_guard(guard), self.id, self._memory)
 
     @property

@@ -221,14 +221,12 @@ class Requester:
         response: Response | None = None
         watched = shared.watched
         try:
-            if self.guard is not None:
-                self.guard()
             left = call.left(started)
             call.attempt += 1
             if watched:
                 shared.emit(AttemptStarted(name, call.request.method, call.request.url, call.attempt))
                 left = call.left(shared.clock.time())  # a hook may have taken long
-            response = await shared.transport.send(call.request, headers, left, progress)
+            response = await shared.transport.send(call.request, headers, left, progress, self.guard)
         except BalanceError as error:
             if watched:
                 error.endpoint, error.attempts = name, call.attempt

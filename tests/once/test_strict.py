@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import aiohttp
 import pytest
 from clocks import ManualClock
 from helpers import BEGIN, BOTH, CANCEL, COMPLETE, HISTORY, PROGRAM, by, credited, delivered, sent, settled
@@ -576,6 +577,34 @@ async def test_a_process_that_was_frozen_in_the_quota_gate_sends_nothing_when_it
         await theirs.now()
         assert (await ExactlyOnce(other.program(PROGRAM), theirs).apply(**args)).state == "applied"
         frozen.now += 31
+        outcome = await by(frozen, waiting, 100)
+        assert (outcome.state, sent(sandbox, BEGIN)) == ("applied", 1)
+    assert credited(sandbox) == {"r": 1}
+
+
+async def test_a_process_that_was_frozen_right_before_a_request_leaves_sends_nothing_when_it_wakes(
+    sandbox, definition, sqlite_url
+):
+    """Its lease was checked, and another process settles the row before the request is written."""
+    frozen, clock = ManualClock(), ManualClock()
+    args = {"reference": "r", "contact_id": 1, "balance_definition_id": definition, "amount": "5"}
+
+    async def freeze(_session, _context, request):
+        if request.url.path.endswith("/transactions") and not sent(sandbox, BEGIN):
+            clock.now += 31
+            await theirs.now()
+            assert (await ExactlyOnce(other.program(PROGRAM), theirs).apply(**args)).state == "applied"
+            frozen.now += 31
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(freeze)
+    async with (
+        BalanceClient(sandbox.api_key, base_url=sandbox.base_url, trace_configs=[trace]) as client,
+        BalanceClient(sandbox.api_key, base_url=sandbox.base_url) as other,
+        Journal(sqlite_url, lease=30, clock=frozen) as mine,
+        Journal(sqlite_url, lease=30, clock=clock) as theirs,
+    ):
+        waiting = asyncio.create_task(ExactlyOnce(client.program(PROGRAM), mine).apply(**args))
         outcome = await by(frozen, waiting, 100)
         assert (outcome.state, sent(sandbox, BEGIN)) == ("applied", 1)
     assert credited(sandbox) == {"r": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import random
 import sys
@@ -367,11 +368,13 @@ def python_calls(work) -> int:
         nonlocal calls
         calls += event == "call"
 
+    gc.disable()  # a collection may run callbacks, which are calls too
     sys.setprofile(count)
     try:
         work()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return calls
 
 

@@ -50,6 +50,7 @@ class Attempt:
 
     __slots__ = (
         "_connection",
+        "_guard",
         "_limit",
         "_progress",
         "_trusted",
@@ -61,8 +62,16 @@ class Attempt:
         "wire",
     )
 
-    def __init__(self, progress: Progress, limit: TimeLimit, *, trusted: bool) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        limit: TimeLimit,
+        *,
+        trusted: bool,
+        guard: Callable[[], None] | None = None,
+    ) -> None:
         self._progress = progress
+        self._guard = guard
         self._limit = limit
         self._trusted = trusted
         self._connection: Connection | None = None
@@ -105,7 +114,7 @@ class Attempt:
             self._connection = None  # a new connection has no stray answers
 
     def look(self) -> None:
-        """Raise if the request must not be sent: its time is over, or bytes wait on its connection.
+        """Raise if the request must not be sent: its time is over, its guard says so, or bytes wait on its connection.
 
         aiohttp takes a connection from the pool without checking it. Bytes that the server has sent on it would be
         taken for our answer: because of a 429 to another request, this one would be sent twice. So this check runs
@@ -123,6 +132,11 @@ class Attempt:
             or (not self.fresh and (transport.is_closing() or self._unread()))
         ):
             self._stop(StaleConnectionError("the server had spoken, or hung up, on the connection"))
+        if self._guard is not None:
+            try:
+                self._guard()
+            except Exception as reason:  # noqa: BLE001  (whatever it is, it ends the call)
+                self._stop(reason)
 
     def got_answer(self) -> None:
         """Raise if the answer that has come is the answer to another request, because this one had not left yet.

@@ -23,7 +23,7 @@ from brevo_balance_async.core.transport.session import Session
 from brevo_balance_async.errors import ClientStateError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import aiohttp
 
@@ -40,11 +40,17 @@ class Transport(Session):
     """Makes attempts; any number of them may run concurrently."""
 
     async def send(
-        self, request: Request, headers: Mapping[str, str], timeout: float | None, progress: Progress
+        self,
+        request: Request,
+        headers: Mapping[str, str],
+        timeout: float | None,
+        progress: Progress,
+        guard: Callable[[], None] | None = None,
     ) -> Response:
         """Make one attempt: returns the complete answer, whatever its status, or raises one of our errors.
 
-        ``progress`` is updated meanwhile, so that it can be read after a cancellation.
+        ``progress`` is updated meanwhile, so that it can be read after a cancellation. ``guard`` is asked right before
+        the request leaves; what it raises is raised here, and nothing was sent.
         """
         session, places = self._session, self._places
         if session is None or session.closed or self.closed:
@@ -59,7 +65,7 @@ class Transport(Session):
                 try:
                     stale = 0
                     while True:
-                        attempt = Attempt(progress, limit, trusted=self._trusted)
+                        attempt = Attempt(progress, limit, trusted=self._trusted, guard=guard)
                         try:
                             return await self._exchange(session, request, headers, attempt)
                         except Exception:  # an unusable connection was closed; another one may be usable
@@ -79,7 +85,10 @@ class Transport(Session):
             if self.closed or session.closed:
                 raise ended(progress) from error
             forget_secrets(error, handled, (*headers.values(), *request.secrets))
-            failure = translated((attempt and attempt.stopped) or error, progress)
+            stopped = attempt.stopped if attempt is not None else None
+            if stopped is not None and not isinstance(stopped, StaleConnectionError | TimeoutError):
+                raise stopped from error  # the guard's
+            failure = translated(stopped or error, progress)
             if failure is None:
                 raise
             raise failure from error
