@@ -95,8 +95,17 @@ class Network:
     def check_usable(self) -> None:
         pass
 
-    async def send(self, request: Request, _: object, timeout: float | None, progress: Progress) -> Response:
+    async def send(
+        self,
+        request: Request,
+        _: object,
+        timeout: float | None,
+        progress: Progress,
+        guard: Callable[[], None] | None = None,
+    ) -> Response:
         del timeout  # no answer takes as long
+        if guard is not None:
+            guard()
         progress.sent = True
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self.dice.uniform(0.02, 0.2))

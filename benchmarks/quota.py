@@ -28,7 +28,7 @@ import random
 from collections import deque
 from contextlib import suppress
 from itertools import pairwise
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from attrs import define, field
 from virtual_time import run
@@ -53,6 +53,9 @@ OUTAGE = 600.0  # seconds of each hour
 BURST = 10  # requests in a second
 EPOCH = 1_790_000_000.0  # what the wall clock says when a run starts
 CANCELLED = 0.2  # share of live calls with which, through whole clients, a bulk worker is cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @define
@@ -294,8 +297,17 @@ class Network:
     def check_usable(self) -> None:
         pass
 
-    async def send(self, request: Request, _: object, timeout: float | None, progress: Progress) -> Response:
+    async def send(
+        self,
+        request: Request,
+        _: object,
+        timeout: float | None,
+        progress: Progress,
+        guard: Callable[[], None] | None = None,
+    ) -> Response:
         del timeout  # no answer takes as long
+        if guard is not None:
+            guard()
         await asyncio.sleep(self.dice.uniform(0.001, 0.02))
         if self.dice.random() < LOST:
             raise ConnectFailedError("no connection")

@@ -120,6 +120,7 @@ class Requester:
         call = Call(endpoint, request, options, shared.clock.time())
         task = shared.in_flight.begin(endpoint.name, admitted=self.pair is not None)
         try:
+            shared.transport.check_usable()  # a call of another event loop must not queue with ours
             if endpoint.gated and shared.gate.crowded:
                 await shared.gate.turns.wait()
             while True:

@@ -32,11 +32,15 @@ _ABSENT_ONCE: Final = 1
 class OnePhase(Machine):
     """Write down, send, and look where the answer was unclear."""
 
+    _settled_at = 0.0
+    """When absence proves something."""
+
     def _begin_anew(self) -> None:
         self._early_looks = 0
-        self._settled_at = self._clock.time()
-        if self._claim.row.inherited:  # what the dead owner sent may be under way still
-            self._settled_at += self._settings.settle
+        # What the dead owner sent may be under way still; and what we sent is not settled sooner because we were
+        # held up.
+        wait = self._settings.settle if self._claim.row.inherited else 0.0
+        self._settled_at = max(self._settled_at, self._clock.time() + wait)
 
     @property
     def in_doubt_for(self) -> float:
@@ -45,7 +49,8 @@ class OnePhase(Machine):
         return max(0.0, self._settled_at - self._clock.time()) if waits else 0.0
 
     def _is_for_us(self) -> bool:
-        return not (self._claim.row.state == "planned" and self._settings.mode == "strict")
+        state = self._claim.row.state
+        return state == "sent" or (state == "planned" and self._settings.mode != "strict")
 
     async def _step(self) -> None:
         if self._claim.row.state == "planned":

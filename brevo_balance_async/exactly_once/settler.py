@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
 from brevo_balance_async.errors import JournalError
 from brevo_balance_async.exactly_once.answers import GUARD, Calls
@@ -29,6 +30,9 @@ _LEAST: Final = 0.001
 """Seconds: what is given back is not due at the very moment."""
 
 
+_BUSY: Final[WeakKeyDictionary[Journal, Busy]] = WeakKeyDictionary()
+
+
 class Settler:
     """What ``apply`` and ``deliver`` share."""
 
@@ -36,7 +40,8 @@ class Settler:
         self.program = program
         self.journal = journal
         self.settings = settings
-        self.busy: Busy = Busy()
+        # One for all that use the journal: its rows are owned by the process, so the database keeps nobody out here.
+        self.busy: Busy = _BUSY.setdefault(journal, Busy())
         self._breaker = Breaker(journal.clock)
         self.calls: Calls = Calls(program, self._breaker)
         self._past = Past()

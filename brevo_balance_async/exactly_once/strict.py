@@ -30,6 +30,10 @@ _EXPIRED_ONCE: Final = 1
 class Strict(Machine):
     """Draft, choose, complete."""
 
+    _quiet_until = 0.0
+    """When the transaction ``_quiet_for`` may be completed again."""
+    _quiet_for: str | None = None
+
     def _begin_anew(self) -> None:
         """Nothing is known of the chosen transaction but its id: look in history first."""
         self._look_first = True
@@ -39,9 +43,16 @@ class Strict(Machine):
         """What a clear 422 to complete said."""
         self._cancel_for: str | None = None
         """The same, once we have asked to cancel for it without a clear answer."""
-        self._chosen_at = self._quiet_until = self._clock.time()
-        if self._claim.row.inherited:  # what the dead owner sent may be under way still
-            self._quiet_until += self._settings.quiet
+        row, now = self._claim.row, self._clock.time()
+        self._chosen_at = now
+        # What the dead owner sent may be under way still; and so may what we sent for the same transaction before we
+        # were held up.
+        sent_until = self._quiet_until if row.tid is not None and row.tid == self._quiet_for else now
+        self._quiet_until = max(sent_until, now + (self._settings.quiet if row.inherited else 0.0))
+        self._quiet_for = row.tid
+
+    def _is_for_us(self) -> bool:
+        return self._claim.row.state != "sent"  # else another mode has sent it meanwhile
 
     async def _step(self) -> None:
         tid = self._claim.row.tid

@@ -6,7 +6,7 @@ else by now, or has moved on, and is to be read again.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -49,11 +49,16 @@ def move(turn: Turn, moves: Sequence[Move]) -> list[Row | None]:
     A transaction that another reference has chosen is somebody else's answer, and is not chosen again.
     """
     written = [each.written(turn.now) for each in moves]
-    kinds: defaultdict[tuple[frozenset[str], bool], list[int]] = defaultdict(list)
+    kinds: defaultdict[tuple[int, frozenset[str], bool], list[int]] = defaultdict(list)
+    times: Counter[tuple[int, str]] = Counter()
     for at, (each, changes) in enumerate(zip(moves, written, strict=True)):
-        kinds[frozenset(changes), each.row.tid is not None].append(at)
+        key = (each.row.scope, each.row.reference)
+        # A statement changes a row once, however often it is named: the second move of a row gets a later statement,
+        # which finds that the row has moved on.
+        kinds[times[key], frozenset(changes), each.row.tid is not None].append(at)
+        times[key] += 1
     results: list[Row | None] = [None] * len(moves)
-    for (names, chosen), places in kinds.items():
+    for (_, names, chosen), places in sorted(kinds.items(), key=lambda kind: kind[0][0]):
         given = [_given(moves[at].row, written[at]) for at in places]
         for at, hit in zip(places, _hits(turn, names, chosen, given), strict=True):
             if hit:
