@@ -269,8 +269,41 @@ def test_bad_input_is_told_with_its_line_and_nothing_is_sent(cli, shop, sandbox,
     assert (done.code, done.out) == (2, "")
     assert reason in done.err
     assert done.err.count("\n") == 1
+    assert done.err.endswith("; nothing was sent\n")
     assert len(sandbox.requests) == 0
     assert not sandbox.ledger.transactions(PROGRAM)
+
+
+def test_several_problems_stand_one_a_line(cli, shop, sandbox):
+    shop.joinpath("bad.csv").write_text(HEAD + "a,1,one\nb,bob,1\nc,1,-x\n")
+    done = cli("import", "bad.csv")
+    assert (done.code, done.out) == (2, "")
+    first, *lines = done.err.splitlines()
+    assert first == "brevo-balance: bad.csv: 3 problems; nothing was sent"
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["  line 2", "amount"],
+        ["  line 3", "contact_id"],
+        ["  line 4", "amount"],
+    ]
+    assert lines[1] == "  line 3: contact_id: must be a whole number at least 1, not 'bob'"
+    assert len(sandbox.requests) == 0
+    error = json.loads(cli("import", "bad.csv", "--output", "jsonl").err)
+    assert (error["type"], error["exit_code"]) == ("InputFileError", 2)
+    assert error["message"] == "\n".join([first.removeprefix("brevo-balance: "), *lines])
+
+
+def test_a_file_with_many_problems_says_that_there_may_be_more(cli, shop):
+    shop.joinpath("bad.csv").write_text(HEAD + "a,bob,1\n" * 30)
+    first, *lines = cli("import", "bad.csv").err.splitlines()
+    assert first == "brevo-balance: bad.csv: 20 problems, and perhaps more; nothing was sent"
+    assert len(lines) == 20
+
+
+def test_a_file_name_does_not_make_lines_of_its_own(cli, shop):
+    shop.joinpath("a\nhint: b.csv").write_text(HEAD + "a,bob,1\nb,bob,1\n")
+    first, *lines = cli("import", "a\nhint: b.csv").err.splitlines()
+    assert first == "brevo-balance: a hint: b.csv: 2 problems; nothing was sent"
+    assert [line[:8] for line in lines] == ["  line 2", "  line 3"]
 
 
 def test_a_line_of_two_gigabytes_takes_no_memory(cli, shop):
