@@ -105,7 +105,10 @@ def usage(message: str, command: str) -> Failure:
 
 
 def failure(error: BalanceError | CommandError, options: Mapping[str, str]) -> Failure:
-    """What to tell of an error; ``options`` are the command's, by the names of their parameters."""
+    """What to tell of an error.
+
+    ``options`` are the command's, by the names of their parameters; or the environment variables they were taken from.
+    """
     notes = getattr(error, "__notes__", ())
     if isinstance(error, CommandError):
         message = "; ".join([str(error), *notes])
@@ -130,7 +133,8 @@ def failure(error: BalanceError | CommandError, options: Mapping[str, str]) -> F
     if isinstance(error, InvalidRequestError):
         option = options.get(_PARAMETERS.get(error.argument, error.argument))
         text = "; ".join([f"{option or error.argument}: {error.reason}", "nothing was sent", *notes])
-        return evolve(told, message=text, details={"option": option})
+        is_variable = option is not None and option.startswith("BREVO_")
+        return evolve(told, message=text, details={"variable" if is_variable else "option": option})
     if isinstance(error, ResponseError) and error.applied is False and not _is_read(error):
         return evolve(told, message=f"{told.message}; nothing was changed")
     return told

@@ -306,6 +306,37 @@ def test_a_file_name_does_not_make_lines_of_its_own(cli, shop):
     assert [line[:8] for line in lines] == ["  line 2", "  line 3"]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("rows.csv", HEAD + "a,1,1\nb,1,1\n", "column"),
+        ("rows.jsonl", '{"reference": "a", "contact_id": 1, "amount": 1}\n' * 3, "key"),
+    ],
+)
+def test_without_a_definition_it_is_asked_for(cli, shop, sandbox, monkeypatch, name, content, what):
+    monkeypatch.delenv("BREVO_BALANCE_DEFINITION_ID")
+    shop.joinpath(name).write_text(content)
+    done = cli("import", name)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"brevo-balance: {name}: which definition? give --definition, export BREVO_BALANCE_DEFINITION_ID, "
+        f"or add a {what} balance_definition_id; nothing was sent\n"
+    )
+    assert len(sandbox.requests) == 0
+
+
+def test_rows_without_a_definition_among_others_are_told_by_their_lines(cli, shop, monkeypatch):
+    monkeypatch.delenv("BREVO_BALANCE_DEFINITION_ID")
+    rows = f"a,1,1,{POINTS}\nb,1,1,\nc,1,1,\n"
+    shop.joinpath("rows.csv").write_text(f"{HEAD.rstrip()},balance_definition_id\n{rows}")
+    first, *lines = cli("import", "rows.csv").err.splitlines()
+    assert first == "brevo-balance: rows.csv: 2 problems; nothing was sent"
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["  line 3", "balance_definition_id"],
+        ["  line 4", "balance_definition_id"],
+    ]
+
+
 def test_a_line_of_two_gigabytes_takes_no_memory(cli, shop):
     with shop.joinpath("rows.csv").open("wb") as file:
         file.write(HEAD.encode() + b"r,1,")
