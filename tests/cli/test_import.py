@@ -7,10 +7,12 @@ import csv
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ import pytest
 import brevo_balance_async
 from brevo_balance_async.cli import dashboard
 from brevo_balance_async.importer import Importer
+from brevo_balance_async.journal.owner import process_name
 from brevo_balance_async.sandbox import Sandbox, effects
 
 from .conftest import COMMAND, MAIN, PLAIN_COMMAND, POINTS, PROGRAM, assert_clean, environment
@@ -185,6 +188,24 @@ def test_a_refused_row_is_reopened_and_resumed(cli, shop, sandbox):
     assert done.code == 0
     assert done.out.startswith("1 applied, 0 refused, 0 unknown, 0 not tried; 2 requests")
     assert len(credited(sandbox)) == 3
+
+
+def test_the_status_tells_of_other_workers_only(cli, shop):
+    shop.joinpath("rows.csv").write_text(numbered(1))
+    assert cli("import", "rows.csv").code == 0
+    alone = cli("journal", "status")
+    assert (alone.code, alone.err) == (0, "")
+
+    with closing(sqlite3.connect(shop / "brevo-balance.db")) as database:
+        for name in ("till:7", process_name()):  # the second was killed, and had our name
+            values = (name, time.time() + 600)
+            database.execute("INSERT INTO brevo_balance_worker (name, lease_until) VALUES (?, ?)", values)
+        database.commit()
+    done = cli("journal", "status")
+    assert done.code == 0
+    assert done.err == (
+        f"brevo-balance: also at work: till:7\nbrevo-balance: also at work: {process_name()}\n"
+    )
 
 
 def test_redacted_rows_keep_their_reference(cli, shop, sandbox):
