@@ -10,10 +10,10 @@ import asyncio
 import inspect
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, get_args, get_type_hints
 
 import attrs
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, MissingArgumentError, Parameter
 
 from brevo_balance_async import BalanceError, __version__
 
@@ -23,7 +23,7 @@ from .output import drop_output
 from .terminal import AS_JSON, CommandError, UsageError, console, say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _HELP: Final = """\
 Brevo's Loyalty Balance API from the command line.
@@ -112,10 +112,9 @@ def _run(arguments: Sequence[str]) -> int:
             code = interrupts.run(code)
         sys.stdout.flush()
     except CycloptsError as error:
-        chain = " ".join([app.name[0], *(error.command_chain or ())])
-        return usage(str(error), chain).tell()
+        return _refused(error, " ".join([app.name[0], *(error.command_chain or ())])).tell()
     except (BalanceError, CommandError) as error:
-        return failure(error, {} if command is None else _options(command)).tell()
+        return failure(error, {} if command is None else _options(command, arguments)).tell()
     except ImportError as error:
         return _missing(error).tell()
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -154,17 +153,56 @@ def _parse(arguments: Sequence[str]) -> tuple[Callable[..., Any], inspect.BoundA
     return command, bound
 
 
-def _options(command: Callable[..., Any]) -> dict[str, str]:
-    """What the parameters of a command, and the fields of its groups of options, are called on the command line."""
+def _refused(error: CycloptsError, chain: str) -> Failure:
+    """A command line that cyclopts refuses; of a parameter that is not there it is told where it can come from."""
+    wanted = error.argument
+    if not isinstance(error, MissingArgumentError) or wanted is None:
+        return usage(str(error), chain)
+    _, _, meant = str(error).partition(" Did you mean ")
+    if error.keyword is not None:
+        text = f"{error.keyword} is given without a value"
+    else:
+        ways = ["give it", *wanted.names[1:]]
+        if variables := wanted.parameter.env_var:
+            ways[-1] += ","
+            ways += [f"export {each}" for each in variables]
+        text = f"{wanted.name} is missing: {' or '.join(ways)}"
+    text += f" (did you mean {meant.removesuffix('?')}?)" if meant else ""
+    told = usage(f"{text}; nothing was sent", chain)
+    definition = wanted.name.lstrip("-").lower() == "definition"
+    return attrs.evolve(told, hint="brevo-balance definitions list" if definition else f"see: {chain} --help")
+
+
+def _options(command: Callable[..., Any], arguments: Sequence[str]) -> dict[str, str]:
+    """Where the parameters of a command, and the fields of its groups of options, come from.
+
+    That is what they are called on the command line, or the environment variable if its value was taken instead.
+    """
     found = {}
-    kinds = get_type_hints(command)
+    kinds = get_type_hints(command, include_extras=True)
     for name, parameter in inspect.signature(command).parameters.items():
-        inner = attrs.fields_dict(kinds[name]) if attrs.has(kinds.get(name, Any)) else {}
-        for each in inner or (name,):
-            found[each] = f"--{each.replace('_', '-')}"
+        kind = kinds[name]
+        inner = get_type_hints(kind, include_extras=True) if attrs.has(kind) else {name: kind}
+        for each, its in inner.items():
+            found[each] = _source(f"--{each.replace('_', '-')}", its, arguments)
         if parameter.kind is parameter.POSITIONAL_ONLY:
             found[name] = name.replace("_", "-").upper()
     return found
+
+
+def _source(option: str, kind: Any, arguments: Sequence[str]) -> str:
+    if any(each == option or each.startswith(f"{option}=") for each in arguments):
+        return option
+    return next((each for each in _variables(kind) if each in os.environ), option)
+
+
+def _variables(kind: Any) -> Iterator[str]:
+    """The environment variables that stand in for a parameter of this type."""
+    for each in get_args(kind):
+        if isinstance(each, Parameter):
+            yield from each.env_var or ()
+        else:
+            yield from _variables(each)
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

@@ -21,6 +21,7 @@ from brevo_balance_async import (
     TransportError,
 )
 from brevo_balance_async.config import BASE_URL
+from brevo_balance_async.core import validation
 from brevo_balance_async.hooks import AttemptFinished
 
 from .api import connect_to
@@ -31,7 +32,7 @@ from .terminal import CommandError, console, printable, width, write
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from brevo_balance_async import QuotaState
+    from brevo_balance_async import Program, QuotaState
     from brevo_balance_async.hooks import Event
 
 Result: TypeAlias = Literal["ok", "failed", "skipped"]
@@ -41,7 +42,10 @@ _NO_PROGRAM: Final = "00000000-0000-4000-8000-000000000000"
 _MOST_SKEW: Final = 30.0
 """Seconds that the clocks may differ. The Date header has whole seconds, and the answer was on its way."""
 _STYLES: Final = {"ok": "green", "failed": "bold red", "skipped": "dim"}
-_INDENT: Final = 18
+_INDENT: Final = 21
+_PROGRAM: Final = "BREVO_PROGRAM_ID"
+_DEFINITION: Final = "BREVO_BALANCE_DEFINITION_ID"
+_DEFINITIONS: Final = "brevo-balance definitions list"
 
 
 @frozen(kw_only=True)
@@ -56,24 +60,23 @@ class Check:
 
 async def doctor(
     *,
-    program: Annotated[
-        str | None, Parameter(env_var="BREVO_PROGRAM_ID", help="UUID of the loyalty program.")
-    ] = None,
+    program: Annotated[str | None, Parameter(env_var=_PROGRAM, help="UUID of the loyalty program.")] = None,
     base_url: Annotated[
         str | None, Parameter(help="Default: BREVO_BASE_URL, else https://api.brevo.com/v3.")
     ] = None,
     output: Format = "table",
 ) -> int:
-    """Check key, address, program, clock and quota, and say what to do about what is wrong.
+    """Check key, address, program, definition, clock and quota, and say what to do about what is wrong.
 
-    It makes one request, which reads the first definition of the program.
+    It makes one request, which reads the first definition of the program, and one more if BREVO_BALANCE_DEFINITION_ID
+    is set, which reads that one.
 
     Example: brevo-balance doctor
 
     :param output: a checklist, or the same for a program to read.
     """
     visit = await _visit(program, base_url)
-    checks = [look(visit) for look in (_key, _address, _program, _clock, _quota)]
+    checks = [look(visit) for look in (_key, _address, _program, _definition, _clock, _quota)]
     _show(checks, output)
     if checks[0].result == "failed":
         return CREDENTIALS
@@ -92,6 +95,10 @@ class _Visit:
     answer: AttemptFinished | None = None
     quota: QuotaState | None = None
     received: datetime | None = None
+    definition: str | None = None
+    """What ``BREVO_BALANCE_DEFINITION_ID`` holds."""
+    definition_error: BalanceError | None = None
+    """Why it is not good, or could not be looked for."""
 
     @property
     def is_v3(self) -> bool:
@@ -108,7 +115,12 @@ class _Visit:
 
 async def _visit(program: str | None, base_url: str | None) -> _Visit:
     url = base_url or os.environ.get("BREVO_BASE_URL") or BASE_URL
-    visit = _Visit(program=program, url=url)
+    visit = _Visit(program=program, url=url, definition=os.environ.get(_DEFINITION))
+    try:
+        if visit.definition is not None:
+            validation.uuid("balance_definition_id", visit.definition)
+    except InvalidRequestError as error:
+        visit = evolve(visit, definition_error=error)
     answers: list[tuple[AttemptFinished, datetime]] = []
 
     def hook(event: Event) -> None:
@@ -118,16 +130,28 @@ async def _visit(program: str | None, base_url: str | None) -> _Visit:
     try:
         async with connect_to(base_url, tell=False, hooks=[hook]) as client:
             once = client.with_options(max_wait=0.0, max_attempts=1)
+            asked = once.program(_NO_PROGRAM if program is None else program)
             try:
-                await once.program(program or _NO_PROGRAM).definitions.list(limit=1)
+                await asked.definitions.list(limit=1)
+                if program is not None and visit.definition is not None and visit.definition_error is None:
+                    visit = evolve(visit, definition_error=await _look_for(asked, visit.definition))
             finally:
                 visit = evolve(visit, quota=client.quota)
     except CommandError as error:
         return evolve(visit, key=error)
     except BalanceError as error:
         visit = evolve(visit, error=error)
-    answer, received = answers[-1] if answers else (None, None)
+    answer, received = answers[0] if answers else (None, None)
     return evolve(visit, answer=answer, received=received)
+
+
+async def _look_for(program: Program, definition: str) -> BalanceError | None:
+    """Why the definition cannot be read, which is no finding about anything else."""
+    try:
+        await program.definitions.get(definition)
+    except BalanceError as error:
+        return error
+    return None
 
 
 def _key(visit: _Visit) -> Check:
@@ -202,7 +226,7 @@ def _program(visit: _Visit) -> Check:
         return Check(
             check="program",
             result="failed",
-            detail=f"--program {error.reason}",
+            detail=f"{_PROGRAM if os.environ.get(_PROGRAM) == visit.program else '--program'} {error.reason}",
             next="it is a UUID, as in 27aa1d7a-af67-4020-8a65-19d6b0f0a26e",
         )
     if isinstance(error, NotFoundError) and visit.is_answered:
@@ -213,6 +237,30 @@ def _program(visit: _Visit) -> Check:
             next="compare it with Brevo's page of the loyalty program; a key sees its own account only",
         )
     return Check(check="program", result="skipped", detail=f"{visit.program} was not looked for")
+
+
+def _definition(visit: _Visit) -> Check:
+    error, named = visit.definition_error, visit.definition
+    if named is None:
+        return Check(check="definition", result="skipped", detail=f"{_DEFINITION} is not set")
+    if isinstance(error, InvalidRequestError):
+        return Check(
+            check="definition", result="failed", detail=f"{_DEFINITION} {error.reason}", next=_DEFINITIONS
+        )
+    if isinstance(error, NotFoundError):
+        return Check(
+            check="definition",
+            result="failed",
+            detail=f"{_DEFINITION} {named} was not found in the program: {error.message}",
+            next=_DEFINITIONS,
+        )
+    if error is not None:
+        return Check(
+            check="definition", result="skipped", detail=f"{named} could not be looked for: {error.message}"
+        )
+    if visit.program is None or visit.error is not None or visit.answer is None:
+        return Check(check="definition", result="skipped", detail=f"{named} was not looked for")
+    return Check(check="definition", result="ok", detail=f"{named} was found")
 
 
 def _clock(visit: _Visit) -> Check:

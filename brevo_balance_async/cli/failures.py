@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve, frozen
 
 from brevo_balance_async.errors import (
+    MOST_PROBLEMS,
     AuthenticationError,
     BalanceError,
     ConnectFailedError,
@@ -32,7 +33,7 @@ from brevo_balance_async.errors import (
 from .terminal import AS_JSON, CommandError, say_error, say_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -73,6 +74,8 @@ class Failure:
 
     type: str
     message: str
+    lines: tuple[str, ...] = ()
+    """What the message is followed by, each on a line of its own."""
     applied: bool | None = False
     retry_after: float | None = None
     hint: str | None = None
@@ -83,10 +86,11 @@ class Failure:
         """Write it to stderr, as text or as one JSON object; the exit code."""
         if AS_JSON.get():
             always = {name: getattr(self, name) for name in ("type", "message", "applied", "retry_after")}
+            always["message"] = "\n  ".join([self.message, *self.lines])
             maybe = {"hint": self.hint, "exit_code": self.exit_code, **self.details}
             say_json({**always, **{name: value for name, value in maybe.items() if value is not None}})
         else:
-            say_error(self.message, self.hint)
+            say_error(self.message, self.hint, self.lines)
         return self.exit_code
 
 
@@ -101,7 +105,10 @@ def usage(message: str, command: str) -> Failure:
 
 
 def failure(error: BalanceError | CommandError, options: Mapping[str, str]) -> Failure:
-    """What to tell of an error; ``options`` are the command's, by the names of their parameters."""
+    """What to tell of an error.
+
+    ``options`` are the command's, by the names of their parameters; or the environment variables they were taken from.
+    """
     notes = getattr(error, "__notes__", ())
     if isinstance(error, CommandError):
         message = "; ".join([str(error), *notes])
@@ -121,13 +128,26 @@ def failure(error: BalanceError | CommandError, options: Mapping[str, str]) -> F
             "attempts": error.attempts or None,
         },
     )
-    if isinstance(error, InvalidRequestError) and not isinstance(error, InputFileError):
+    if isinstance(error, InputFileError):
+        return evolve(told, **_problems(error, notes))
+    if isinstance(error, InvalidRequestError):
         option = options.get(_PARAMETERS.get(error.argument, error.argument))
         text = "; ".join([f"{option or error.argument}: {error.reason}", "nothing was sent", *notes])
-        return evolve(told, message=text, details={"option": option})
+        is_variable = option is not None and option.startswith("BREVO_")
+        return evolve(told, message=text, details={"variable" if is_variable else "option": option})
     if isinstance(error, ResponseError) and error.applied is False and not _is_read(error):
         return evolve(told, message=f"{told.message}; nothing was changed")
     return told
+
+
+def _problems(error: InputFileError, notes: Sequence[str]) -> dict[str, Any]:
+    """The message, and the problems: in the message if there is one only, else a line for each."""
+    problems = tuple(map(str, error.problems))
+    if len(problems) == 1:
+        return {"message": "; ".join([str(error), "nothing was sent", *notes])}
+    more = ", and perhaps more" if len(problems) >= MOST_PROBLEMS else ""
+    head = f"{error.path}: {len(problems)} problems{more}"
+    return {"message": "; ".join([head, "nothing was sent", *notes]), "lines": problems}
 
 
 def _code(error: BalanceError) -> int:

@@ -13,6 +13,7 @@ import attrs
 from cyclopts import Parameter
 
 from brevo_balance_async import InputFileError
+from brevo_balance_async.errors import Problem
 from brevo_balance_async.importer import read_csv, read_jsonl
 
 from .api import Api, connect
@@ -21,7 +22,7 @@ from .job import Pace, counted, event, follow, is_there, journal_of
 from .terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from brevo_balance_async.importer import EntryFile, Plan
     from brevo_balance_async.journal import Journal
@@ -68,7 +69,12 @@ async def import_(
             reserve=pace.reserve,
             concurrency=pace.concurrency,
         )
-        plan = await importer.plan(rows)
+        try:
+            plan = await importer.plan(rows)
+        except InputFileError as error:
+            if (column := _without_definition(file, error.problems)) is None:
+                raise
+            raise InputFileError(file, [_asked(column)]) from error
         if plan.problems:
             raise InputFileError(file, plan.problems)
         _tell(plan, rows, pace)
@@ -84,9 +90,31 @@ async def import_(
         )
 
 
+def _is_json(file: Path) -> bool:
+    return file.suffix.lower() in _JSON_LINES
+
+
 def _read(file: Path, definition: str | None) -> EntryFile:
-    read = read_jsonl if file.suffix.lower() in _JSON_LINES else read_csv
+    read = read_jsonl if _is_json(file) else read_csv
     return read(file, balance_definition_id=definition)
+
+
+def _without_definition(file: Path, problems: Sequence[Problem]) -> str | None:
+    """What a file is short of that is wrong in nothing else than that no row names its definition."""
+    what, reason = ("key", "is missing") if _is_json(file) else ("column", "column missing")
+    are_all = all(
+        each.argument == "balance_definition_id" and each.reason.startswith(reason) for each in problems
+    )
+    return what if are_all and (what == "column" or problems[0].line == 1) else None
+
+
+def _asked(column: str) -> Problem:
+    return Problem(
+        None,
+        None,
+        "which definition? give --definition, export BREVO_BALANCE_DEFINITION_ID, or add a "
+        f"{column} balance_definition_id",
+    )
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,8 @@ from .output import Format, show, writer
 from .terminal import CommandError, say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from brevo_balance_async.journal import Row
 
 app: Final = App(name="journal", help="The journal of import: how it stands, go on, settle rows by hand.")
@@ -60,7 +63,7 @@ class Entry:
 
 @app.command
 async def status(*, journal: JournalOption = JOURNAL, output: Format = "table") -> None:
-    """How many rows there are of each state, who is at work, and which loads were not finished."""
+    """How many rows there are of each state, who else is at work, and which loads were not finished."""
     async with journal_of(journal, must_exist=True) as opened:
         found = await opened.status()
     lines = writer(
@@ -83,8 +86,8 @@ async def status(*, journal: JournalOption = JOURNAL, output: Format = "table") 
         ]
     )
     lines.end()
-    for worker in found.workers:
-        say(f"at work, this command among them: {worker}")
+    for worker in _others(found.workers):
+        say(f"also at work: {worker}")
     if any(each.next_in is not None for each in found.scopes):
         say(f"to go on with what is open: {Pace(journal=journal).resume_command()}")
     for source in found.unfinished_loads:
@@ -207,6 +210,16 @@ async def redact(*, before: str, journal: JournalOption = JOURNAL) -> None:
         moment = moment.replace(tzinfo=UTC)
     async with journal_of(journal, must_exist=True) as opened:
         await opened.redact(moment)
+
+
+def _others(workers: Iterable[str]) -> list[str]:
+    """The workers without this command, whose name one that was killed may have had, too."""
+    from brevo_balance_async.journal.owner import process_name  # noqa: PLC0415  (the extra may be missing)
+
+    others = list(workers)
+    with suppress(ValueError):
+        others.remove(process_name())
+    return others
 
 
 def _state(row: Row) -> str:

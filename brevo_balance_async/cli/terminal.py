@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from brevo_balance_async.errors import as_utf8
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console
 
 
@@ -74,9 +76,15 @@ def say(text: str) -> None:
         _to_stderr(f"brevo-balance: {_one_line(text)}\n")
 
 
-def say_error(text: str, hint: str | None = None) -> None:
-    """Write what failed to stderr, and what to do next on a second line."""
-    _to_stderr(f"brevo-balance: {_one_line(text)}\n" + (f"hint: {_one_line(hint)}\n" if hint else ""))
+def say_error(text: str, hint: str | None = None, lines: Iterable[str] = ()) -> None:
+    """Write what failed to stderr, ``lines`` below it, and what to do next on the last one.
+
+    Each is kept to its line, because what it quotes may hold line breaks; so lines are not part of ``text``.
+    """
+    said = [f"brevo-balance: {_one_line(text)}", *(f"  {_one_line(line)}" for line in lines)]
+    if hint:
+        said.append(f"hint: {_one_line(hint)}")
+    _to_stderr("".join(f"{line}\n" for line in said))
 
 
 def say_json(values: dict[str, Any]) -> None:

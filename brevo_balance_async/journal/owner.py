@@ -42,6 +42,11 @@ class BootClock(LoopClock):
         return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
+def process_name() -> str:
+    """What this process is called in the table of workers; after a restart another may be called the same."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
 @frozen
 class Standing:
     """What the last commit that touched our record made of it."""
@@ -96,8 +101,9 @@ class Owner:
                 return Standing(standing.id, began)
         self.leave(connection)
         connection.execute(delete(WORKER).where(WORKER.c.lease_until < now - _FORGOTTEN))
-        name = f"{socket.gethostname()}:{os.getpid()}"
-        made = connection.execute(insert(WORKER).values(name=name, lease_until=until).returning(WORKER.c.id))
+        made = connection.execute(
+            insert(WORKER).values(name=process_name(), lease_until=until).returning(WORKER.c.id)
+        )
         return Standing(int(made.scalar_one()), began)
 
     def leave(self, connection: Connection) -> None:

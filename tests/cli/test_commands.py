@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from yarl import URL
 from brevo_balance_async import NotFoundError
 from brevo_balance_async.cli import api as api_module
 from brevo_balance_async.hooks import OutcomeUnknown, QuotaWait, RetryScheduled
+from brevo_balance_async.journal import Journal
 
 from .conftest import POINTS, PROGRAM, message_of, spawn
 
@@ -178,6 +180,95 @@ def test_what_is_not_understood_is_code_2_and_a_hint(cli, arguments, reason):
     assert done.out == ""
     assert reason in message_of(done, 2)
     assert f"see: brevo-balance {arguments[0] if reason.startswith('--') else ''}".rstrip() in done.err
+
+
+A_LOOK = "brevo-balance definitions list"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "hint"),
+    [
+        (
+            ("transactions", "credit", *HERE, "--amount=1", "--contact=1"),
+            "--definition is missing: give it, or export BREVO_BALANCE_DEFINITION_ID; nothing was sent",
+            A_LOOK,
+        ),
+        (
+            ("transactions", "credit", "--amount=1", "--contact=1"),
+            "--program is missing: give it, or export BREVO_PROGRAM_ID; nothing was sent",
+            "see: brevo-balance transactions credit --help",
+        ),
+        (
+            ("history", *HERE, "--definition", POINTS),
+            "--contact is missing: give it; nothing was sent",
+            "see: brevo-balance history --help",
+        ),
+        (
+            ("definitions", "create", *HERE),
+            "--name is missing: give it; nothing was sent",
+            "see: brevo-balance definitions create --help",
+        ),
+        (("limits", "get", *HERE), "DEFINITION is missing: give it; nothing was sent", A_LOOK),
+        (
+            ("journal", "resolve", "r-1", "--note=n"),
+            "--applied is missing: give it or --not-applied; nothing was sent",
+            "see: brevo-balance journal resolve --help",
+        ),
+        (
+            ("balances", "list", *HERE, "--definition"),
+            "--definition is given without a value; nothing was sent",
+            A_LOOK,
+        ),
+        (
+            ("history", *HERE, "--definition", POINTS, "--contcat", "1"),
+            "--contact is missing: give it (did you mean --contact instead of --contcat?); nothing was sent",
+            "see: brevo-balance history --help",
+        ),
+    ],
+)
+def test_what_is_missing_is_told_with_where_it_can_come_from(cli, monkeypatch, arguments, said, hint):
+    monkeypatch.delenv("BREVO_PROGRAM_ID", raising=False)
+    monkeypatch.delenv("BREVO_BALANCE_DEFINITION_ID", raising=False)
+    done = cli(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"brevo-balance: {said}\nhint: {hint}\n"
+
+
+@pytest.mark.parametrize("value", ["", "nonsense"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("transactions", "credit", "--amount=1", "--contact=1"),
+        ("balances", "list"),
+        ("journal", "reopen", "r-1", "--journal=JOURNAL"),
+        ("import", "rows.csv"),
+    ],
+)
+def test_a_bad_variable_is_named_and_not_the_option_nobody_gave(
+    cli, api, monkeypatch, tmp_path, arguments, value
+):
+    if "reopen" in arguments:
+        asyncio.run(empty_journal(tmp_path / "journal.db"))
+    arguments = [each.replace("JOURNAL", str(tmp_path / "journal.db")) for each in arguments]
+    monkeypatch.setenv("BREVO_PROGRAM_ID", PROGRAM)
+    monkeypatch.setenv("BREVO_BALANCE_DEFINITION_ID", value)
+    bad = f"BREVO_BALANCE_DEFINITION_ID: must be a UUID, not {value!r}"
+    assert message_of(cli(*arguments), 2).startswith(f"brevo-balance: {bad}")
+    for option in (["--definition", "mine"], ["--definition=mine"]):
+        said = message_of(cli(*arguments, *option), 2)
+        assert said.startswith("brevo-balance: --definition: must be a UUID, not 'mine'")
+
+
+async def empty_journal(path):
+    async with Journal(str(path)):
+        pass
+
+
+def test_so_is_a_bad_program(cli, api, monkeypatch):
+    monkeypatch.setenv("BREVO_PROGRAM_ID", "")
+    said = message_of(cli("definitions", "list"), 2)
+    assert said.startswith("brevo-balance: BREVO_PROGRAM_ID: must be a UUID, not ''; nothing was sent")
+    assert json.loads(cli("definitions", "list", "--output=json").err)["variable"] == "BREVO_PROGRAM_ID"
 
 
 @pytest.mark.parametrize(

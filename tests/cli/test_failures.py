@@ -211,7 +211,7 @@ def test_a_proxy_that_cannot_be_is_refused(cli, api, monkeypatch):
 
 def findings(done):
     checks = {each["check"]: each for each in json.loads(done.out)}
-    assert [*checks] == ["key", "address", "program", "clock", "quota"]
+    assert [*checks] == ["key", "address", "program", "definition", "clock", "quota"]
     return checks
 
 
@@ -219,13 +219,16 @@ def results(done):
     return {name: check["result"] for name, check in findings(done).items()}
 
 
-ALL_OK = dict.fromkeys(("key", "address", "program", "clock", "quota"), "ok")
+ALL_OK = {
+    **dict.fromkeys(("key", "address", "program", "clock", "quota"), "ok"),
+    "definition": "skipped",  # it is not set
+}
 
 
 def test_the_doctor_finds_a_healthy_server(cli, api):
     done = cli("doctor", *HERE)
     assert (done.code, done.err) == (0, "")
-    assert [line.split()[0] for line in done.out.splitlines()] == ["ok"] * 5
+    assert [line.split()[0] for line in done.out.splitlines()] == ["ok"] * 3 + ["skipped"] + ["ok"] * 2
     assert os.environ["BREVO_API_KEY"] not in done.out
     assert results(cli("doctor", *HERE, "--output=json")) == ALL_OK
 
@@ -244,7 +247,7 @@ def test_the_doctor_misses_a_key(cli, api, monkeypatch):
     monkeypatch.delenv("BREVO_API_KEY")
     done = cli("doctor", *HERE)
     assert done.code == 3
-    assert "failed   key      BREVO_API_KEY is not set" in done.out
+    assert "failed   key         BREVO_API_KEY is not set" in done.out
     assert "next: export BREVO_API_KEY=" in done.out
 
 
@@ -272,6 +275,64 @@ def test_the_doctor_finds_what_is_wrong_with_an_option(cli, api, arguments, fail
     assert results(done)[failed] == "failed"
     assert [name for name, result in results(done).items() if result == "failed"] == [failed]
     assert word in json.dumps(findings(done)[failed])
+
+
+@pytest.mark.parametrize("value", ["", "nonsense"])
+@pytest.mark.parametrize("arguments", [HERE, (), (*HERE, "--base-url", "http://127.0.0.1:9/v3")])
+def test_the_doctor_finds_a_definition_that_is_no_uuid(cli, api, monkeypatch, arguments, value):
+    monkeypatch.setenv("BREVO_BALANCE_DEFINITION_ID", value)
+    check = findings(cli("doctor", *arguments, "--output=json"))["definition"]
+    assert check["result"] == "failed"
+    assert check["detail"] == f"BREVO_BALANCE_DEFINITION_ID must be a UUID, not {value!r}"
+    assert check["next"] == "brevo-balance definitions list"
+
+
+def test_the_doctor_shows_a_bad_definition(cli, api, monkeypatch):
+    monkeypatch.setenv("BREVO_BALANCE_DEFINITION_ID", "nonsense")
+    done = cli("doctor", *HERE)
+    assert done.code == 1
+    assert (
+        "failed   definition  BREVO_BALANCE_DEFINITION_ID must be a UUID, not 'nonsense'\n"
+        + " " * 21
+        + "next: brevo-balance definitions list\n"
+    ) in done.out
+
+
+def test_the_doctor_looks_for_the_definition(cli, api, monkeypatch):
+    monkeypatch.setenv("BREVO_BALANCE_DEFINITION_ID", POINTS)
+    assert results(cli("doctor", *HERE, "--output=json")) == {**ALL_OK, "definition": "ok"}
+    monkeypatch.setenv("BREVO_BALANCE_DEFINITION_ID", NOWHERE)
+    done = cli("doctor", *HERE, "--output=json")
+    assert (done.code, results(done)) == (1, {**ALL_OK, "definition": "failed"})
+    assert f"{NOWHERE} was not found" in findings(done)["definition"]["detail"]
+    assert findings(done)["definition"]["next"] == "brevo-balance definitions list"
+
+
+def test_the_doctor_does_not_look_for_it_without_a_program(cli, api, monkeypatch):
+    monkeypatch.setenv("BREVO_BALANCE_DEFINITION_ID", POINTS)
+    assert results(cli("doctor", "--output=json"))["definition"] == "skipped"
+    assert results(cli("doctor", "--program=mine", "--output=json"))["definition"] == "skipped"
+
+
+def test_a_definition_that_could_not_be_looked_for_is_not_found_to_be_wrong(cli, api, monkeypatch):
+    monkeypatch.setenv("BREVO_BALANCE_DEFINITION_ID", POINTS)
+    control(api, "POST", "faults", {"effect": "drop", "operation": "definitions.get"})
+    try:
+        done = cli("doctor", *HERE, "--output=json")
+    finally:
+        control(api, "DELETE", "faults")
+    assert (done.code, results(done)) == (0, ALL_OK)
+    assert "could not be looked for" in findings(done)["definition"]["detail"]
+
+
+@pytest.mark.parametrize("value", ["", "nonsense"])
+def test_the_doctor_names_the_variable_of_a_bad_program(cli, api, monkeypatch, value):
+    monkeypatch.setenv("BREVO_PROGRAM_ID", value)
+    check = findings(cli("doctor", "--output=json"))["program"]
+    assert (check["result"], check["detail"]) == (
+        "failed",
+        f"BREVO_PROGRAM_ID must be a UUID, not {value!r}",
+    )
 
 
 @contextmanager
@@ -332,6 +393,7 @@ def test_the_doctor_finds_a_server_that_is_not_brevo(cli, api, status, body):
         "key": "skipped",
         "address": "failed",
         "program": "skipped",
+        "definition": "skipped",
         "clock": "skipped",
         "quota": "ok",
     }

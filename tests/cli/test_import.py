@@ -7,10 +7,12 @@ import csv
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ import pytest
 import brevo_balance_async
 from brevo_balance_async.cli import dashboard
 from brevo_balance_async.importer import Importer
+from brevo_balance_async.journal.owner import process_name
 from brevo_balance_async.sandbox import Sandbox, effects
 
 from .conftest import COMMAND, MAIN, PLAIN_COMMAND, POINTS, PROGRAM, assert_clean, environment
@@ -187,6 +190,24 @@ def test_a_refused_row_is_reopened_and_resumed(cli, shop, sandbox):
     assert len(credited(sandbox)) == 3
 
 
+def test_the_status_tells_of_other_workers_only(cli, shop):
+    shop.joinpath("rows.csv").write_text(numbered(1))
+    assert cli("import", "rows.csv").code == 0
+    alone = cli("journal", "status")
+    assert (alone.code, alone.err) == (0, "")
+
+    with closing(sqlite3.connect(shop / "brevo-balance.db")) as database:
+        for name in ("till:7", process_name()):  # the second was killed, and had our name
+            values = (name, time.time() + 600)
+            database.execute("INSERT INTO brevo_balance_worker (name, lease_until) VALUES (?, ?)", values)
+        database.commit()
+    done = cli("journal", "status")
+    assert done.code == 0
+    assert done.err == (
+        f"brevo-balance: also at work: till:7\nbrevo-balance: also at work: {process_name()}\n"
+    )
+
+
 def test_redacted_rows_keep_their_reference(cli, shop, sandbox):
     shop.joinpath("rows.csv").write_text(numbered(3))
     assert cli("import", "rows.csv").code == 0
@@ -269,8 +290,72 @@ def test_bad_input_is_told_with_its_line_and_nothing_is_sent(cli, shop, sandbox,
     assert (done.code, done.out) == (2, "")
     assert reason in done.err
     assert done.err.count("\n") == 1
+    assert done.err.endswith("; nothing was sent\n")
     assert len(sandbox.requests) == 0
     assert not sandbox.ledger.transactions(PROGRAM)
+
+
+def test_several_problems_stand_one_a_line(cli, shop, sandbox):
+    shop.joinpath("bad.csv").write_text(HEAD + "a,1,one\nb,bob,1\nc,1,-x\n")
+    done = cli("import", "bad.csv")
+    assert (done.code, done.out) == (2, "")
+    first, *lines = done.err.splitlines()
+    assert first == "brevo-balance: bad.csv: 3 problems; nothing was sent"
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["  line 2", "amount"],
+        ["  line 3", "contact_id"],
+        ["  line 4", "amount"],
+    ]
+    assert lines[1] == "  line 3: contact_id: must be a whole number at least 1, not 'bob'"
+    assert len(sandbox.requests) == 0
+    error = json.loads(cli("import", "bad.csv", "--output", "jsonl").err)
+    assert (error["type"], error["exit_code"]) == ("InputFileError", 2)
+    assert error["message"] == "\n".join([first.removeprefix("brevo-balance: "), *lines])
+
+
+def test_a_file_with_many_problems_says_that_there_may_be_more(cli, shop):
+    shop.joinpath("bad.csv").write_text(HEAD + "a,bob,1\n" * 30)
+    first, *lines = cli("import", "bad.csv").err.splitlines()
+    assert first == "brevo-balance: bad.csv: 20 problems, and perhaps more; nothing was sent"
+    assert len(lines) == 20
+
+
+def test_a_file_name_does_not_make_lines_of_its_own(cli, shop):
+    shop.joinpath("a\nhint: b.csv").write_text(HEAD + "a,bob,1\nb,bob,1\n")
+    first, *lines = cli("import", "a\nhint: b.csv").err.splitlines()
+    assert first == "brevo-balance: a hint: b.csv: 2 problems; nothing was sent"
+    assert [line[:8] for line in lines] == ["  line 2", "  line 3"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("rows.csv", HEAD + "a,1,1\nb,1,1\n", "column"),
+        ("rows.jsonl", '{"reference": "a", "contact_id": 1, "amount": 1}\n' * 3, "key"),
+    ],
+)
+def test_without_a_definition_it_is_asked_for(cli, shop, sandbox, monkeypatch, name, content, what):
+    monkeypatch.delenv("BREVO_BALANCE_DEFINITION_ID")
+    shop.joinpath(name).write_text(content)
+    done = cli("import", name)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"brevo-balance: {name}: which definition? give --definition, export BREVO_BALANCE_DEFINITION_ID, "
+        f"or add a {what} balance_definition_id; nothing was sent\n"
+    )
+    assert len(sandbox.requests) == 0
+
+
+def test_rows_without_a_definition_among_others_are_told_by_their_lines(cli, shop, monkeypatch):
+    monkeypatch.delenv("BREVO_BALANCE_DEFINITION_ID")
+    rows = f"a,1,1,{POINTS}\nb,1,1,\nc,1,1,\n"
+    shop.joinpath("rows.csv").write_text(f"{HEAD.rstrip()},balance_definition_id\n{rows}")
+    first, *lines = cli("import", "rows.csv").err.splitlines()
+    assert first == "brevo-balance: rows.csv: 2 problems; nothing was sent"
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["  line 3", "balance_definition_id"],
+        ["  line 4", "balance_definition_id"],
+    ]
 
 
 def test_a_line_of_two_gigabytes_takes_no_memory(cli, shop):
