@@ -78,7 +78,9 @@ def tests(session: nox.Session) -> None:
     """All tests from the built wheel; the newest Python that is here also prints the branch coverage."""
     install_wheel(session, "test")
     env = {"COVERAGE_FILE": str(Path(session.create_tmp()) / "coverage"), "PYTHONSAFEPATH": "1"}
-    everything = ["pytest", "-n", "auto", "--dist", "worksteal", *session.posargs]
+    # One more than there are cores, because many tests wait for other processes.
+    workers = str((os.cpu_count() or 1) + 1)
+    everything = ["pytest", "-n", workers, "--dist", "worksteal", *session.posargs]
     if session.python != max(filter(is_installed, PYTHONS), key=PYTHONS.index):
         session.run(*everything, env=env)  # coverage costs time, once is enough
         return

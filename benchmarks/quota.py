@@ -42,6 +42,9 @@ from brevo_balance_async.core.retry import Backoff
 from brevo_balance_async.core.timeouts import Timeouts
 from brevo_balance_async.errors import ConnectFailedError, QuotaWaitError, TransportError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 HOUR = 3600.0
 KINDS = ("fixed", "first", "sliding")
 LIMITS = (600, 3600)
@@ -53,9 +56,6 @@ OUTAGE = 600.0  # seconds of each hour
 BURST = 10  # requests in a second
 EPOCH = 1_790_000_000.0  # what the wall clock says when a run starts
 CANCELLED = 0.2  # share of live calls with which, through whole clients, a bulk worker is cancelled
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @define

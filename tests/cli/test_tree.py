@@ -193,7 +193,9 @@ def test_on_a_terminal_it_asks(cli, api, monkeypatch, answer, gone):
         patch.setattr(sys, "stdin", stdin)
         patch.setattr(sys, "stderr", stderr)
         done = cli("definitions", "delete", definition, *HERE)
-        asked = os.read(master, 4096).decode()
+        asked = ""
+        while "[y/N]" not in asked:
+            asked += os.read(master, 4096).decode()
     os.close(master)
     assert done.code == (0 if gone else 1)
     assert f"Delete the definition {definition} of the program {PROGRAM}? [y/N]" in asked
