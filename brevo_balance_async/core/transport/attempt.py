@@ -52,8 +52,8 @@ class Attempt:
         "_connection",
         "_guard",
         "_limit",
+        "_looks_last",
         "_progress",
-        "_trusted",
         "_unread",
         "asked",
         "fresh",
@@ -68,12 +68,13 @@ class Attempt:
         limit: TimeLimit,
         *,
         trusted: bool,
+        looks_last: bool = False,
         guard: Callable[[], None] | None = None,
     ) -> None:
         self._progress = progress
         self._guard = guard
         self._limit = limit
-        self._trusted = trusted
+        self._looks_last = looks_last
         self._connection: Connection | None = None
         self.wire: asyncio.Transport | None = None
         self.fresh: bool = True
@@ -145,7 +146,7 @@ class Attempt:
         """
         if self.stopped is not None:
             raise self.stopped
-        if self.asked and not self.left and self._trusted:
+        if self.asked and not self.left and self._looks_last:
             self._stop(StaleConnectionError("the server had spoken on the connection"))
 
     def _stop(self, reason: Exception) -> NoReturn:

@@ -65,7 +65,9 @@ class Transport(Session):
                 try:
                     stale = 0
                     while True:
-                        attempt = Attempt(progress, limit, trusted=self._trusted, guard=guard)
+                        attempt = Attempt(
+                            progress, limit, trusted=self._trusted, looks_last=self._looks_last, guard=guard
+                        )
                         try:
                             return await self._exchange(session, request, headers, attempt)
                         except Exception:  # an unusable connection was closed; another one may be usable

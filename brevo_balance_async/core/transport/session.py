@@ -73,6 +73,7 @@ class Session:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._places: Places | None = None
         self._trusted = False
+        self._looks_last = False
         self.timeouts: Timeouts = Timeouts()
         self.closed: bool = False
         self._closing = asyncio.Lock()
@@ -101,12 +102,13 @@ class Session:
         limits = [] if connector is None else [connector.limit, connector.limit_per_host]
         if any(limits):
             self._places = Places(min(limit for limit in limits if limit))
-        if self._borrowed is None:  # last, because it awaits: until it has returned, ``_trusted`` is false
-            try:
-                self._trusted = await asks_first()
-            except BaseException:  # cancelled: nobody else will close the session
-                await self.close()
-                raise
+        try:  # last, because it awaits: until it has returned, nothing is believed
+            self._looks_last = await asks_first()
+        except BaseException:  # cancelled: nobody else will close the session
+            await self.close()
+            raise
+        if self._borrowed is None:
+            self._trusted = self._looks_last
             if not self._trusted:
                 logging.getLogger("brevo_balance_async").warning(
                     "aiohttp %s works in a way that this package does not know: every lost request counts as sent",
