@@ -604,8 +604,8 @@ async def test_a_process_that_was_frozen_right_before_a_request_leaves_sends_not
         Journal(sqlite_url, lease=30, clock=frozen) as mine,
         Journal(sqlite_url, lease=30, clock=clock) as theirs,
     ):
-        waiting = asyncio.create_task(ExactlyOnce(client.program(PROGRAM), mine).apply(**args))
-        outcome = await by(frozen, waiting, 100)
+        once = ExactlyOnce(client.program(PROGRAM), mine, patience=500)
+        outcome = await by(frozen, asyncio.create_task(once.apply(**args, timeout=1000)), 100)
         assert (outcome.state, sent(sandbox, BEGIN)) == ("applied", 1)
     assert credited(sandbox) == {"r": 1}
 
