@@ -64,7 +64,7 @@ class Requester:
     pair: Pair | None = None
     ended: Callable[[], None] | None = None
     guard: Callable[[], None] | None = None
-    """Asked when the quota lets an attempt go: what it raises ends the call, and this attempt was not sent."""
+    """Asked right before a request is written: what it raises ends the call, and this attempt was not sent."""
 
     def with_options(self, **changes: Any) -> Requester:
         """A view with other options; what is ``UNSET`` stays as it is."""

@@ -113,7 +113,7 @@ class Changes:
             journal.close()
 
     def _replay(self, journal: Journal) -> None:
-        from brevo_balance_async.sandbox.state import StateError  # noqa: PLC0415 - it is imported already
+        from brevo_balance_async.sandbox.state import StateError  # noqa: PLC0415 - it loads sqlite3, see open_state
 
         strict = json.loads(journal.file.about("strict") or "false")
         if strict != self._ledger.strict:
