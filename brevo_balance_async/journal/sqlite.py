@@ -61,7 +61,8 @@ class SqliteFile:
         )
         event.listen(self._engine, "connect", self._prepare)
         event.listen(self._engine, "begin", self._begin)
-        self._connection: Connection | None = None  # kept: to take one out of the pool costs more than a commit
+        # Kept: to take one out of the pool costs more than a commit.
+        self._connection: Connection | None = None
         self._durable = True
 
     async def transact(self, work: Callable[[Connection, float], T], *, durable: bool = True) -> T:
