@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import ZipFile
@@ -27,17 +25,6 @@ MEMORY = Path("/dev/shm")  # noqa: S108  (pytest makes folders of its own in it)
 """Where Linux keeps files in memory."""
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
-
-
-def is_installed(version: str) -> bool:
-    """Whether this Python runs here; pyenv puts a command in the path for each one it only knows of."""
-    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
-        return True
-    command = shutil.which(f"python{version}")
-    return (
-        command is not None
-        and subprocess.run([command, "-V"], check=False, capture_output=True).returncode == 0
-    )
 
 
 def group(name: str) -> list[str]:
@@ -83,18 +70,24 @@ def types(session: nox.Session) -> None:
     session.run("python", "tests/typing/completeness.py", env=SAFE)
 
 
+def everything(session: nox.Session) -> list[str]:
+    """The command for all tests. One worker more than there are cores, because many tests wait for other processes."""
+    return ["pytest", "-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal", *session.posargs]
+
+
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """All tests from the built wheel; the newest Python that is here also prints the branch coverage."""
+    """All tests from the built wheel."""
+    install_wheel(session, "test")
+    session.run(*everything(session), env={**SAFE, **in_memory()})
+
+
+@nox.session(python=PYTHONS[-1])
+def coverage(session: nox.Session) -> None:
+    """The branch coverage of the tests, which takes them half as long again."""
     install_wheel(session, "test")
     env = {"COVERAGE_FILE": str(Path(session.create_tmp()) / "coverage"), **SAFE, **in_memory()}
-    # One more than there are cores, because many tests wait for other processes.
-    workers = str((os.cpu_count() or 1) + 1)
-    everything = ["pytest", "-n", workers, "--dist", "worksteal", *session.posargs]
-    if session.python != max(filter(is_installed, PYTHONS), key=PYTHONS.index):
-        session.run(*everything, env=env)  # coverage costs time, once is enough
-        return
-    session.run("coverage", "run", "-m", *everything, env=env)
+    session.run("coverage", "run", "-m", *everything(session), env=env)
     session.run("coverage", "combine", "--quiet", env=env)
     session.run("coverage", "report", "--skip-covered", env=env)
 
@@ -115,7 +108,7 @@ def lowest_versions() -> list[str]:
 def lowest(session: nox.Session) -> None:
     """The tests with the lowest declared version of every dependency, on the oldest Python."""
     install_wheel(session, "test", versions=lowest_versions())
-    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs, env={**SAFE, **in_memory()})
+    session.run(*everything(session), env={**SAFE, **in_memory()})
 
 
 @nox.session
