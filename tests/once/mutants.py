@@ -254,11 +254,11 @@ MUTANTS = (
         "test_one_phase.py -k before_history_has_shown_meta",
     ),
     Mutant(
-        "at_most_once sends again",
+        "at_most_once takes up what a dead process has sent",
         "exactly_once/one_phase.py",
         "due_in=PARKED if mode",
         "due_in=0.0 if mode",
-        "test_one_phase.py -k parks_what_is_unclear",
+        "test_one_phase.py -k dead_process_has_sent_at_most_once",
     ),
 )
 

@@ -195,6 +195,32 @@ async def test_a_lean_row_of_a_dead_process_is_not_missed_before_it_had_time_to_
         await asyncio.wait([task])
 
 
+async def test_what_a_dead_process_has_sent_at_most_once_waits_for_a_person(
+    sandbox, program, definition, sqlite_url
+):
+    clock = ManualClock()
+    args = {"reference": "r", "contact_id": 1, "balance_definition_id": definition, "amount": "5"}
+    async with (
+        Journal(sqlite_url, lease=30, clock=clock) as dead,
+        Journal(sqlite_url, lease=30, clock=clock) as journal,
+    ):
+        stalling = sandbox.faults.add(effects.stall(), operation=BEGIN, nth=1)
+        task = asyncio.create_task(ExactlyOnce(program, dead, mode="at_most_once").apply(**args))
+        while not stalling.fired:
+            await asyncio.sleep(0.001)
+        dead._heart.cancel()  # it is killed
+        clock.now += 31
+        once = ExactlyOnce(program, journal, mode="at_most_once")
+        assert await delivered(once) == {}
+        (scope,) = (await journal.status()).scopes
+        assert (scope.unknown, scope.due, scope.next_in) == (1, 0, None)
+        outcome = await once.apply(**args)
+        assert (outcome.state, outcome.retry_after) == ("unknown", None)
+        assert sent(sandbox) == 1 + sandbox.hits("definitions.create")
+        task.cancel()
+        await asyncio.wait([task])
+
+
 @BOTH
 async def test_at_most_once_parks_what_is_unclear_for_a_person(sandbox, program, journal, definition):
     once = ExactlyOnce(program, journal, mode="at_most_once")
