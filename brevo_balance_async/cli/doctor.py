@@ -189,8 +189,9 @@ def _address(visit: _Visit) -> Check:
         return Check(check="address", result="skipped", detail=f"{visit.url} was not tried without a key")
     if isinstance(error, InvalidRequestError) and error.argument not in {"program_id", "BREVO_API_KEY"}:
         where = "--base-url" if error.argument == "base_url" else error.argument
+        what = f"{where} {visit.url}:" if where in {"--base-url", "BREVO_BASE_URL"} else where
         return Check(
-            check="address", result="failed", detail=f"{visit.url}: {error.reason}", next=f"look at {where}"
+            check="address", result="failed", detail=f"{what} {error.reason}", next=f"look at {where}"
         )
     if visit.answer is None:
         if isinstance(error, TransportError):
