@@ -37,8 +37,8 @@ class BalanceError(Exception):
     ``draft`` is the ``Transaction`` that a ``hold`` may have left as a draft: complete or cancel it.
 
     ``docs`` is the section of the documentation that says what to do, as page and anchor
-    (``"errors.html#notfounderror"``). It is the first of the ``__notes__``, so a traceback shows it and ``str`` does not.
-    A subclass of yours has that of its base.
+    (``"errors.html#notfounderror"``). The first of the ``__notes__`` names it, so a traceback shows it and ``str`` does
+    not. A subclass of yours has that of its base.
     """
 
     docs: ClassVar[str] = "errors.html#balanceerror"

@@ -167,9 +167,7 @@ def _key(visit: _Visit) -> Check:
                 check="key",
                 result="failed",
                 detail=f"BREVO_API_KEY was refused: {visit.error.message} (status {visit.error.status})",
-                next="this is a key for SMTP: make one for the API"
-                if smtp
-                else _KEYS,
+                next="this is a key for SMTP: make one for the API" if smtp else _KEYS,
             )
         case PermissionDeniedError():
             return Check(

@@ -204,7 +204,10 @@ def test_no_proxy_is_an_exception(cli, api, monkeypatch):
 
 BAD = {
     "BREVO_BASE_URL": ("ftp://x", "must begin with https:// and name a host"),
-    "BREVO_API_KEY": ("two words", "holds a blank, a line break or another character that no header can carry"),
+    "BREVO_API_KEY": (
+        "two words",
+        "holds a blank, a line break or another character that no header can carry",
+    ),
     "BREVO_PROGRAM_ID": ("mine", "must be a UUID, not 'mine'"),
     "BREVO_BALANCE_DEFINITION_ID": ("points", "must be a UUID, not 'points'"),
     "HTTPS_PROXY": ("socks5://127.0.0.1:1", "must begin with http:// or https:// and name a host"),

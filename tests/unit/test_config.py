@@ -36,7 +36,11 @@ def test_the_environment_is_read_at_construction(monkeypatch):
     ("variable", "value", "reason"),
     [
         ("BREVO_BASE_URL", "ftp://api.brevo.com/v3", "must begin with https:// and name a host"),
-        ("BREVO_BASE_URL", "http://api.brevo.com/v3", "plain http:// to api.brevo.com would send the key unencr"),
+        (
+            "BREVO_BASE_URL",
+            "http://api.brevo.com/v3",
+            "plain http:// to api.brevo.com would send the key unencr",
+        ),
         ("BREVO_BASE_URL", "http://[x", "is not a URL"),
         ("BREVO_API_KEY", "two words", "holds a blank"),
         ("BREVO_API_KEY", "", "is empty"),

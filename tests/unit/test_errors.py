@@ -44,10 +44,10 @@ def test_a_traceback_ends_with_the_section_and_a_log_line_does_not():
 
 
 def test_a_subclass_of_a_user_has_the_section_of_its_base():
-    class Mine(NotFoundError):
+    class MineError(NotFoundError):
         pass
 
-    assert Mine.docs == "errors.html#notfounderror"
-    with pytest.raises(Mine) as caught:
-        raise Mine("no", status=404)
+    assert MineError.docs == "errors.html#notfounderror"
+    with pytest.raises(MineError) as caught:
+        raise MineError("no", status=404)
     assert "errors.html#notfounderror" in caught.value.__notes__[0]
