@@ -154,6 +154,28 @@ def test_an_update_of_a_limit_keeps_what_is_not_given(cli, api):
     assert [after[name] for name in kept] == [before[name] for name in kept]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("balances", "create", "--contact"),
+        ("balances", "get", "--contact"),
+        ("definitions", "get", "--definition"),
+    ],
+)
+def test_what_elsewhere_is_an_option_can_be_given_by_its_name(cli, api, command):
+    *words, option = command
+    value = POINTS if option == "--definition" else "640"
+    more = ("--definition", POINTS) if "create" in words else ()
+    named = cli(*words, option, value, *more, *HERE, "--output=json")
+    assert (named.code, named.err) == (0, "")
+    if "get" in words:
+        assert cli(*words, value, *HERE, "--output=json").out == named.out
+    bad = "0" if option == "--contact" else "mine"
+    assert message_of(cli(*words, option, bad, *more, *HERE), 2).startswith(f"brevo-balance: {option}: must")
+    told = message_of(cli(*words, bad, *more, *HERE), 2)
+    assert told.startswith(f"brevo-balance: {option.lstrip('-').upper()}: must")
+
+
 def test_credit_debit_and_an_order(cli, api):
     to = (f"--definition={POINTS}", "--contact=620")
     assert made(cli, "balances", "create", "620", f"--definition={POINTS}")
@@ -198,5 +220,5 @@ def test_on_a_terminal_it_asks(cli, api, monkeypatch, answer, gone):
             asked += os.read(master, 4096).decode()
     os.close(master)
     assert done.code == (0 if gone else 1)
-    assert f"Delete the definition {definition} of the program {PROGRAM}? [y/N]" in asked
+    assert f"Delete the definition {definition} of the program {PROGRAM}? [y/N]" in " ".join(asked.split())
     assert cli("definitions", "get", definition, *HERE).code == (1 if gone else 0)

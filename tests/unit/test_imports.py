@@ -7,8 +7,8 @@ import json
 import subprocess
 import sys
 from functools import cache
-from importlib.metadata import version
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
