@@ -13,7 +13,8 @@ _FISH: Final = """
 complete -c brevo-balance -n 'not contains -- import (commandline -opc)' -f
 """
 
-# The script defines a function whose name is not that of its file. A file in $fpath is itself the body of the function that completes, while eval runs it once.
+# The script defines a function whose name is not that of its file. A file in $fpath is itself the body of the function
+# that completes, while eval runs it once.
 _ZSH: Final = """
 if [[ $funcstack[1] == _brevo-balance ]]; then
   {function} "$@"
@@ -28,7 +29,9 @@ def completion(shell: Shell, /) -> None:
 
     For bash, in ~/.bashrc: eval "$(brevo-balance completion bash)"
 
-    For zsh, where $fpath leads: brevo-balance completion zsh > ~/.zsh/completions/_brevo-balance
+    For zsh, in a folder of $fpath: brevo-balance completion zsh > ~/.zsh/completions/_brevo-balance
+
+    Or in ~/.zshrc, after compinit: eval "$(brevo-balance completion zsh)"
 
     For fish: brevo-balance completion fish > ~/.config/fish/completions/brevo-balance.fish
 

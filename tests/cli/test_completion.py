@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import threading
 from contextlib import redirect_stdout
+from importlib.metadata import version
 
 import pytest
 
@@ -30,6 +31,10 @@ SHELLS = {
     "zsh": (
         ["zsh", "-f", "-i"],
         'PS1="READY> "; fpath=({folder}/functions $fpath); autoload -Uz compinit; compinit -u -D; echo LO""ADED',
+    ),
+    "zsh by eval": (
+        ["zsh", "-f", "-i"],
+        'PS1="READY> "; autoload -Uz compinit; compinit -u -D; eval "$(cat {script})"; echo LO""ADED',
     ),
     "fish": (
         ["fish", "--no-config", "-i"],
@@ -113,16 +118,19 @@ class Shell:
 
 @pytest.fixture(scope="module", params=SHELLS)
 def shell(request, tmp_path_factory):
-    if shutil.which(request.param) is None:
-        pytest.skip(f"{request.param} is not installed")
-    folder = tmp_path_factory.mktemp(request.param)
-    for name in ("bin", "functions"):
-        folder.joinpath(name).mkdir()
+    name = SHELLS[request.param][0][0]
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    if name == "fish" and version("cyclopts") < "5":
+        pytest.skip("cyclopts 4 completes fewer arguments in fish")
+    folder = tmp_path_factory.mktemp(name)
+    for each in ("bin", "functions"):
+        folder.joinpath(each).mkdir()
     probe = folder / "bin" / "brevo-balance"
     probe.write_text(PROBE)
     probe.chmod(0o755)
     script = folder / "functions" / "_brevo-balance"
-    script.write_text(script_for(request.param))
+    script.write_text(script_for(name))
     folder.joinpath("credits.csv").touch()
     with Shell(request.param, folder, script) as shell:
         yield shell
