@@ -49,7 +49,7 @@ class Terminal:
     def text(self):
         """Everything that was written, once all writers are gone."""
         os.close(self.end)
-        self._reader.join(timeout=20)
+        self._reader.join(timeout=60)
         assert not self._reader.is_alive()
         os.close(self._master)
         return b"".join(self._seen).decode().replace("\r\n", "\n")
@@ -68,7 +68,7 @@ class Pipe:
 
     def text(self):
         os.close(self.end)
-        self._reader.join(timeout=20)
+        self._reader.join(timeout=60)
         assert not self._reader.is_alive()
         os.close(self._out)
         return b"".join(self._seen).decode()
