@@ -59,7 +59,7 @@ async def create(
 
 @app.command
 async def get(
-    definition: str, limit: str, *, api: Api, version: Version = None, output: Output = "table"
+    definition: str, limit: str, /, *, api: Api, version: Version = None, output: Output = "table"
 ) -> None:
     """Show one limit.
 
@@ -74,6 +74,7 @@ async def get(
 async def update(
     definition: str,
     limit: str,
+    /,
     *,
     api: Api,
     constraint: Constraint | None = None,
@@ -120,7 +121,7 @@ def _whole(value: Any) -> int:
 
 
 @app.command
-def delete(definition: str, limit: str, *, api: Api, yes: Yes = False) -> Coroutine[Any, Any, None]:
+def delete(definition: str, limit: str, /, *, api: Api, yes: Yes = False) -> Coroutine[Any, Any, None]:
     """Delete a limit. It asks first.
 
     Example: brevo-balance limits delete DEFINITION LIMIT --yes
