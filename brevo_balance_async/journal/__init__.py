@@ -12,14 +12,14 @@ try:
     from brevo_balance_async.journal.store import Journal
     from brevo_balance_async.journal.tables import PARKED, metadata, schema_sql
     from brevo_balance_async.journal.upkeep import JournalStatus, ScopeStatus
-except ImportError as error:
-    if error.name != "sqlalchemy" and "greenlet" not in str(error):  # SQLAlchemy without its own extra
+except ImportError as _error:  # no public name of the module
+    if _error.name != "sqlalchemy" and "greenlet" not in str(_error):  # SQLAlchemy without its own extra
         raise
     raise ModuleNotFoundError(
         f"{__name__} needs sqlalchemy[asyncio], which is not installed: "
         "pip install 'brevo-balance-async[journal]'",
         name="sqlalchemy",
-    ) from error
+    ) from _error
 
 __all__ = [
     "PARKED",
