@@ -126,9 +126,7 @@ class BalanceClient:
         validation.integer("max_body", max_body, least=1)
         if user_agent is not None:
             validation.header("user_agent", user_agent)
-        if base_url is None:
-            base_url = os.environ.get("BREVO_BASE_URL") or BASE_URL
-        base = checked_base_url(base_url, allow_http=allow_http)
+        base = _base_url(base_url, allow_http=allow_http)
         from brevo_balance_async.core.transport import Transport  # noqa: PLC0415  (aiohttp loads slowly; only a client needs it)
 
         clock = clock or LoopClock()
@@ -366,6 +364,12 @@ def _hooks(hooks: Sequence[Hook]) -> tuple[Hook, ...]:
     return given
 
 
+def _base_url(given: str | None, *, allow_http: bool) -> str:
+    if given is None and (found := os.environ.get("BREVO_BASE_URL")):
+        return checked_base_url(found, allow_http=allow_http, argument="BREVO_BASE_URL")
+    return checked_base_url(BASE_URL if given is None else given, allow_http=allow_http)
+
+
 def _credentials(
     api_key: str | None, partner_key: str | None, credentials: Credentials | ClientCredentials | None
 ) -> Credentials | ClientCredentials:
@@ -382,6 +386,9 @@ def _credentials(
         raise InvalidRequestError(
             "api_key", "is missing: pass api_key=, credentials=, or set BREVO_API_KEY; nothing was sent"
         )
-    if partner_key is not None:
-        return PartnerKey(partner_key, key)
-    return ApiKey(key or "")
+    try:
+        return ApiKey(key or "") if partner_key is None else PartnerKey(partner_key, key)
+    except InvalidRequestError as error:
+        if api_key is None and error.argument == "api_key":
+            raise InvalidRequestError("BREVO_API_KEY", error.reason) from None
+        raise

@@ -239,8 +239,8 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def checked_base_url(text: str, *, allow_http: bool) -> str:
-    """``text`` without a slash at its end, or ``InvalidRequestError``.
+def checked_base_url(text: str, *, allow_http: bool, argument: str = "base_url") -> str:
+    """``text`` without a slash at its end, or ``InvalidRequestError``; ``argument`` is where it comes from.
 
     Plain ``http://`` sends the key unencrypted, so it is refused for any host but this machine unless
     ``allow_http`` is true.
@@ -249,16 +249,16 @@ def checked_base_url(text: str, *, allow_http: bool) -> str:
         url = URL(text)
         host = url.host
     except (ValueError, TypeError):
-        raise InvalidRequestError("base_url", "is not a URL") from None
+        raise InvalidRequestError(argument, "is not a URL") from None
     if url.scheme not in {"http", "https"} or not host:
-        raise InvalidRequestError("base_url", "must begin with https:// and name a host")
+        raise InvalidRequestError(argument, "must begin with https:// and name a host")
     if url.user is not None or url.password is not None:
-        raise InvalidRequestError("base_url", "must carry no user or password")
+        raise InvalidRequestError(argument, "must carry no user or password")
     if url.query_string or url.fragment:
-        raise InvalidRequestError("base_url", "must end before any ? or #")
+        raise InvalidRequestError(argument, "must end before any ? or #")
     if url.scheme == "http" and not allow_http and not _is_loopback(host):
         raise InvalidRequestError(
-            "base_url",
+            argument,
             f"plain http:// to {host} would send the key unencrypted; "
             "use https://, or allow_http=True if you accept that",
         )

@@ -1,7 +1,8 @@
 """The errors of this package. ``except BalanceError`` catches all of them.
 
-Each error says what was refused or failed, whether anything was sent, and what to do next. All of them can be
-pickled, so that a process pool shows the real failure. Nothing here imports the rest of the package.
+Each error says what was refused or failed, whether anything was sent, and what to do next. Its ``docs`` names the
+section of the documentation that says more, and a traceback ends with it. All of them can be pickled, so that a process
+pool shows the real failure. Nothing here imports the rest of the package.
 
 Sources: https://developers.brevo.com/docs/how-it-works (the error body), and the error statuses of the operations
 below https://developers.brevo.com/reference/.
@@ -34,8 +35,13 @@ class BalanceError(Exception):
 
     ``applied`` is False if the call certainly changed nothing, as for every read, and None if that is not known.
     ``draft`` is the ``Transaction`` that a ``hold`` may have left as a draft: complete or cancel it.
+
+    ``docs`` is the section of the documentation that says what to do, as page and anchor
+    (``"errors.html#notfounderror"``). The first of the ``__notes__`` names it, so a traceback shows it and ``str`` does
+    not. A subclass of yours has that of its base.
     """
 
+    docs: ClassVar[str] = "errors.html#balanceerror"
     status: int | None = None
     code: str | None = None
     request_id: str | None = None
@@ -45,8 +51,14 @@ class BalanceError(Exception):
     draft: Any = None  # a Transaction; the tree imports nothing of ours
     retry_after: float | None = None
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.__module__ == __name__:  # only these have a section
+            cls.docs = f"errors.html#{cls.__name__.lower()}"
+
     def __init__(self, *args: object) -> None:
         super().__init__(*(as_utf8(each) if isinstance(each, str) else each for each in args))
+        self.add_note(f"what to do: {self.docs} in the documentation of brevo-balance-async")
 
     @property
     def message(self) -> str:
@@ -57,7 +69,8 @@ class BalanceError(Exception):
         return f"{self.endpoint}: {self.message}" if self.endpoint else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _revive, (type(self), self.args, dict(self.__dict__))
+        notes = list(getattr(self, "__notes__", ()))  # a copy gets notes of its own
+        return _revive, (type(self), self.args, {**self.__dict__, "__notes__": notes})
 
 
 def _revive(kind: type[BalanceError], args: tuple[Any, ...], state: dict[str, Any]) -> BalanceError:
@@ -67,7 +80,10 @@ def _revive(kind: type[BalanceError], args: tuple[Any, ...], state: dict[str, An
 
 
 class InvalidRequestError(BalanceError, ValueError):
-    """An argument is invalid; nothing was sent. ``argument`` is its name, ``reason`` says why."""
+    """An argument is invalid; nothing was sent. ``argument`` is its name, ``reason`` says why.
+
+    Where the environment stood in for the argument, ``argument`` is the variable (``"BREVO_BASE_URL"``).
+    """
 
     def __init__(self, argument: str, reason: str) -> None:
         super().__init__(f"{argument}: {reason}")

@@ -163,11 +163,10 @@ def complete_docstring(
 
 
 def to_the_page_of_errors(found: re.Match[str]) -> str:
-    """The name of an error as a link; all pages with docstrings are in ``api/``."""
+    """The name of an error as a link, unless it is another library's; pages with docstrings are in ``api/``."""
     name = found[1]
-    if not hasattr(brevo_balance_async, name):  # another library's
-        return found[0]
-    return f"`{name} <../errors.html#{name.lower()}>`__"
+    error = getattr(brevo_balance_async, name, None)
+    return found[0] if error is None else f"`{name} <../{error.docs}>`__"
 
 
 def every_public_name_is_there(_: Sphinx, env: BuildEnvironment) -> None:

@@ -166,7 +166,8 @@ def _refused(error: CycloptsError, chain: str) -> Failure:
         if variables := wanted.parameter.env_var:
             ways[-1] += ","
             ways += [f"export {each}" for each in variables]
-        text = f"{wanted.name} is missing: {' or '.join(ways)}"
+        name = wanted.name if wanted.index is None else wanted.name.lstrip("-").upper()
+        text = f"{name} is missing: {' or '.join(ways)}"
     text += f" (did you mean {meant.removesuffix('?')}?)" if meant else ""
     told = usage(f"{text}; nothing was sent", chain)
     definition = wanted.name.lstrip("-").lower() == "definition"
@@ -184,16 +185,14 @@ def _options(command: Callable[..., Any], arguments: Sequence[str]) -> dict[str,
         kind = kinds[name]
         inner = get_type_hints(kind, include_extras=True) if attrs.has(kind) else {name: kind}
         for each, its in inner.items():
-            found[each] = _source(f"--{each.replace('_', '-')}", its, arguments)
-        if parameter.kind is parameter.POSITIONAL_ONLY:
-            found[name] = name.replace("_", "-").upper()
+            option = f"--{each.replace('_', '-')}"
+            if any(word == option or word.startswith(f"{option}=") for word in arguments):
+                found[each] = option
+            elif parameter.kind is not parameter.KEYWORD_ONLY:
+                found[each] = each.upper()
+            else:
+                found[each] = next((name for name in _variables(its) if name in os.environ), option)
     return found
-
-
-def _source(option: str, kind: Any, arguments: Sequence[str]) -> str:
-    if any(each == option or each.startswith(f"{option}=") for each in arguments):
-        return option
-    return next((each for each in _variables(kind) if each in os.environ), option)
 
 
 def _variables(kind: Any) -> Iterator[str]:

@@ -58,7 +58,7 @@ async def active(
 
 @app.command
 async def get(
-    contact: Whole, /, *, api: Api, include_internal: Internal = False, output: Output = "table"
+    contact: Whole, *, api: Api, include_internal: Internal = False, output: Output = "table"
 ) -> None:
     """Show one contact's balance of each definition.
 
@@ -71,7 +71,7 @@ async def get(
 
 
 @app.command
-async def create(contact: Whole, /, *, api: Api, definition: Definition, output: Output = "table") -> None:
+async def create(contact: Whole, *, api: Api, definition: Definition, output: Output = "table") -> None:
     """Give a contact a balance of a definition, which begins at zero.
 
     Example: brevo-balance balances create 42

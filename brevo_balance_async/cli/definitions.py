@@ -97,7 +97,7 @@ async def list_definitions(
 
 
 @app.command
-async def get(definition: str, /, *, api: Api, version: Version = None, output: Output = "table") -> None:
+async def get(definition: str, *, api: Api, version: Version = None, output: Output = "table") -> None:
     """Show one definition.
 
     :param definition: UUID of the definition.
@@ -130,7 +130,6 @@ async def create(
 @app.command
 async def update(
     definition: str,
-    /,
     *,
     api: Api,
     name: str | None = None,
@@ -168,7 +167,7 @@ def _changed(now: BalanceDefinition, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 @app.command
-def delete(definition: str, /, *, api: Api, yes: Yes = False) -> Coroutine[Any, Any, None]:
+def delete(definition: str, *, api: Api, yes: Yes = False) -> Coroutine[Any, Any, None]:
     """Delete a definition. It asks first.
 
     Example: brevo-balance definitions delete DEFINITION --yes

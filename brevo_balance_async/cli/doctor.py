@@ -46,6 +46,7 @@ _INDENT: Final = 21
 _PROGRAM: Final = "BREVO_PROGRAM_ID"
 _DEFINITION: Final = "BREVO_BALANCE_DEFINITION_ID"
 _DEFINITIONS: Final = "brevo-balance definitions list"
+_KEYS: Final = "compare it with Brevo's page Settings, SMTP & API; the sandbox prints its own key"
 
 
 @frozen(kw_only=True)
@@ -158,15 +159,15 @@ def _key(visit: _Visit) -> Check:
     if visit.key is not None:
         return Check(check="key", result="failed", detail=str(visit.key), next=visit.key.hint)
     match visit.error:
+        case InvalidRequestError(argument="BREVO_API_KEY", reason=reason):
+            return Check(check="key", result="failed", detail=f"BREVO_API_KEY {reason}", next=_KEYS)
         case AuthenticationError():
             smtp = os.environ.get("BREVO_API_KEY", "").startswith("xsmtpsib-")
             return Check(
                 check="key",
                 result="failed",
                 detail=f"BREVO_API_KEY was refused: {visit.error.message} (status {visit.error.status})",
-                next="this is a key for SMTP: make one for the API"
-                if smtp
-                else "compare it with Brevo's page Settings, SMTP & API; the sandbox prints its own key",
+                next="this is a key for SMTP: make one for the API" if smtp else _KEYS,
             )
         case PermissionDeniedError():
             return Check(
@@ -184,12 +185,11 @@ def _address(visit: _Visit) -> Check:
     error = visit.error
     if visit.key is not None:
         return Check(check="address", result="skipped", detail=f"{visit.url} was not tried without a key")
-    if isinstance(error, InvalidRequestError) and error.argument != "program_id":
+    if isinstance(error, InvalidRequestError) and error.argument not in {"program_id", "BREVO_API_KEY"}:
+        where = "--base-url" if error.argument == "base_url" else error.argument
+        what = f"{where} {visit.url}:" if where in {"--base-url", "BREVO_BASE_URL"} else where
         return Check(
-            check="address",
-            result="failed",
-            detail=f"{visit.url}: {error.reason}",
-            next="look at --base-url, BREVO_BASE_URL, HTTPS_PROXY",
+            check="address", result="failed", detail=f"{what} {error.reason}", next=f"look at {where}"
         )
     if visit.answer is None:
         if isinstance(error, TransportError):

@@ -109,10 +109,9 @@ def failure(error: BalanceError | CommandError, options: Mapping[str, str]) -> F
 
     ``options`` are the command's, by the names of their parameters; or the environment variables they were taken from.
     """
-    notes = getattr(error, "__notes__", ())
     if isinstance(error, CommandError):
-        message = "; ".join([str(error), *notes])
-        return Failure(type=type(error).__name__, message=message, hint=error.hint, exit_code=error.code)
+        return Failure(type=type(error).__name__, message=str(error), hint=error.hint, exit_code=error.code)
+    notes = error.__notes__[1:]  # the first is where to read on
     told = Failure(
         type=type(error).__name__,
         message="; ".join([str(error), *notes]),
@@ -126,15 +125,18 @@ def failure(error: BalanceError | CommandError, options: Mapping[str, str]) -> F
             "code": error.code,
             "request_id": error.request_id,
             "attempts": error.attempts or None,
+            "docs": error.docs,
         },
     )
     if isinstance(error, InputFileError):
         return evolve(told, **_problems(error, notes))
     if isinstance(error, InvalidRequestError):
         option = options.get(_PARAMETERS.get(error.argument, error.argument))
-        text = "; ".join([f"{option or error.argument}: {error.reason}", "nothing was sent", *notes])
-        is_variable = option is not None and option.startswith("BREVO_")
-        return evolve(told, message=text, details={"variable" if is_variable else "option": option})
+        source = option or error.argument
+        text = "; ".join([f"{source}: {error.reason}", "nothing was sent", *notes])
+        is_variable = source.startswith("BREVO_") or source.endswith("_PROXY")
+        where = {"variable": source} if is_variable else {"option": option}
+        return evolve(told, message=text, details={**where, "docs": error.docs})
     if isinstance(error, ResponseError) and error.applied is False and not _is_read(error):
         return evolve(told, message=f"{told.message}; nothing was changed")
     return told
@@ -190,8 +192,10 @@ def hint(error: BalanceError) -> str | None:
             return "brevo-balance doctor checks the address; a proxy is read from HTTPS_PROXY and NO_PROXY"
         case ServerError() | DecodeError():
             return "try again later; brevo-balance doctor shows whether the server answers"
-        case _:
+        case InvalidRequestError():
             return None
+        case _:
+            return f"the documentation says what to do: {error.docs}"
 
 
 def _is_local(text: str) -> bool:

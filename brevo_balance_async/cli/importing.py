@@ -55,6 +55,7 @@ async def import_(
     Exit codes: 0 done, 1 failed, 2 bad input, 3 refused credentials, 7 stopped and resumable, 8 some rows refused,
     9 some rows unknown, 130 interrupted.
 
+    :param file: a CSV, or JSON lines.
     :param dry_run: tell what would be done and how long it would take; nothing is written, one request is made.
     :param rejects: where refused rows go (FILE.rejects.csv).
     """

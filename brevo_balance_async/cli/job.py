@@ -121,8 +121,8 @@ async def follow(
         say(f"to go on where it was: {resume()}")
     if code == 9:
         say(
-            f"rows that are not settled by then are for a person: {pace.report_command()} lists them, journal resolve "
-            "writes down what you find out"
+            "rows that are not settled by then are for a person: journal resolve writes down what you find out, and "
+            f"this lists them: {pace.report_command()}"
         )
     return code
 

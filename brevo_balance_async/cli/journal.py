@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from attrs import frozen
 from cyclopts import App, Parameter
 
-from .api import Definition, connect_to
+from .api import Definition, Output, connect_to
 from .job import JOURNAL, JournalOption, Pace, follow, journal_of
-from .output import Format, show, writer
+from .output import show, writer
 from .terminal import CommandError, say
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Entry:
 
 
 @app.command
-async def status(*, journal: JournalOption = JOURNAL, output: Format = "table") -> None:
+async def status(*, journal: JournalOption = JOURNAL, output: Output = "table") -> None:
     """How many rows there are of each state, who else is at work, and which loads were not finished."""
     async with journal_of(journal, must_exist=True) as opened:
         found = await opened.status()
@@ -135,7 +135,7 @@ async def report(
     *,
     journal: JournalOption = JOURNAL,
     state: Annotated[tuple[_State, ...], Parameter(negative=(), show_default=False)] = (),
-    output: Format = "table",
+    output: Output = "table",
 ) -> None:
     """The rows, one a line.
 
@@ -162,9 +162,12 @@ async def reopen(
     journal: JournalOption = JOURNAL,
     program: ProgramOption = None,
     definition: Definition | None = None,
-    output: Format = "table",
+    output: Output = "table",
 ) -> None:
-    """Plan a refused row again, or make an open one due at once. It is sent by resume, not here."""
+    """Plan a refused row again, or make an open one due at once. It is sent by resume, not here.
+
+    :param reference: as it stands in the file.
+    """
     async with journal_of(journal, must_exist=True) as opened:
         row = await opened.reopen(reference, program_id=program, balance_definition_id=definition)
     show(_entry(program or "", definition or "", row), output)
@@ -180,10 +183,11 @@ async def resolve(
     journal: JournalOption = JOURNAL,
     program: ProgramOption = None,
     definition: Definition | None = None,
-    output: Format = "table",
+    output: Output = "table",
 ) -> None:
     """Write down what you have found out about a row that is open or refused.
 
+    :param reference: as it stands in the file.
     :param applied: it was credited; --not-applied: it was not, and is refused.
     :param note: how you know; it is kept.
     """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import sys
 from contextlib import suppress
@@ -55,9 +57,19 @@ def console(*, stderr: bool = False, wrap: bool = False) -> Console:
     )
 
 
-def width() -> int | None:
-    """Columns of the terminal that stdout is; None if it is none, where nothing has to fit."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+_COMMAND: Final = re.compile("(?<=: )(?:brevo-balance|pip|export) .*$")
+"""What a message ends with if it is to be copied into a shell."""
+
+
+def width(*, stderr: bool = False) -> int | None:
+    """Columns of the terminal that stdout or stderr is; None if it is none, where nothing has to fit."""
+    stream = sys.stderr if stderr else sys.stdout
+    if not stream.isatty():
+        return None
+    columns = 0
+    with suppress(OSError):
+        columns = os.get_terminal_size(stream.fileno()).columns
+    return shutil.get_terminal_size((columns or 80, 24)).columns  # COLUMNS goes first
 
 
 def write(text: str) -> None:
@@ -69,22 +81,23 @@ def write(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Write a message to stderr, as one line."""
+    """Write a message to stderr: one line, which only a terminal breaks where its words do not fit."""
     if AS_JSON.get():
         say_json({"type": "notice", "message": text})
     else:
-        _to_stderr(f"brevo-balance: {_one_line(text)}\n")
+        _to_stderr(_fitted("brevo-balance: ", text))
 
 
 def say_error(text: str, hint: str | None = None, lines: Iterable[str] = ()) -> None:
     """Write what failed to stderr, ``lines`` below it, and what to do next on the last one.
 
-    Each is kept to its line, because what it quotes may hold line breaks; so lines are not part of ``text``.
+    Each is kept to its line as in ``say``, because what it quotes may hold line breaks; so lines are not part of
+    ``text``.
     """
-    said = [f"brevo-balance: {_one_line(text)}", *(f"  {_one_line(line)}" for line in lines)]
+    said = [_fitted("brevo-balance: ", text), *(_fitted("  ", line) for line in lines)]
     if hint:
-        said.append(f"hint: {_one_line(hint)}")
-    _to_stderr("".join(f"{line}\n" for line in said))
+        said.append(_fitted("hint: ", hint))
+    _to_stderr("".join(said))
 
 
 def say_json(values: dict[str, Any]) -> None:
@@ -101,6 +114,35 @@ def _to_stderr(text: str) -> None:
 
 def _one_line(text: str) -> str:
     return printable(" ".join(text.split()))
+
+
+def _fitted(head: str, text: str) -> str:
+    """One line, or where stderr is a terminal as many as it takes to break none of its words.
+
+    A command at its end is not broken, so that it can be copied, but begins a line of its own if it does not fit.
+    """
+    text = _one_line(text)
+    room = width(stderr=True)
+    if room is None or len(head) + len(text) <= room:
+        return f"{head}{text}\n"
+    from textwrap import TextWrapper  # noqa: PLC0415  (most commands do without it)
+
+    found = _COMMAND.search(text)
+    prose, command = (text, None) if found is None else (text[: found.start() - 1], found[0])
+    more = " " * (len(head) - len(head.lstrip()) + 2)
+    wrapper = TextWrapper(
+        max(20, room),
+        initial_indent=head,
+        subsequent_indent=more,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    lines = wrapper.wrap(prose)
+    if command is not None and len(lines[-1]) + 1 + len(command) <= room:
+        lines[-1] += f" {command}"
+    elif command is not None:
+        lines.append(f"{more}{command}")
+    return "\n".join([*lines, ""])
 
 
 def printable(text: str) -> str:
@@ -121,7 +163,7 @@ def confirm(question: str, *, yes: bool) -> None:
         raise UsageError(
             "a deletion asks first, and there is no terminal to ask on; nothing was sent", hint="add --yes"
         )
-    sys.stderr.write(f"{_one_line(question)} [y/N] ")
+    sys.stderr.write(f"{_fitted('', f'{question} [y/N]').rstrip()} ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise CommandError("not deleted; nothing was sent")

@@ -129,7 +129,7 @@ async def begin(
 
 
 @app.command
-async def complete(transaction: str, /, *, api: Api, output: Output = "table") -> None:
+async def complete(transaction: str, *, api: Api, output: Output = "table") -> None:
     """Complete a draft: the points move.
 
     Example: brevo-balance transactions complete TRANSACTION
@@ -142,7 +142,7 @@ async def complete(transaction: str, /, *, api: Api, output: Output = "table") -
 
 
 @app.command
-async def cancel(transaction: str, /, *, api: Api, output: Output = "table") -> None:
+async def cancel(transaction: str, *, api: Api, output: Output = "table") -> None:
     """Cancel a draft: no points move.
 
     Example: brevo-balance transactions cancel TRANSACTION

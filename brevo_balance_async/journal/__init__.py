@@ -6,11 +6,20 @@ needs the extra ``brevo-balance-async[journal]``, and ``[postgres]`` for Postgre
 
 from __future__ import annotations
 
-from brevo_balance_async.journal.intents import Intent, Row, canonical_amount, details, intent
-from brevo_balance_async.journal.scopes import Scope
-from brevo_balance_async.journal.store import Journal
-from brevo_balance_async.journal.tables import PARKED, metadata, schema_sql
-from brevo_balance_async.journal.upkeep import JournalStatus, ScopeStatus
+try:
+    from brevo_balance_async.journal.intents import Intent, Row, canonical_amount, details, intent
+    from brevo_balance_async.journal.scopes import Scope
+    from brevo_balance_async.journal.store import Journal
+    from brevo_balance_async.journal.tables import PARKED, metadata, schema_sql
+    from brevo_balance_async.journal.upkeep import JournalStatus, ScopeStatus
+except ImportError as _error:  # no public name of the module
+    if _error.name != "sqlalchemy" and "greenlet" not in str(_error):  # SQLAlchemy without its own extra
+        raise
+    raise ModuleNotFoundError(
+        f"{__name__} needs sqlalchemy[asyncio], which is not installed: "
+        "pip install 'brevo-balance-async[journal]'",
+        name="sqlalchemy",
+    ) from _error
 
 __all__ = [
     "PARKED",

@@ -52,7 +52,7 @@ def server():
             yield base_url
         finally:
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "")
     assert_clean(err)
 

@@ -200,10 +200,51 @@ def test_no_proxy_is_an_exception(cli, api, monkeypatch):
         assert heads == []
 
 
+# What comes from the environment.
+
+BAD = {
+    "BREVO_BASE_URL": ("ftp://x", "must begin with https:// and name a host"),
+    "BREVO_API_KEY": (
+        "two words",
+        "holds a blank, a line break or another character that no header can carry",
+    ),
+    "BREVO_PROGRAM_ID": ("mine", "must be a UUID, not 'mine'"),
+    "BREVO_BALANCE_DEFINITION_ID": ("points", "must be a UUID, not 'points'"),
+    "HTTPS_PROXY": ("socks5://127.0.0.1:1", "must begin with http:// or https:// and name a host"),
+}
+
+
 @pytest.mark.usefixtures("_no_proxies")
-def test_a_proxy_that_cannot_be_is_refused(cli, api, monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
-    assert "HTTPS_PROXY" in message_of(cli("definitions", "list", *HERE), 2)
+@pytest.mark.parametrize("variable", BAD)
+def test_a_bad_variable_is_told_by_its_name(cli, api, monkeypatch, variable):
+    monkeypatch.setenv("BREVO_PROGRAM_ID", PROGRAM)
+    monkeypatch.setenv("BREVO_BALANCE_DEFINITION_ID", POINTS)
+    value, reason = BAD[variable]
+    monkeypatch.setenv(variable, value)
+    done = cli("history", "--contact=7")
+    assert message_of(done, 2) == f"brevo-balance: {variable}: {reason}; nothing was sent\n"
+    error = error_of(cli("history", "--contact=7", "--output=json"))
+    assert (error["variable"], error["docs"]) == (variable, "errors.html#invalidrequesterror")
+    assert "option" not in error
+    check = "key" if variable == "BREVO_API_KEY" else "address"
+    if variable in {"BREVO_API_KEY", "BREVO_BASE_URL", "HTTPS_PROXY"}:
+        found = findings(cli("doctor", "--output=json"))
+        assert [name for name, each in found.items() if each["result"] == "failed"] == [check]
+        assert found[check]["detail"].startswith(variable)
+        assert found[check]["detail"].endswith(reason)
+        assert variable in found[check]["next"] + found[check]["detail"]
+
+
+def test_an_option_is_told_by_its_own_name(cli, api, monkeypatch):
+    monkeypatch.setenv("BREVO_BASE_URL", "ftp://other")
+    done = cli("history", *BOOKING, "--contact=7", "--base-url=ftp://x", "--output=json")
+    assert error_of(done)["option"] == "--base-url"
+
+
+def test_where_there_is_no_better_hint_the_documentation_is_named(cli, api):
+    with answering(409, b'{"code": "x", "message": "in the way"}') as url:
+        done = cli("definitions", "list", *HERE, "--base-url", url)
+    assert "hint: the documentation says what to do: errors.html#conflicterror\n" in message_of(done, 1)
 
 
 # The doctor.

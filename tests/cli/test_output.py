@@ -26,9 +26,7 @@ from .conftest import (
     POINTS,
     PROGRAM,
     ROWS,
-    assert_clean,
     control,
-    environment,
     message_of,
 )
 
@@ -197,28 +195,6 @@ def test_json_can_be_written_in_any_encoding(cli, api, monkeypatch, output):
     assert cli("definitions", "list", "--program", UMLAUTS, "--output", output).code == 0
     text = out.buffer.getvalue().decode("ascii")
     assert READERS[output](text)[0]["name"] == "Pünkte"
-
-
-@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
-def test_progress_is_on_stderr_and_only_on_a_terminal(api):
-    terminal, its_end = os.openpty()
-    command = [*PLAIN_COMMAND, *listing(["history"], "--contact", "7", output="csv")]
-    env = environment(
-        BREVO_API_KEY=os.environ["BREVO_API_KEY"], BREVO_BASE_URL=api, TERM="xterm", COLUMNS="100"
-    )
-    try:
-        done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=its_end, env=env, timeout=60, check=False
-        )
-        seen = os.read(terminal, 65536).decode()
-    finally:
-        os.close(its_end)
-        os.close(terminal)
-    assert done.returncode == 0
-    assert f"{ROWS:,} of {ROWS:,}" in seen
-    assert_clean(seen)
-    assert b"\x1b" not in done.stdout
-    assert len(done.stdout.splitlines()) == ROWS + 1
 
 
 class LongWalk:

@@ -7,14 +7,19 @@ import io
 import json
 import os
 import re
+import struct
 import subprocess
+import sys
 import threading
 
 import pytest
 
+from brevo_balance_async.cli.terminal import say, say_error
+
 from .conftest import PLAIN_COMMAND, POINTS, PROGRAM, ROWS, environment
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+fcntl = pytest.importorskip("fcntl", reason="needs a pseudo-terminal")
+termios = pytest.importorskip("termios", reason="needs a pseudo-terminal")
 
 BOLD = re.compile("\x1b\\[[0-9;]*m")
 COUNT = {
@@ -44,7 +49,7 @@ class Terminal:
     def text(self):
         """Everything that was written, once all writers are gone."""
         os.close(self.end)
-        self._reader.join(timeout=20)
+        self._reader.join(timeout=60)
         assert not self._reader.is_alive()
         os.close(self._master)
         return b"".join(self._seen).decode().replace("\r\n", "\n")
@@ -63,7 +68,7 @@ class Pipe:
 
     def text(self):
         os.close(self.end)
-        self._reader.join(timeout=20)
+        self._reader.join(timeout=60)
         assert not self._reader.is_alive()
         os.close(self._out)
         return b"".join(self._seen).decode()
@@ -136,6 +141,50 @@ def test_a_single_record_goes_to_stdout_too(api, sink, output):
     assert run(api, to, beside, "balances", "get", "7", "--output", output) == 0
     assert POINTS in to.text()
     assert beside.text() == ""
+
+
+LONG = "cannot connect to a host whose name is long, and " * 3 + "that is that"
+COMMAND = f"brevo-balance history --definition {POINTS} --contact 7"
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_message_is_broken_between_words_on_a_terminal_only(sink, monkeypatch, columns):
+    told = {}
+    for kind in ("tty", "pipe"):
+        to = sink(kind, "err")
+        with monkeypatch.context() as patch, os.fdopen(to.end, "w", closefd=False) as stderr:
+            patch.setenv("COLUMNS", str(columns))
+            patch.setattr(sys, "stderr", stderr)
+            say_error(LONG, f"look before you send it again: {COMMAND}", [f"line 2: {LONG}"])
+            say(f"go on: {COMMAND}")
+        told[kind] = to.text().splitlines()
+    whole = [
+        f"brevo-balance: {LONG}",
+        f"  line 2: {LONG}",
+        f"hint: look before you send it again: {COMMAND}",
+        f"brevo-balance: go on: {COMMAND}",
+    ]
+    assert told["pipe"] == whole
+    assert "\n".join(told["tty"]).split() == "\n".join(whole).split()
+    for line in told["tty"]:
+        assert (
+            len(line) <= columns or line.strip() == COMMAND
+        )  # which the terminal may break, and copies whole
+    assert sum(COMMAND in line for line in told["tty"]) == 2
+    heads = [line for line in told["tty"] if not line.startswith("  ")]
+    assert [line.split(":")[0] for line in heads] == ["brevo-balance", "hint", "brevo-balance"]
+
+
+def test_a_message_fits_the_terminal_that_it_goes_to(sink, monkeypatch):
+    to = sink("tty", "err")
+    fcntl.ioctl(to.end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 50, 0, 0))
+    with monkeypatch.context() as patch, os.fdopen(to.end, "w", closefd=False) as stderr:
+        patch.delenv("COLUMNS", raising=False)
+        patch.setattr(sys, "__stdout__", None)  # it may be another terminal's
+        patch.setattr(sys, "stderr", stderr)
+        say(LONG)
+    lines = to.text().splitlines()
+    assert 40 < max(map(len, lines)) <= 50
 
 
 @pytest.mark.parametrize("out", ["file", "pipe", "tty"])

@@ -48,16 +48,23 @@ def test_help_fits_80_columns(cli, monkeypatch, command):
         assert all(len(line) <= 80 for line in lines), usage
 
 
-@pytest.mark.parametrize("command", sorted(set(ALL) - OTHERS))
-def test_help_explains_every_option_and_has_an_example(cli, command):
-    words = command.split()
-    place = app
-    for word in words:
-        place = place[word]
-    for argument in place.assemble_argument_collection(parse_docstring=True):
+def place(command):
+    found = app
+    for word in command.split():
+        found = found[word]
+    return found
+
+
+@pytest.mark.parametrize("command", sorted(set(ALL) - {"sandbox"}))  # argparse tells of its options
+def test_help_explains_every_option(cli, command):
+    for argument in place(command).assemble_argument_collection(parse_docstring=True):
         assert argument.name == "*" or argument.parameter.help, f"{command}: {argument.name}"
-    if "get" not in words:
-        assert f"brevo-balance {command}" in place.help
+
+
+@pytest.mark.parametrize("command", sorted(set(ALL) - OTHERS))
+def test_help_has_an_example(cli, command):
+    if "get" not in command.split():
+        assert f"brevo-balance {command}" in place(command).help
 
 
 def test_the_first_page_names_every_command_and_the_exit_codes(cli):
@@ -154,6 +161,28 @@ def test_an_update_of_a_limit_keeps_what_is_not_given(cli, api):
     assert [after[name] for name in kept] == [before[name] for name in kept]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("balances", "create", "--contact"),
+        ("balances", "get", "--contact"),
+        ("definitions", "get", "--definition"),
+    ],
+)
+def test_what_elsewhere_is_an_option_can_be_given_by_its_name(cli, api, command):
+    *words, option = command
+    value = POINTS if option == "--definition" else "640"
+    more = ("--definition", POINTS) if "create" in words else ()
+    named = cli(*words, option, value, *more, *HERE, "--output=json")
+    assert (named.code, named.err) == (0, "")
+    if "get" in words:
+        assert cli(*words, value, *HERE, "--output=json").out == named.out
+    bad = "0" if option == "--contact" else "mine"
+    assert message_of(cli(*words, option, bad, *more, *HERE), 2).startswith(f"brevo-balance: {option}: must")
+    told = message_of(cli(*words, bad, *more, *HERE), 2)
+    assert told.startswith(f"brevo-balance: {option.lstrip('-').upper()}: must")
+
+
 def test_credit_debit_and_an_order(cli, api):
     to = (f"--definition={POINTS}", "--contact=620")
     assert made(cli, "balances", "create", "620", f"--definition={POINTS}")
@@ -198,5 +227,5 @@ def test_on_a_terminal_it_asks(cli, api, monkeypatch, answer, gone):
             asked += os.read(master, 4096).decode()
     os.close(master)
     assert done.code == (0 if gone else 1)
-    assert f"Delete the definition {definition} of the program {PROGRAM}? [y/N]" in asked
+    assert f"Delete the definition {definition} of the program {PROGRAM}? [y/N]" in " ".join(asked.split())
     assert cli("definitions", "get", definition, *HERE).code == (1 if gone else 0)

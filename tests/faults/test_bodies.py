@@ -136,7 +136,7 @@ async def test_an_update_that_cannot_be_read_back_says_that_it_was_applied(serve
     with pytest.raises(NotFoundError) as caught:
         await UPDATES[update](program)
     assert caught.value.applied is None
-    assert caught.value.__notes__ == ["the update was applied; only what it made could not be read back"]
+    assert caught.value.__notes__[1:] == ["the update was applied; only what it made could not be read back"]
     assert server.writes == 1
 
 

@@ -271,7 +271,7 @@ async def test_a_block_that_closes_does_not_wait_for_itself(server, clock):
             balance_definition_id=DEFINITION, contact_id=42, amount=-5
         ):
             await client.close(30)
-    assert "was to be completed" in caught.value.__notes__[0]
+    assert "was to be completed" in caught.value.__notes__[-1]
     assert clock.asked == []
 
 

@@ -388,7 +388,7 @@ async def test_a_completing_that_is_refused_for_quota_names_the_draft(server, tr
     with pytest.raises(RateLimitedError) as caught:
         async with transactions.hold(**HOLD) as draft:
             server.then([refuse(429, headers=quota(600, 0, 300))])
-    assert draft.id in caught.value.__notes__[0]
+    assert draft.id in caught.value.__notes__[-1]
     assert paths(server) == ["POST transactions", "POST complete"]
 
 
@@ -405,7 +405,7 @@ async def test_a_completing_that_fails_in_the_credentials_names_the_draft(
             vault.broken = broken
             if broken is None:
                 vault.headers = NoHeaders().headers
-    assert draft.id in caught.value.__notes__[0]
+    assert draft.id in caught.value.__notes__[-1]
     assert paths(server) == ["POST transactions"]
 
 
@@ -700,7 +700,7 @@ async def test_a_foreign_exception_has_a_note_and_one_of_ours_has_the_draft(serv
             async with transactions.hold(**HOLD) as draft:
                 server.then([refuse(403)])
                 raise kind(*(["row", "is bad"] if kind is InvalidRequestError else []))
-        assert draft.id in caught.value.__notes__[0]
+        assert draft.id in caught.value.__notes__[-1]
         assert getattr(caught.value, "draft", "no such thing") == (
             draft if kind is InvalidRequestError else "no such thing"
         )

@@ -33,6 +33,34 @@ def test_the_environment_is_read_at_construction(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("BREVO_BASE_URL", "ftp://api.brevo.com/v3", "must begin with https:// and name a host"),
+        (
+            "BREVO_BASE_URL",
+            "http://api.brevo.com/v3",
+            "plain http:// to api.brevo.com would send the key unencr",
+        ),
+        ("BREVO_BASE_URL", "http://[x", "is not a URL"),
+        ("BREVO_API_KEY", "two words", "holds a blank"),
+        ("BREVO_API_KEY", "", "is empty"),
+    ],
+)
+def test_what_is_wrong_with_the_environment_is_told_of_the_environment(monkeypatch, variable, value, reason):
+    monkeypatch.setenv("BREVO_API_KEY", KEY)
+    monkeypatch.setenv(variable, value)
+    for more in ({}, {"partner_key": KEY}):
+        with pytest.raises(InvalidRequestError) as caught:
+            BalanceClient(**more)
+        assert str(caught.value).startswith(f"{variable}: {reason}")
+        assert caught.value.argument == variable
+        assert caught.value.__cause__ is None
+    given = {"BREVO_BASE_URL": "base_url", "BREVO_API_KEY": "api_key"}[variable]
+    with pytest.raises(InvalidRequestError, match=f"^{given}: "):
+        BalanceClient(**{given: value})
+
+
+@pytest.mark.parametrize(
     ("arguments", "argument"),
     [
         ({"api_key": ""}, "api_key"),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from functools import cache
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,56 @@ def test_writing_a_value_does_not_load_pydantic():
 @pytest.mark.parametrize("heavy", ["aiohttp", "cattrs", "sqlalchemy", "brevo_balance_async.sandbox"])
 def test_reading_a_file_of_entries_does_not_load(heavy):
     assert heavy not in loaded_by("from brevo_balance_async.importer import Entry, read_csv, read_jsonl")
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "sqlalchemy",
+        pytest.param(
+            "greenlet",
+            marks=pytest.mark.skipif(version("sqlalchemy") < "2.1", reason="SQLAlchemy 2.0 misses it later"),
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import brevo_balance_async.journal",
+        "import brevo_balance_async.journal.tables",
+        "import brevo_balance_async.exactly_once",
+        "from brevo_balance_async.importer import Importer",
+    ],
+)
+def test_without_the_extra_its_modules_say_what_to_install(missing, statement):
+    code = f"""
+import sys
+sys.modules[{missing!r}] = None
+try:
+    {statement}
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == (
+        "brevo_balance_async.journal needs sqlalchemy[asyncio], which is not installed: "
+        "pip install 'brevo-balance-async[journal]'\n"
+    )
+
+
+def test_without_the_driver_for_postgresql_the_journal_says_what_to_install():
+    code = """
+import asyncio, sys
+sys.modules["asyncpg"] = None
+from brevo_balance_async.journal import Journal
+from brevo_balance_async import JournalError
+try:
+    asyncio.run(Journal("postgresql://me@127.0.0.1:9/x").open())
+except JournalError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "its driver is not installed: pip install 'brevo-balance-async[postgres]'" in done.stdout
 
 
 def test_the_door_loads_nothing_that_its_four_dependencies_do_not(tmp_path):

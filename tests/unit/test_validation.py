@@ -239,8 +239,9 @@ def test_filters_that_no_query_can_carry(program, filters):
 
 
 def test_a_value_is_shown_by_its_start():
-    with pytest.raises(InvalidRequestError, match=r"not 'x{79}\.\.\.$"):
+    with pytest.raises(InvalidRequestError) as caught:
         validation.uuid("id", "x" * 1_000_000)
+    assert str(caught.value).endswith(f"not '{'x' * 79}...")
     with pytest.raises(InvalidRequestError, match="not a huge int"):
         validation.contact_id(10**5000)
 

@@ -64,8 +64,7 @@ class Proxies:
             try:
                 self._by_scheme[scheme] = _proxy(found[scheme])
             except InvalidRequestError as error:
-                variable = f"{scheme.upper()}_PROXY of the environment"
-                raise InvalidRequestError("trust_env", f"{variable} {error.reason}") from None
+                raise InvalidRequestError(f"{scheme.upper()}_PROXY", error.reason) from None
 
     def of(self, url: URL) -> _Proxy:
         """The proxy for a request to ``url``."""
