@@ -31,6 +31,35 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path("brevo_balance_async")
 # The quickest to notice come first, since a run ends with its first failure.
+CALLS = [
+    *(
+        f"tests/faults/test_{name}.py"
+        for name in (
+            "guarded",
+            "waits",
+            "verdicts",
+            "quota",
+            "hooks",
+            "echo",
+            "renewal",
+            "credentials",
+            "other_routes",
+            "hold",
+            "oauth",
+            "token_endpoint",
+            "turns",
+            "grace",
+            "swapped",
+            "timeouts",
+            "bodies",
+            "move",
+            "find",
+        )
+    ),
+    "tests/client",
+    "tests/quota/test_gate.py",
+    *(f"tests/faults/test_{name}.py" for name in ("close", "cancel", "answers", "matrix")),
+]
 TESTS = {
     "core/paging": [
         f"tests/walks/test_{name}.py"
@@ -47,9 +76,9 @@ TESTS = {
         )
     ],
     "core/quota": ["tests/quota", "tests/faults/test_quota.py", "tests/faults/test_waits.py"],
-    "core/retry.py": ["tests/faults", "tests/quota"],
-    "core/call.py": ["tests/faults", "tests/quota", "tests/client"],
-    "core/requester.py": ["tests/faults", "tests/quota", "tests/client"],
+    "core/retry.py": ["tests/unit/test_retry.py"],
+    "core/call.py": CALLS,
+    "core/requester.py": CALLS,
 }
 MOST_SECONDS = 400.0
 """For one run of the tests; a change that makes them hang counts as noticed."""
