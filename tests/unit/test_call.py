@@ -200,7 +200,8 @@ def test_who_waits_as_long_as_it_takes_has_as_much_time_after_a_wait_that_was_as
     call = make(timeout=5, max_wait=None)
     assert call.next_delay(answered(wait="100"), Verdict.UNCLEAR, 0.5, START) == 100.5
     assert call.left(START + 100.5) == 5
-    assert call.next_delay(lost(), Verdict.UNCLEAR, 5.0, START + 100.5) is None  # the backoff is not asked for
+    # The backoff is ours, so it counts.
+    assert call.next_delay(lost(), Verdict.UNCLEAR, 5.0, START + 100.5) is None
 
 
 # After doubt ---------------------------------------------------------------------------------------------------------
