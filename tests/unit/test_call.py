@@ -65,6 +65,14 @@ def limited(wait: float | None = None) -> RateLimitedError:
     return RateLimitedError("slow down", status=429, retry_after=wait)
 
 
+def test_a_call_begins_with_nothing_made_nothing_sent_and_nothing_in_doubt():
+    endpoint = Endpoint("it", "GET", "/loyalty/it", Replay.READ, dict)
+    call = Call(endpoint, build("http://127.0.0.1/v3", endpoint, (), None, None), Options(), START)
+    assert (call.attempt, call.tries, call.waited) == (0, 0, 0)
+    assert (call.headers, call.doubt, call.refused) == (None, None, None)
+    assert (call.renewed, call.ended, call.progress.sent) == (False, False, False)
+
+
 # Time ----------------------------------------------------------------------------------------------------------------
 
 
@@ -186,6 +194,7 @@ def test_a_wait_at_the_gate_and_one_after_an_answer_are_counted_together():
 
 def test_a_wait_that_would_end_at_the_deadline_is_not_begun():
     call = make(timeout=5)
+    assert call.next_delay(lost(), Verdict.UNCLEAR, 5.25, START) is None
     assert call.next_delay(lost(), Verdict.UNCLEAR, 5.0, START) is None
     assert call.next_delay(lost(), Verdict.UNCLEAR, 4.75, START) == 4.75
     assert call.next_delay(lost(), Verdict.UNCLEAR, 3.0, START + 2) is None
@@ -394,7 +403,7 @@ def test_a_call_that_stops_between_two_attempts_hides_no_doubt(replay):
         assert wait.applied is (False if call.doubt is None else None)
 
 
-@pytest.mark.parametrize(("said", "needed", "told"), [(3, 5, 5), (9, 5, 9), (None, 5, 5)])
+@pytest.mark.parametrize(("said", "needed", "told"), [(3, 5, 5), (9, 5, 9), (None, 5, 5), (None, 0.5, 0.5)])
 def test_who_was_refused_and_cannot_wait_gets_the_429_with_the_longer_wait(said, needed, told):
     call, refusal = make(Replay.UNSAFE), limited(said)
     call.verdict(refusal)
