@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from cosmic_ray.commands.init import _all_work_items
 from cosmic_ray.mutating import mutate_and_test
 from cosmic_ray.testing import run_tests
-from cosmic_ray.work_item import TestOutcome
+from cosmic_ray.work_item import TestOutcome, WorkerOutcome
 
 if TYPE_CHECKING:
     from cosmic_ray.work_item import MutationSpec, WorkResult
@@ -182,6 +182,8 @@ def main() -> int:
             if failure:
                 raise SystemExit(f"the tests of {place} fail without any change:\n{failure}")
         for done, (spec, result) in enumerate(pool.map(tested, sample), 1):
+            if result.worker_outcome is not WorkerOutcome.NORMAL:
+                continue  # Cosmic Ray found a place where it cannot make its change
             module = spec.module_path.relative_to(PACKAGE).as_posix()
             total[module] += 1
             noticed[module] += result.is_killed
