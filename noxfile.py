@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import ZipFile
@@ -21,19 +19,12 @@ nox.options.sessions = ["lint", "types", "tests"]
 # A missing interpreter is skipped and named in the closing lines, on CI too.
 nox.options.error_on_missing_interpreters = False
 
+SAFE = {"PYTHONSAFEPATH": "1"}
+"""The tests take the installed package, not the folder beside them."""
+MEMORY = Path("/dev/shm")  # noqa: S108  (pytest makes folders of its own in it)
+"""Where Linux keeps files in memory."""
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
-
-
-def is_installed(version: str) -> bool:
-    """Whether this Python runs here; pyenv puts a command in the path for each one it only knows of."""
-    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
-        return True
-    command = shutil.which(f"python{version}")
-    return (
-        command is not None
-        and subprocess.run([command, "-V"], check=False, capture_output=True).returncode == 0
-    )
 
 
 def group(name: str) -> list[str]:
@@ -56,6 +47,12 @@ def install_wheel(session: nox.Session, *groups: str, versions: Sequence[str] = 
     session.install(f"{wheel}[all]", *versions)
 
 
+def in_memory() -> dict[str, str]:
+    """The environment that puts the tests' files into memory, where there is plenty: they sync them all the time."""
+    plenty = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2 * 2**30
+    return {"TMPDIR": str(MEMORY)} if plenty else {}
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and common slips."""
@@ -70,21 +67,27 @@ def types(session: nox.Session) -> None:
     install_wheel(session, "types")
     session.run("mypy")
     session.run("pyright")
-    session.run("python", "tests/typing/completeness.py", env={"PYTHONSAFEPATH": "1"})
+    session.run("python", "tests/typing/completeness.py", env=SAFE)
+
+
+def everything(session: nox.Session) -> list[str]:
+    """The command for all tests. One worker more than there are cores, because many tests wait for other processes."""
+    return ["pytest", "-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal", *session.posargs]
 
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """All tests from the built wheel; the newest Python that is here also prints the branch coverage."""
+    """All tests from the built wheel."""
     install_wheel(session, "test")
-    env = {"COVERAGE_FILE": str(Path(session.create_tmp()) / "coverage"), "PYTHONSAFEPATH": "1"}
-    # One more than there are cores, because many tests wait for other processes.
-    workers = str((os.cpu_count() or 1) + 1)
-    everything = ["pytest", "-n", workers, "--dist", "worksteal", *session.posargs]
-    if session.python != max(filter(is_installed, PYTHONS), key=PYTHONS.index):
-        session.run(*everything, env=env)  # coverage costs time, once is enough
-        return
-    session.run("coverage", "run", "-m", *everything, env=env)
+    session.run(*everything(session), env={**SAFE, **in_memory()})
+
+
+@nox.session(python=PYTHONS[-1])
+def coverage(session: nox.Session) -> None:
+    """The branch coverage of the tests, which takes them half as long again."""
+    install_wheel(session, "test")
+    env = {"COVERAGE_FILE": str(Path(session.create_tmp()) / "coverage"), **SAFE, **in_memory()}
+    session.run("coverage", "run", "-m", *everything(session), env=env)
     session.run("coverage", "combine", "--quiet", env=env)
     session.run("coverage", "report", "--skip-covered", env=env)
 
@@ -105,7 +108,7 @@ def lowest_versions() -> list[str]:
 def lowest(session: nox.Session) -> None:
     """The tests with the lowest declared version of every dependency, on the oldest Python."""
     install_wheel(session, "test", versions=lowest_versions())
-    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs, env={"PYTHONSAFEPATH": "1"})
+    session.run(*everything(session), env={**SAFE, **in_memory()})
 
 
 @nox.session
@@ -138,16 +141,16 @@ def package(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """The fault matrix alone, with its table: fault, sent, applied, our verdict, error seen."""
     install_wheel(session, "test")
-    session.run("pytest", "tests/faults", *session.posargs, env={"PYTHONSAFEPATH": "1"})
+    session.run("pytest", "tests/faults", *session.posargs, env=SAFE)
 
 
 @nox.session
 def chaos(session: nox.Session) -> None:
     """Kill processes at random between a server that fails and a journal, and count; ``-- FILE`` imports that too."""
     install_wheel(session, "test")
-    session.run("python", "tests/once/chaos.py")
+    session.run("python", "tests/once/chaos.py", env=in_memory())
     if session.posargs:
-        session.run("python", "tests/importer_chaos.py", *session.posargs)
+        session.run("python", "tests/importer_chaos.py", *session.posargs, env=in_memory())
 
 
 @nox.session
@@ -202,15 +205,15 @@ def compat(session: nox.Session) -> None:
         "BREVO1_PYTHON": peer(session, "brevo1", "brevo-python==1.2.0"),
         "BREVO_NODE_MODULES": node_peer(session, "@getbrevo/brevo@6.0.3"),
     }
-    session.run("python", "tests/compat", env={**env, "PYTHONSAFEPATH": "1"})
-    session.run("python", "tests/migration", *session.posargs, env={**env, "PYTHONSAFEPATH": "1"})
+    session.run("python", "tests/compat", env={**env, **SAFE})
+    session.run("python", "tests/migration", *session.posargs, env={**env, **SAFE})
 
 
 @nox.session
 def schema(session: nox.Session) -> None:
     """Schemathesis against the sandbox and the OpenAPI document it serves; ``-- --examples 200`` is a long run."""
     install_wheel(session, "schema")
-    session.run("python", "tests/schema", *session.posargs, env={"PYTHONSAFEPATH": "1"})
+    session.run("python", "tests/schema", *session.posargs, env=SAFE)
 
 
 @nox.session
@@ -221,7 +224,7 @@ def docs(session: nox.Session) -> None:
     install_wheel(session, "docs")
     site = Path("docs", "_build", "html")
     session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--nitpicky", "docs", str(site))
-    session.run("pytest", "docs", *session.posargs, env={"PYTHONSAFEPATH": "1"})
+    session.run("pytest", "docs", *session.posargs, env=SAFE)
     session.log(f"open {site / 'index.html'}")
 
 

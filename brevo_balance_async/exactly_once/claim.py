@@ -27,6 +27,10 @@ class DrainedError(Exception):
     """Its run was drained before anything was sent for the row."""
 
 
+class MovedOnError(Exception):
+    """The end of the row could not be written, because the row or its transaction is not what we knew."""
+
+
 class Claim:
     """A row of ours. ``until`` is the moment of the journal's clock at which our patience ends.
 
@@ -93,12 +97,17 @@ class Claim:
         return True
 
     async def finish(self, state: str, **changes: Any) -> None:
-        """Write the end down."""
+        """Write the end down. If the row had moved on, it is read again.
+
+        ``MovedOnError`` if it is open and ours still.
+        """
         moved = await self.journal.finish(self.row, state, **changes)
-        if moved is None:
-            await self.reload()
-        else:
+        if moved is not None:
             self.row = moved
+            return
+        await self.reload()
+        if not self.row.finished:
+            raise MovedOnError("the row had changed meanwhile, or another reference has its transaction")
 
     async def rest(self, seconds: float, reason: str) -> None:
         """Wait; or, where that takes more patience than is left, give the row back for so long."""

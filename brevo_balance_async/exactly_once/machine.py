@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from brevo_balance_async.exactly_once.answers import DoubtError, NotNowError
+from brevo_balance_async.exactly_once.claim import MovedOnError
 
 if TYPE_CHECKING:
     from brevo_balance_async.exactly_once.answers import Calls
@@ -42,6 +43,9 @@ class Machine(ABC):
                 await self._rest(str(doubt))
             except NotNowError as delay:
                 await self._rest(str(delay), delay.wait)
+            except MovedOnError as moved:
+                self._begin_anew()
+                await self._rest(str(moved))
             finally:
                 claim.left()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
@@ -16,8 +17,6 @@ from brevo_balance_async.exactly_once.recovery import Past, Recovery
 from brevo_balance_async.exactly_once.strict import Strict
 
 if TYPE_CHECKING:
-    import asyncio
-
     from brevo_balance_async.client import Program
     from brevo_balance_async.exactly_once.machine import Machine
     from brevo_balance_async.exactly_once.outcome import Outcome
@@ -125,5 +124,5 @@ class Settler:
                 released = self.journal.release(*key, after=after, reason=reason, pauses=machine.pauses)
             self.busy.free(key, released)
         if released is not None:
-            await released
+            await asyncio.shield(released)  # cancelled, it would count as given back before it is
         return outcome(claim.row, reason=reason, retry_after=after)

@@ -15,6 +15,7 @@ from sqlalchemy import and_, bindparam, select, update
 
 from brevo_balance_async.journal.arrays import parameters, table_of
 from brevo_balance_async.journal.tables import INTENT
+from brevo_balance_async.journal.texts import hits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,9 +83,8 @@ def _hits(
     turn: Turn, names: frozenset[str], chosen: bool, given: Sequence[Mapping[str, Any]]
 ) -> Sequence[bool]:
     connection = turn.connection
-    if connection.dialect.name == "sqlite":  # no round trips: a statement a row costs nothing
-        statement = _one(names, chosen)
-        return [connection.execute(statement, each).rowcount == 1 for each in given]
+    if connection.dialect.name == "sqlite":
+        return hits(connection, _one(names, chosen), given)
     hit = {tuple(key) for key in connection.execute(_several(names, chosen), parameters(given))}
     return [(each["at_scope"], each["at_reference"]) in hit for each in given]
 

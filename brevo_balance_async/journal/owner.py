@@ -29,6 +29,9 @@ _FORGOTTEN: Final = 7 * 86_400.0
 """Seconds after which the record of a process that ended without a word is deleted."""
 
 
+_BOOTTIME: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
+
+
 class BootClock(LoopClock):
     """Seconds that go on while the machine sleeps, where the system has such a clock (Linux).
 
@@ -38,8 +41,7 @@ class BootClock(LoopClock):
 
     def time(self) -> float:
         """Seconds since the machine was started."""
-        clock = getattr(time, "CLOCK_BOOTTIME", None)
-        return time.monotonic() if clock is None else time.clock_gettime(clock)
+        return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
 
 
 def process_name() -> str:

@@ -7,7 +7,7 @@ that nobody is at, takes a corrected payload.
 from __future__ import annotations
 
 from functools import cache
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
@@ -18,9 +18,10 @@ from brevo_balance_async.journal.batches import is_closed
 from brevo_balance_async.journal.intents import Intent, Row, new_row
 from brevo_balance_async.journal.steps import INSERTS, here, look, ownerless, take
 from brevo_balance_async.journal.tables import INTENT
+from brevo_balance_async.journal.texts import hits, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from brevo_balance_async.errors import ReferenceConflictError
     from brevo_balance_async.journal.writer import Turn
@@ -40,16 +41,10 @@ def _insert(dialect: str) -> Any:
     return INSERTS[dialect](INTENT).values(values).on_conflict_do_nothing()
 
 
-@cache
-def _insert_many(dialect: Any) -> tuple[str, Callable[[dict[str, Any]], tuple[Any, ...]]]:
-    """The same as text, for rows of plain values: SQLAlchemy would take longer with them than the database."""
-    compiled = _insert(dialect.name).compile(dialect=dialect)
-    return str(compiled), itemgetter(*compiled.positiontup)
-
-
 def place(turn: Turn, scope: int, intents: Sequence[Intent], *, batch: int = 0) -> bool:
     """Write the intents that are not there yet; whether that was all of them."""
-    statement, values = _insert_many(turn.connection.dialect)
+    dialect = turn.connection.dialect
+    statement, values = text_of(_insert(dialect.name), dialect)
     rows = [
         values({"scope": scope, "reference": each.reference, "batch": batch, **_as_new(each, None, turn.now)})
         for each in sorted(intents, key=attrgetter("reference"))
@@ -88,9 +83,8 @@ def enroll(turn: Turn, wanted: Sequence[tuple[int, Intent]]) -> list[Row | Refer
 def _insert_new(turn: Turn, rows: Sequence[dict[str, Any]]) -> list[bool]:
     """Which of the rows were not there yet."""
     connection = turn.connection
-    if connection.dialect.name == "sqlite":  # no round trips: a statement a row costs nothing
-        statement = _insert("sqlite")
-        return [connection.execute(statement, row).rowcount == 1 for row in rows]
+    if connection.dialect.name == "sqlite":
+        return hits(connection, _insert("sqlite"), rows)
     made = {tuple(key) for key in connection.execute(_insert_several(), parameters(rows))}
     news = []
     for row in rows:

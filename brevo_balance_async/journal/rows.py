@@ -183,8 +183,8 @@ class Rows:
         return await self.run(lambda turn: steps.sent_again(turn, scope.id, after, limit))
 
     async def now(self) -> float:
-        """The database's clock, in seconds."""
-        return await self.run(lambda turn: turn.now)
+        """The database's clock, in seconds, after whatever was asked for before is written."""
+        return await self._writer.run(lambda turn: turn.now, LAST)
 
     # Loads -----------------------------------------------------------------------------------------------------
 

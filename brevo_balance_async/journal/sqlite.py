@@ -61,6 +61,8 @@ class SqliteFile:
         )
         event.listen(self._engine, "connect", self._prepare)
         event.listen(self._engine, "begin", self._begin)
+        # Kept: to take one out of the pool costs more than a commit.
+        self._connection: Connection | None = None
         self._durable = True
 
     async def transact(self, work: Callable[[Connection, float], T], *, durable: bool = True) -> T:
@@ -70,14 +72,21 @@ class SqliteFile:
 
     async def close(self) -> None:
         """Close the connection; what is left in the write-ahead log moves to the file."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._engine.dispose()
 
     def _transact(self, work: Callable[[Connection, float], T], durable: bool) -> T:
         self._durable = durable
         try:
-            with self._engine.begin() as connection:
-                return work(connection, self._wall())
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            with self._connection.begin():
+                return work(self._connection, self._wall())
         except JournalError:
             raise
         except Exception as error:

@@ -96,7 +96,7 @@ class Writer:
         self, operation: Callable[[Turn], T], order: tuple[int, str] = FIRST, *, durable: bool = True
     ) -> T:
         """What ``operation`` returns, once it is committed. It is done even if the caller is cancelled."""
-        return await asyncio.shield(self.submit(operation, order, durable=durable))
+        return await self.submit(operation, order, durable=durable)
 
     async def join(
         self,
@@ -110,7 +110,7 @@ class Writer:
 
         It returns a result for each.
         """
-        return await asyncio.shield(self._submit(_Job(together, argument, order, durable)))
+        return await self._submit(_Job(together, argument, order, durable))
 
     async def close(self) -> None:
         """Write what was asked for, then stop."""

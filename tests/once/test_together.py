@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 from clocks import ManualClock
-from helpers import BEGIN, COMPLETE, by, credited, sent
+from helpers import BEGIN, COMPLETE, HISTORY, by, credited, sent
 
 from brevo_balance_async.exactly_once import ExactlyOnce
 from brevo_balance_async.journal import Journal, intent
@@ -120,3 +120,26 @@ async def test_strict_leaves_a_row_alone_that_lean_has_sent_after_a_lost_lease(
         assert (await lean.apply(reference="r", **args)).state == "unknown"
         await by(clock, waiting, 60)
     assert credited(sandbox) == {"r": 1}
+
+
+async def test_a_transaction_of_another_reference_is_not_asked_for_again_and_again(
+    sandbox, program, definition, sqlite_url
+):
+    clock = ManualClock()
+    args = {"contact_id": 1, "amount": "5"}
+    theirs = await program.transactions.begin(
+        balance_definition_id=definition, meta={"reference": "r"}, auto_complete=True, **args
+    )
+    async with Journal(sqlite_url, lease=90, clock=clock) as journal:
+        scope = await journal.scope(program, definition)
+        row, other = [await journal.enroll(scope, intent(reference=each, **args)) for each in ("r", "other")]
+        await journal.finish(other, "applied", tid=theirs.id, credited="5")
+        await journal.move(row, state="sent", mode="lean", attempts=1)
+        await journal.release(scope.id, "r")
+        once = ExactlyOnce(program, journal, mode="lean")
+        call = once.apply(reference="r", balance_definition_id=definition, timeout=1000, **args)
+        outcome = await by(clock, call, 60)
+    assert outcome.state == "unknown"
+    assert "another reference" in outcome.reason
+    assert 1 <= sent(sandbox, HISTORY) < 10
+    assert sent(sandbox, BEGIN) == 1
