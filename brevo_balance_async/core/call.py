@@ -215,7 +215,7 @@ class Call(Generic[T]):
         if self.doubt is not None and self.endpoint.replay is Replay.GUARDED:
             return self.unknown(self.doubt)
         if self.refused is not None and isinstance(error, QuotaWaitError):
-            self.refused.retry_after = max(error.retry_after or 0.0, self.refused.retry_after or 0.0)
+            self.refused.retry_after = max(error.retry_after, self.refused.retry_after or 0.0)
             error = self.refused
         return self._with_doubt(error)
 
@@ -227,7 +227,7 @@ class Call(Generic[T]):
         if self.doubt is not error:
             note = f"an earlier attempt of this call may have been applied: {self.doubt.message}"
             text = error.message.replace("nothing was sent", "nothing more was sent")
-            error.args = (f"{text}; {note}", *error.args[1:])
+            error.args = (f"{text}; {note}",)
             error.add_note(note)
         return error
 

@@ -6,7 +6,6 @@ The decisions are made in modules without I/O (``call``, ``retry``, ``quota``, `
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve, frozen
@@ -81,14 +80,18 @@ class Requester:
 
     def for_hold(self) -> Requester:
         """See ``Caller.for_hold``."""
-        in_flight = self.shared.in_flight
-        ended = partial(in_flight.end, in_flight.begin("transactions.hold"))
-        return evolve(self, pair=Pair(), ended=ended)
+        shared, pair = self.shared, Pair()
+        task = shared.in_flight.begin("transactions.hold")
+
+        def ended() -> None:
+            shared.gate.release(pair)
+            shared.in_flight.end(task)
+
+        return evolve(self, pair=pair, ended=ended)
 
     def release(self) -> None:
         """See ``HoldCaller.release``."""
-        if self.pair is not None and self.ended is not None:
-            self.shared.gate.release(self.pair)
+        if self.ended is not None:
             self.ended()
 
     def call(

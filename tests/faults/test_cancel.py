@@ -7,7 +7,7 @@ import random
 from collections import Counter
 
 import pytest
-from clocks import FastClock, ManualClock
+from clocks import AutoClock, FastClock, ManualClock
 from hostile import (
     DEFINITION,
     PROGRAM,
@@ -159,6 +159,23 @@ async def test_in_backoff(kind, events, verdict):
                 "hook: outcome unknown" if kind == "guarded" else "-",
                 "CancelledError",
             )
+
+
+async def test_in_the_second_attempt_the_first_doubt_is_told(events):
+    # What happened to the first attempt says more than that the caller gave up on the second.
+    async with Hostile([status(503), stall()]) as server:
+        async with BalanceClient(
+            KEY, base_url=server.base_url, clock=AutoClock(), hooks=[events.append]
+        ) as client:
+            task = asyncio.ensure_future(CALLS["guarded"](client.program(PROGRAM)))
+            await server.until_arrived(2)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await task
+            (told,) = unknown(events)
+            assert (told.error.status, told.cancelled, told.attempt) == (503, True, 2)
+            assert caught.value.__cause__.cause is told.error
+            at_rest(client)
 
 
 async def test_in_the_pause_after_a_429_nothing_was_applied(events):

@@ -7,8 +7,8 @@ import logging
 
 import aiohttp
 import pytest
-from clocks import AutoClock
-from hostile import DEFINITION, PROGRAM, TRANSACTION, hang_up, quota, refuse, stall, status
+from clocks import AutoClock, ManualClock
+from hostile import DEFINITION, PROGRAM, TRANSACTION, hang_up, honest, quota, refuse, stall, status
 from scenario import CALLS, KEY, at_rest, begin, free_port
 
 from brevo_balance_async import BalanceClient, OutcomeUnknownError
@@ -83,6 +83,38 @@ async def test_what_was_not_sent_says_so(events):
     failed = [event for event in events if isinstance(event, AttemptFailed)]
     assert [event.sent for event in failed] == [False] * 3
     assert not any(isinstance(event, OutcomeUnknown) for event in events)
+
+
+async def test_the_time_of_an_attempt_is_its_own(server, events):
+    # Neither the wait for quota before it nor the attempts before it count.
+    clock = ManualClock(now=1.0)
+
+    def after(seconds, effect):
+        async def late(exchange):
+            clock.advance(seconds)
+            await effect(exchange)
+
+        return late
+
+    answer = status(200, {"id": DEFINITION}, headers=quota(600, 0, 3))
+    server.then([after(1.5, hang_up(commit=False)), after(22.5, answer), after(0.5, honest)])
+    async with BalanceClient(
+        KEY, base_url=server.base_url, clock=clock, max_wait=60, timeout=None, hooks=[events.append]
+    ) as client:
+        for _ in range(2):
+            call = asyncio.ensure_future(CALLS["read"](client.program(PROGRAM)))
+            while not call.done():
+                await asyncio.sleep(0)
+                if clock.pending:
+                    clock.advance(clock.pending[0])
+        at_rest(client)
+    failed, finished, waited = (
+        [event.seconds for event in events if isinstance(event, kind)]
+        for kind in (AttemptFailed, AttemptFinished, QuotaWait)
+    )
+    assert failed == pytest.approx([1.5])
+    assert finished == pytest.approx([22.5, 0.5])
+    assert waited == [pytest.approx(4, abs=1)]
 
 
 async def test_every_started_attempt_ends_in_one_event(server, client, events):

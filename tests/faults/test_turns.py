@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
 from clocks import ManualClock
-from hostile import PROGRAM, quota
+from hostile import DEFINITION, PROGRAM, quota
 from scenario import CALLS, KEY, at_rest, begin
 
 from brevo_balance_async import BalanceClient, ClientStateError
@@ -98,4 +99,22 @@ async def test_closing_ends_calls_before_their_turn_too(server, closed):
     for task in tasks:
         with pytest.raises(ClientStateError):
             await task
+    assert len(server.arrived) == 1
+
+
+async def test_a_call_of_another_event_loop_does_not_queue_with_ours(server, closed):
+    gate, program = closed._requester.shared.gate, closed.program(PROGRAM)
+    tasks = [asyncio.create_task(CALLS["read"](program)) for _ in range(3 * SLICE)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(gate.turns) > 0
+
+    def elsewhere():
+        return asyncio.run(asyncio.wait_for(program.definitions.get(DEFINITION), 5))
+
+    with ThreadPoolExecutor() as pool, pytest.raises(ClientStateError, match="another event loop"):
+        pool.submit(elsewhere).result()  # our loop stands still, so the crowd stays
+    await all_wait(gate, len(tasks), [])
+    await end(tasks)
+    at_rest(closed)
     assert len(server.arrived) == 1

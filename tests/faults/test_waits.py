@@ -177,6 +177,37 @@ async def test_retry_after_on_503_beyond_max_wait_fails_at_once(server):
     assert clock.now == 1000
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (status(503, headers={"retry-after": "6"}), status(503, headers={"retry-after": "6"})),
+        (refuse(429, headers={"retry-after": "6"}), refuse(429, headers={"retry-after": "6"})),
+        (refuse(429, headers={"retry-after": "6"}), status(503, headers={"retry-after": "6"})),
+        (status(503, headers={"retry-after": "6"}), refuse(429, headers={"retry-after": "6"})),
+    ],
+    ids=["503 503", "429 429", "429 503", "503 429"],
+)
+@pytest.mark.parametrize("path", ["/loyalty/elsewhere", "/contacts"])
+async def test_all_waits_of_a_call_together_are_no_longer_than_max_wait(server, path, first, second):
+    # Each wait alone is short enough; whether at the quota gate or after an answer, they add up.
+    server.then([first, second])
+    clock = AutoClock()
+    async with BalanceClient(
+        KEY, base_url=server.base_url, max_wait=10, max_attempts=9, timeout=None, clock=clock
+    ) as client:
+        client._requester.shared.backoff = Backoff(random=lambda: 0.0)
+        with pytest.raises((ServerError, RateLimitedError)) as caught:
+            await client.request("GET", path)
+        assert (caught.value.attempts, len(server.arrived)) == (2, 2)
+        assert 6 <= clock.now - 1000 <= 8
+        clock.advance(60)
+        server.then([first, second])
+        began = clock.now
+        await client.with_options(max_wait=60).request("GET", path)
+        assert 12 <= clock.now - began <= 60  # 429s in a row are waited for longer and longer
+        at_rest(client)
+
+
 async def test_backoff_doubles_up_to_a_bound_with_full_jitter(server):
     server.then([hang_up(commit=False)] * 7)
     events = []
