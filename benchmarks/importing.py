@@ -141,8 +141,7 @@ class Inline:
         return found
 
     async def close(self) -> None:
-        self._database._engine.dispose()  # noqa: SLF001  (see above)
-        await self._database.close()
+        self._database._close()  # noqa: SLF001  (see above)
 
 
 async def _live(client: BalanceClient, result: Result) -> None:

@@ -48,8 +48,8 @@ async def test_ten_thousand_at_once(verdict):
     before = asyncio.all_tasks()
     with doubles.running_server(trouble=0.0) as origin:
         files = sockets()
-        # The time limit is the one option that measures the machine: 30 s are much here, and little on a busy one.
-        async with BalanceClient(KEY, base_url=origin + "/v3", timeout=100) as client:
+        # The time limit is the one option that measures the machine.
+        async with BalanceClient(KEY, base_url=origin + "/v3", timeout=None) as client:
             program = client.program(PROGRAM)
             await begin(program, "warm")
             seen = [memory()]
