@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, Text, bindparam, cast, column, func
+from sqlalchemy import String, Text, bindparam, column, func
 from sqlalchemy.dialects.postgresql import ARRAY
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ def table_of(columns: Mapping[str, ColumnElement[Any]]) -> TableValuedAlias:
     """A table of the statement's own, with these names and the types of these columns."""
     # A cast to a text of limited length would cut what is longer; a text without limit is refused by the column.
     types = {name: Text() if isinstance(of.type, String) else of.type for name, of in columns.items()}
-    # Cast here too, because not every SQLAlchemy 2.0 casts arrays by itself.
-    arrays = [cast(bindparam(name, type_=ARRAY(type_)), ARRAY(type_)) for name, type_ in types.items()]
+    arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in types.items()]
     named = [column(name, type_) for name, type_ in types.items()]
     return func.unnest(*arrays).table_valued(*named, name="given").render_derived()
 

@@ -249,9 +249,12 @@ async def test_what_aiohttp_quotes_of_an_answer_it_cannot_read_does_not_show_it(
             hooks=[evidence.event],
         ) as client:
             for kind in CALLS.values():
-                with pytest.raises(BalanceError) as caught:
+                try:
                     await kind(client.program(PROGRAM))
-                evidence.error(caught.value)
+                except BalanceError as error:
+                    evidence.error(error)
+                else:
+                    assert place == "header value"  # aiohttp 3.13 reads it
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["own session", "borrowed session"])
