@@ -9,8 +9,9 @@ from the first request after the last hour ended (``first``), or as a sliding lo
 hold with the request loop around it, which charges, gives permits back, and waits.
 
 ``simulate(..., trouble=...)`` adds what goes wrong: ``outage`` (ten minutes of each hour every connection is reset),
-``headerless`` (no quota headers, 429s without a word), ``epoch`` (the reset is a moment, not a duration) and ``burst``
-(more than ten requests in a second get a 429 with ``Retry-After: 1`` and most of the hour left).
+``headerless`` (no quota headers, 429s without a word), ``epoch`` (the reset is a moment, not a duration), ``burst``
+(more than ten requests in a second get a 429 with ``Retry-After: 1`` and most of the hour left), or ``bare`` (they get
+a 429 without any header).
 
 "used" is what the account accepted of what it could have: whole hours for ``first`` and ``sliding``, and for
 ``fixed`` the windows that lie wholly in the run.
@@ -51,7 +52,7 @@ LIMITS = (600, 3600)
 RESERVE = 0.2
 LIVE_MAX_WAIT = 0.5
 WORKERS = 4
-TROUBLES = ("outage", "headerless", "epoch", "burst")
+TROUBLES = ("outage", "headerless", "epoch", "burst", "bare")
 OUTAGE = 600.0  # seconds of each hour
 BURST = 10  # requests in a second
 EPOCH = 1_790_000_000.0  # what the wall clock says when a run starts
@@ -107,11 +108,11 @@ class Account:
         """What comes back, with everything that goes wrong; None: the connection was reset, and nothing was counted."""
         if self.out(now):
             return None, {}
-        if self.trouble == "burst":
+        if self.trouble in {"burst", "bare"}:
             while self.second and self.second[0] <= now - 1:
                 self.second.popleft()
             if len(self.second) >= BURST:
-                return 429, {**self.told, "retry-after": "1"}
+                return 429, {**self.told, "retry-after": "1"} if self.trouble == "burst" else {}
             self.second.append(now)
         status, self.told = self.hit(now)
         if self.trouble == "headerless":

@@ -36,9 +36,10 @@ def test_a_server_that_refuses_without_a_word_is_not_stormed(kind):
     assert result.used >= 0.95, result.line()
 
 
+@pytest.mark.parametrize("trouble", ["burst", "bare"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_short_retry_after_costs_seconds_and_not_the_hour(kind):
-    result = simulate(kind, 600, 1, hours=2, trouble="burst")
+def test_a_short_retry_after_or_none_costs_seconds_and_not_the_hour(kind, trouble):
+    result = simulate(kind, 600, 1, hours=2, trouble=trouble)
     assert result.live_served == result.live, result.line()
     assert 0 < result.bulk_429 <= 2 * 20, result.line()
     assert result.used >= 0.80, result.line()
