@@ -387,3 +387,21 @@ def test_rows_of_the_last_key_alone_are_no_proof_of_the_end_where_ties_change_pl
     asked = walk.next()
     walk.feed(evolve(asked, at=3, offset=3), Batch([Row(5, 5)], 4))
     assert not walk.done
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("cap", [1, 2, 6, 20])
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("offset", [0, 1, 30])
+def test_a_silent_cap_teaches_nothing_wrong_about_what_offset_counts(cap, meaning, known, offset):
+    """Or a later walk that is resumed would pass over the wrong rows."""
+    memory = WalkMemory({"simulated.list": meaning} if known else {})
+    server = Server(rows=100, meaning=meaning, cap=cap)
+    walk = Walk(listing(largest=500), memory, None, offset)
+    try:
+        while not walk.done:
+            window = walk.next()
+            walk.feed(window, server.answer(window.limit, window.offset))
+    except PaginationError:
+        assert cap < 20
+    assert memory.offset_counts.get("simulated.list", meaning) == meaning

@@ -123,7 +123,8 @@ class Offsets:
         shared = (self._sample.index(each) - place for place, each in enumerate(ids) if each in self._sample)
         observed = next(shared, len(self._sample))
         starts = {each: start(each, asked.limit, asked.offset) for each in MEANINGS}
-        self.meaning = min(MEANINGS, key=lambda each: abs(starts[each] - observed))
+        # A sample of one row cannot tell records from pages: what was believed stands.
+        self.meaning = min(MEANINGS, key=lambda each: (abs(starts[each] - observed), each != self.meaning))
         self.asking, self.sure, self._sample = False, True, ()
         if self.proved:  # what was remembered did not hold, or would not have been asked again
             self._memory.offset_counts[self._name] = self.meaning
