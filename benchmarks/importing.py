@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
 from attrs import define, field
+from network import MadeUpNetwork
 from quota import HOUR, LIVE_MAX_WAIT, PROGRAM, Account, live_moments
 from virtual_time import run
 
@@ -35,7 +36,6 @@ from brevo_balance_async import BalanceClient, BalanceError
 from brevo_balance_async.core.clock import LoopClock
 from brevo_balance_async.core.protocol import Progress, Request, Response
 from brevo_balance_async.core.quota.gate import Gate
-from brevo_balance_async.core.timeouts import Timeouts
 from brevo_balance_async.importer import Entry, Importer
 from brevo_balance_async.journal import Journal
 
@@ -81,31 +81,16 @@ class Result:
 
 
 @define(eq=False)
-class Network:
+class Network(MadeUpNetwork):
     """Stands for the transport: every request arrives at the account, is counted, and is answered at once."""
 
     account: Account
     dice: random.Random
     result: Result
-    closed: bool = False
-    deadlines: Timeouts = field(factory=Timeouts)
     drafts: dict[str, float] = field(factory=dict)
     _ids: count[int] = field(factory=count)
 
-    def check_usable(self) -> None:
-        pass
-
-    async def send(
-        self,
-        request: Request,
-        _: object,
-        timeout: float | None,
-        progress: Progress,
-        guard: Callable[[], None] | None = None,
-    ) -> Response:
-        del timeout  # no answer takes as long
-        if guard is not None:
-            guard()
+    async def answer(self, request: Request, progress: Progress) -> Response:
         progress.sent = True
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self.dice.uniform(0.02, 0.2))

@@ -29,9 +29,10 @@ import random
 from collections import deque
 from contextlib import suppress
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from attrs import define, field
+from network import MadeUpNetwork
 from virtual_time import run
 
 from brevo_balance_async import BalanceClient, BalanceError
@@ -40,11 +41,7 @@ from brevo_balance_async.core.protocol import Progress, Request, Response
 from brevo_balance_async.core.quota.gate import Gate
 from brevo_balance_async.core.quota.headers import read
 from brevo_balance_async.core.retry import Backoff
-from brevo_balance_async.core.timeouts import Timeouts
 from brevo_balance_async.errors import ConnectFailedError, QuotaWaitError, TransportError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 HOUR = 3600.0
 KINDS = ("fixed", "first", "sliding")
@@ -282,7 +279,7 @@ ELSEWHERE = {
 
 
 @define(eq=False)
-class Network:
+class Network(MadeUpNetwork):
     """Stands for the transport of one client: every request arrives at the account.
 
     What a client asks for tells who asks: live traffic reads, bulk completes, and neither asks for contacts, which
@@ -291,24 +288,9 @@ class Network:
 
     result: Result
     dice: random.Random
-    closed: bool = False
     in_flight: int = 0
-    deadlines: Timeouts = field(factory=Timeouts)
 
-    def check_usable(self) -> None:
-        pass
-
-    async def send(
-        self,
-        request: Request,
-        _: object,
-        timeout: float | None,
-        progress: Progress,
-        guard: Callable[[], None] | None = None,
-    ) -> Response:
-        del timeout  # no answer takes as long
-        if guard is not None:
-            guard()
+    async def answer(self, request: Request, progress: Progress) -> Response:
         await asyncio.sleep(self.dice.uniform(0.001, 0.02))
         if self.dice.random() < LOST:
             raise ConnectFailedError("no connection")
