@@ -10,6 +10,7 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
+from clocks import ManualClock
 from quota import Account
 from virtual_time import run
 
@@ -207,6 +208,84 @@ def test_bulk_behind_more_bulk_than_the_window_holds_is_refused_at_once():
         assert "reserve=0.2 keeps 120 for others" in str(caught.value)
         for call in calls:
             call.cancel()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("reserve", "how", "needed"),
+    [
+        (0.0, {"first": True}, 1),  # the end of a hold that waits already has its permit
+        (0.0, {}, 1 + 1),
+        (0.0, {"pair": Pair()}, 2 + 1 + 1),
+        (0.2, {}, 1 + 1 + 1 + 3),
+        (0.2, {"max_wait": None}, 1 + 1 + 1 + 3 + 1),  # paced, so after the others with this reserve
+        (0.5, {}, 1 + 1 + 1 + 3 + 1 + 1),
+    ],
+    ids=["complete", "live", "hold", "bulk", "paced", "careful"],
+)
+def test_a_call_counts_those_who_go_before_it_and_nobody_else(reserve, how, needed):
+    async def wait(spare: int) -> float:
+        gate, pair, waits = told(600, 600, 3000, jitter=0.0), Pair(), []
+        begin = gate.try_enter(0.0, pair=pair)
+        left = int(600 * reserve) + 1 + spare  # one is kept for the hold
+        gate.leave(begin, read(429, {**quota(600, left, 3000), "retry-after": "5"}))
+
+        async def enter(reserve: float, max_wait: float | None = 5000, **how) -> None:
+            await gate.enter(reserve=reserve, max_wait=max_wait, on_wait=waits.append, **how)
+
+        tasks = [
+            asyncio.create_task(call)
+            for call in (
+                enter(0.0, first=True, pair=pair),
+                enter(0.0),
+                enter(0.0, pair=Pair()),
+                *(enter(0.2) for _ in range(3)),
+                enter(0.2, max_wait=None),
+                enter(0.5),
+                enter(0.9),
+            )
+        ]
+        await settle()
+        tasks.append(asyncio.create_task(enter(reserve, **how)))
+        await settle()
+        for task in tasks:
+            task.cancel()
+        return waits[-1]
+
+    assert run(wait(needed)) == 5  # the pause, and no more
+    assert run(wait(needed - 1)) == 3001
+
+
+def test_a_call_turned_away_is_told_the_wait_even_if_it_is_short():
+    async def main():
+        gate = Gate(LoopClock(), random=lambda: 0.0)
+        probes = [gate.try_enter(0.0) for _ in range(LIVE_PROBES)]
+        call = asyncio.create_task(gate.enter(reserve=0.0, max_wait=0.25))
+        await asyncio.sleep(0.125)
+        gate.leave(probes[0], read(429, {"retry-after": "0.25"}))
+        with pytest.raises(QuotaWaitError, match="asks for a wait of") as caught:
+            await call
+        assert (now(), caught.value.retry_after) == (0.125, 0.375)  # since it asked
+
+    run(main())
+
+
+def test_a_timer_is_never_asked_for_in_the_past():
+    class Slow(ManualClock):
+        def time(self) -> float:
+            self.now += 1  # between two looks
+            return self.now
+
+    async def main():
+        clock = Slow()
+        gate = Gate(clock)
+        for _ in range(LIVE_PROBES):
+            gate.try_enter(0.0)
+        call = asyncio.create_task(gate.enter(reserve=0.0, max_wait=1.5))
+        await settle()
+        assert clock.asked == [0.0]
+        call.cancel()
 
     run(main())
 
@@ -461,7 +540,7 @@ def test_a_live_call_costs_the_same_after_thousands_of_other_reserves():
         await settle()
         assert python_calls(live) == before
         assert (gate._queues, gate._priorities) == ({}, [])
-        assert len(gate._window.pace.buckets) <= 64
+        assert len(gate._window.pace.buckets) == 64
 
     run(main())
 
@@ -527,17 +606,22 @@ def test_requests_that_never_end_keep_nobody_waiting_for_ever(known, reserve):
     run(main())
 
 
-def test_deadlines_of_those_who_left_are_forgotten():
+@pytest.mark.parametrize("staying", [1, 50])
+def test_deadlines_of_those_who_left_are_forgotten_now_and_then(staying):
+    # Now and then only, because each time costs as much as there are entries.
     async def main():
-        gate = told(600, 0, 3000)
-        keeper = asyncio.create_task(gate.enter(reserve=0.0, max_wait=9000))
-        for _ in range(2_000):
+        gate, peak = told(600, 0, 3000), 0
+        tasks = [asyncio.create_task(gate.enter(reserve=0.0, max_wait=9000)) for _ in range(staying)]
+        await settle()
+        for _ in range(500):
             task = asyncio.create_task(gate.enter(reserve=0.0, max_wait=8000))
             await asyncio.sleep(0)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        assert len(gate._deadlines) <= 105
-        keeper.cancel()
+            peak = max(peak, len(gate._deadlines))
+        assert peak == 2 * (staying + 1) + 100 + 1  # twice those who wait, and a hundred
+        for task in tasks:
+            task.cancel()
 
     run(main())
 

@@ -10,7 +10,7 @@ from quota import Account
 
 from brevo_balance_async.core.quota.headers import read
 from brevo_balance_async.core.quota.pace import BURST, Pace
-from brevo_balance_async.core.quota.pause import HOUR, Pause
+from brevo_balance_async.core.quota.pause import HOUR
 from brevo_balance_async.core.quota.window import (
     LIVE_PROBES,
     PROBE_AFTER,
