@@ -64,6 +64,7 @@ def test_state():
     async def main():
         gate = Gate(LoopClock())
         assert (gate.state, gate.limit, gate.in_flight) == (None, None, 0)
+        await asyncio.sleep(7)
         begin = datetime.now(UTC)
         permit = gate.try_enter(0.0)
         assert gate.in_flight == 1
@@ -77,6 +78,25 @@ def test_state():
         assert gate.state.remaining == 16
         gate.leave(gate.try_enter(0.0), read(429, quota(600, 3, 45)))
         assert gate.state.remaining == 0
+
+    run(main())
+
+
+def test_a_gate_is_crowded_by_a_hundred_calls_or_by_one_that_waits_for_its_turn():
+    async def main():
+        gate, crowded = told(600, 0, 3000), []
+        for _ in range(3):
+            queue(gate, 1 if crowded else 99, [])
+            await settle()
+            crowded.append(gate.crowded)
+        assert crowded == [False, True, True]
+        gate.close()
+        assert not gate.crowded
+        turn = asyncio.create_task(gate.turns.wait())
+        await asyncio.sleep(0)
+        assert gate.crowded
+        await turn
+        assert not gate.crowded
 
     run(main())
 
@@ -112,13 +132,41 @@ def test_a_call_behind_a_single_other_one_is_refused_at_once_too():
     run(main())
 
 
-def test_after_a_429_the_refusal_does_not_blame_the_reserve():
+@pytest.mark.parametrize(
+    ("left", "blamed"), [(500, False), (121, False), (120, True), (119, True), (1, True), (0, True)]
+)
+def test_after_a_429_the_refusal_blames_the_reserve_only_if_it_keeps_all_that_is_left(left, blamed):
     async def main():
         gate = told(600, 500, 3000)
-        gate.leave(gate.try_enter(0.0), read(429, {"retry-after": "60"}))
+        gate.leave(gate.try_enter(0.0), read(429, {**quota(600, left, 3000), "retry-after": "60"}))
         with pytest.raises(QuotaWaitError) as caught:
             await gate.enter(reserve=0.2, max_wait=1)
-        assert "reserve" not in str(caught.value)
+        because = f"({left} requests are left, of which reserve=0.2 keeps 120 for others)"
+        assert (because in str(caught.value)) is blamed
+        assert ("reserve" in str(caught.value)) is blamed
+
+    run(main())
+
+
+def test_when_the_pause_is_over_the_reserve_is_blamed_again():
+    async def main():
+        gate = told(600, 500, 3000, jitter=0.0)
+        gate.leave(gate.try_enter(0.0), read(429, {**quota(600, 121, 3000), "retry-after": "60"}))
+        await asyncio.sleep(60)
+        with pytest.raises(QuotaWaitError, match=r"121 requests are left, of which reserve=0\.2 keeps 120"):
+            await gate.enter(reserve=0.2, max_wait=1, pair=Pair())
+
+    run(main())
+
+
+def test_a_refusal_speaks_of_no_less_than_nothing():
+    async def main():
+        gate = Gate(LoopClock())
+        permits = [gate.try_enter(0.0) for _ in range(3)]
+        gate.leave(permits[0], read(200, quota(600, 0, 3000)))
+        assert gate.state.remaining == 0
+        with pytest.raises(QuotaWaitError, match=r"\(0 requests are left"):
+            await gate.enter(reserve=0.2, max_wait=1)
 
     run(main())
 
@@ -154,6 +202,109 @@ def test_a_wait_within_the_limit_is_waited_and_told():
         await gate.enter(reserve=0.2, max_wait=10, on_wait=waits.append)
         assert 3 < now() <= 6
         assert waits == [now()]
+
+    run(main())
+
+
+@pytest.mark.parametrize("reserve", [0.0, 0.2])
+def test_a_call_that_may_wait_exactly_as_long_as_it_has_to_is_served(reserve):
+    async def main():
+        gate, waits = told(600, 0, 30, jitter=0.0), []
+        with pytest.raises(QuotaWaitError):
+            await gate.enter(reserve=reserve, max_wait=30.75, on_wait=waits.append)
+        await gate.enter(reserve=reserve, max_wait=31, on_wait=waits.append)
+        assert (waits, now()) == ([31], 31)
+
+    run(main())
+
+
+def test_until_then_there_is_no_permit_not_even_for_half_a_second():
+    async def main():
+        gate = told(600, 0, 30, jitter=0.0)
+        for moment in (0, 30, 30.5, 30.75):
+            await asyncio.sleep(moment - now())
+            assert gate.try_enter(0.0) is None
+        await asyncio.sleep(0.25)
+        assert gate.try_enter(0.0) is not None
+
+    run(main())
+
+
+def test_each_call_is_turned_away_at_its_own_deadline_whoever_comes_first():
+    async def main():
+        gate, ended = Gate(LoopClock()), []
+        for _ in range(LIVE_PROBES):
+            gate.try_enter(0.0)
+
+        async def enter(max_wait: float) -> None:
+            with pytest.raises(QuotaWaitError):
+                await gate.enter(reserve=0.0, max_wait=max_wait)
+            ended.append((max_wait, now()))
+
+        calls = [asyncio.create_task(enter(max_wait)) for max_wait in (20, 5, 10, 15)]
+        for _ in range(3):
+            await asyncio.sleep(1)
+            gate.release(Pair())  # everything is looked at again, and nothing has changed
+        await asyncio.gather(*calls)
+        assert ended == [(5, 5), (10, 10), (15, 15), (20, 20)]
+
+    run(main())
+
+
+def test_one_timer_is_set_while_somebody_waits_and_none_otherwise():
+    async def main():
+        clock = ManualClock()
+        gate = Gate(clock, random=lambda: 0.0)
+        gate.leave(gate.try_enter(0.0), read(200, quota(600, 0, 30)))
+        assert clock.pending == []
+        tasks = [asyncio.create_task(gate.enter(reserve=0.0, max_wait=wait)) for wait in (40, 35, None)]
+        await settle()
+        assert clock.pending == [31]
+        for task in tasks[:2]:
+            task.cancel()
+        await settle()
+        assert clock.pending == [31]
+        tasks[2].cancel()
+        await settle()
+        assert clock.pending == []
+        tasks = queue(gate, 2, [])
+        await settle()
+        assert clock.pending == [31]
+        clock.advance(31)
+        await settle()
+        assert [task.done() for task in tasks] == [True, True]
+        assert clock.pending == []
+        for task in tasks:
+            gate.leave(task.result(), read(200, quota(600, 0, 30)))
+        tasks = queue(gate, 2, [])
+        await settle()
+        assert clock.pending == [31]
+        gate.close()
+        assert clock.pending == []
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("left", "ahead"),
+    [
+        (1, {"reserve": 0.0, "max_wait": 5000}),  # the hold itself has time enough
+        (0, {"reserve": 0.2, "max_wait": None}),  # paced
+        (1, {"reserve": 0.2, "max_wait": None}),
+    ],
+)
+def test_who_has_time_enough_is_not_turned_away_because_of_those_before_it(left, ahead):
+    async def main():
+        gate = told(600, left, 3000)
+        pair = Pair() if ahead["reserve"] == 0 else None
+        calls = [asyncio.create_task(gate.enter(**ahead, pair=pair))]
+        await settle()
+        calls.append(asyncio.create_task(gate.enter(reserve=0.5, max_wait=5000)))
+        await settle()
+        assert [call.done() for call in calls] == [False, False]
+        for call in calls:
+            call.cancel()
 
     run(main())
 
@@ -261,12 +412,13 @@ def test_a_call_turned_away_is_told_the_wait_even_if_it_is_short():
     async def main():
         gate = Gate(LoopClock(), random=lambda: 0.0)
         probes = [gate.try_enter(0.0) for _ in range(LIVE_PROBES)]
+        await asyncio.sleep(4)
         call = asyncio.create_task(gate.enter(reserve=0.0, max_wait=0.25))
         await asyncio.sleep(0.125)
         gate.leave(probes[0], read(429, {"retry-after": "0.25"}))
         with pytest.raises(QuotaWaitError, match="asks for a wait of") as caught:
             await call
-        assert (now(), caught.value.retry_after) == (0.125, 0.375)  # since it asked
+        assert (now(), caught.value.retry_after) == (4.125, 0.375)  # since it asked
 
     run(main())
 
@@ -358,11 +510,14 @@ def test_nobody_overtakes_when_the_timer_is_late():
         gate, granted = Gate(clock), []
         gate.leave(gate.try_enter(0.0), read(429, quota(600, 0, 10)))
         queue(gate, 1, granted)
+        careful = queue(gate, 1, [], reserve=0.5)
         await settle()
         clock.ahead = 20
         assert gate.try_enter(0.0) is None
+        assert gate.try_enter(0.2) is None
         await asyncio.sleep(12)
         assert granted == [0]
+        careful[0].cancel()
 
     run(main())
 
@@ -626,6 +781,17 @@ def test_deadlines_of_those_who_left_are_forgotten_now_and_then(staying):
     run(main())
 
 
+def test_who_waits_as_long_as_it_takes_has_no_deadline():
+    async def main():
+        gate = told(600, 0, 3000)
+        for task in queue(gate, 3, []) + queue(gate, 3, [], reserve=0.2):
+            await settle()
+            assert gate._deadlines == []
+            task.cancel()
+
+    run(main())
+
+
 # -- reserves ----------------------------------------------------------------------------------------------------
 
 
@@ -735,6 +901,17 @@ def test_a_hold_does_not_begin_what_the_quota_would_not_let_it_end(left, reserve
         assert not patient.done()
         await patient
         assert gate._window.held == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize(("left", "goes"), [(0, False), (1, True)])
+def test_the_end_of_a_hold_that_kept_no_permit_needs_one(left, goes):
+    async def main():
+        gate, pair = told(600, left, 3000), Pair()
+        permit = gate.try_enter(0.0, first=True, pair=pair)
+        assert (permit is not None) is goes
+        assert (pair.held, gate._window.held) == (False, 0)
 
     run(main())
 
@@ -948,6 +1125,7 @@ def test_close_ends_every_wait_and_lets_permits_return():
         gate.close()
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(isinstance(result, ClientStateError) for result in results)
+        assert (gate._queues, gate._priorities, gate._deadlines, gate._waiting) == ({}, [], [], 0)
         assert gate.try_enter(0.0) is None
         with pytest.raises(ClientStateError, match="closed"):
             await gate.enter(reserve=0.0, max_wait=None)
