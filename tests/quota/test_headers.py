@@ -116,6 +116,11 @@ def test_a_reset_given_as_a_moment_is_measured_by_the_servers_clock_or_else_by_o
     assert read(200, headers, wall).reset == reset
 
 
+@pytest.mark.parametrize(("ahead", "reset"), [(0.5, 0.5), (0.0, 0.0), (-0.5, 0.0), (-60.5, None)])
+def test_a_moment_may_have_a_fraction(ahead, reset):
+    assert read(200, quota(600, 5, f"{wall() + ahead:.1f}"), wall).reset == reset
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [

@@ -266,6 +266,22 @@ def test_live_waits_for_the_reset_and_not_less():
     assert bench.wait(20.5, bench.live) == 10.5
 
 
+@pytest.mark.parametrize(("need", "left"), [(1, 1), (1, 2), (2, 2), (2, 600)])
+def test_a_live_call_is_let_through_at_one_look_while_enough_is_left(need, left):
+    class OneLook(Window):
+        def _due(self, *_: object, **__: object) -> float:
+            raise AssertionError("it looked again")
+
+    bench = Bench()
+    bench.window = OneLook(lambda: 0.0, wall=lambda: NOON)
+    permit = bench.window.send(0, 0.0)
+    bench.answer(0, permit, 429, {"retry-after": "1"})
+    permit = bench.window.send(1, 0.0)
+    bench.answer(2, permit, 200, quota(600, left + 1, 60))
+    bench.window.send(2, 0.0)  # two may be in flight
+    assert [bench.window.wait(now, 0.0, need) for now in (2, 40, 62.75)] == [0, 0, 0]
+
+
 def test_a_live_call_counts_the_queue_before_it():
     bench = Bench().told(0, 600, 3, 30)
     assert [bench.window.expected(0, 0.0, 1 + ahead) > 30 for ahead in range(5)] == [
