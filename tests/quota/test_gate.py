@@ -10,6 +10,7 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
+from clocks import ManualClock
 from quota import Account
 from virtual_time import run
 
@@ -63,6 +64,7 @@ def test_state():
     async def main():
         gate = Gate(LoopClock())
         assert (gate.state, gate.limit, gate.in_flight) == (None, None, 0)
+        await asyncio.sleep(7)
         begin = datetime.now(UTC)
         permit = gate.try_enter(0.0)
         assert gate.in_flight == 1
@@ -76,6 +78,25 @@ def test_state():
         assert gate.state.remaining == 16
         gate.leave(gate.try_enter(0.0), read(429, quota(600, 3, 45)))
         assert gate.state.remaining == 0
+
+    run(main())
+
+
+def test_a_gate_is_crowded_by_a_hundred_calls_or_by_one_that_waits_for_its_turn():
+    async def main():
+        gate, crowded = told(600, 0, 3000), []
+        for _ in range(3):
+            queue(gate, 1 if crowded else 99, [])
+            await settle()
+            crowded.append(gate.crowded)
+        assert crowded == [False, True, True]
+        gate.close()
+        assert not gate.crowded
+        turn = asyncio.create_task(gate.turns.wait())
+        await asyncio.sleep(0)
+        assert gate.crowded
+        await turn
+        assert not gate.crowded
 
     run(main())
 
@@ -111,13 +132,41 @@ def test_a_call_behind_a_single_other_one_is_refused_at_once_too():
     run(main())
 
 
-def test_after_a_429_the_refusal_does_not_blame_the_reserve():
+@pytest.mark.parametrize(
+    ("left", "blamed"), [(500, False), (121, False), (120, True), (119, True), (1, True), (0, True)]
+)
+def test_after_a_429_the_refusal_blames_the_reserve_only_if_it_keeps_all_that_is_left(left, blamed):
     async def main():
         gate = told(600, 500, 3000)
-        gate.leave(gate.try_enter(0.0), read(429, {"retry-after": "60"}))
+        gate.leave(gate.try_enter(0.0), read(429, {**quota(600, left, 3000), "retry-after": "60"}))
         with pytest.raises(QuotaWaitError) as caught:
             await gate.enter(reserve=0.2, max_wait=1)
-        assert "reserve" not in str(caught.value)
+        because = f"({left} requests are left, of which reserve=0.2 keeps 120 for others)"
+        assert (because in str(caught.value)) is blamed
+        assert ("reserve" in str(caught.value)) is blamed
+
+    run(main())
+
+
+def test_when_the_pause_is_over_the_reserve_is_blamed_again():
+    async def main():
+        gate = told(600, 500, 3000, jitter=0.0)
+        gate.leave(gate.try_enter(0.0), read(429, {**quota(600, 121, 3000), "retry-after": "60"}))
+        await asyncio.sleep(60)
+        with pytest.raises(QuotaWaitError, match=r"121 requests are left, of which reserve=0\.2 keeps 120"):
+            await gate.enter(reserve=0.2, max_wait=1, pair=Pair())
+
+    run(main())
+
+
+def test_a_refusal_speaks_of_no_less_than_nothing():
+    async def main():
+        gate = Gate(LoopClock())
+        permits = [gate.try_enter(0.0) for _ in range(3)]
+        gate.leave(permits[0], read(200, quota(600, 0, 3000)))
+        assert gate.state.remaining == 0
+        with pytest.raises(QuotaWaitError, match=r"\(0 requests are left"):
+            await gate.enter(reserve=0.2, max_wait=1)
 
     run(main())
 
@@ -157,6 +206,109 @@ def test_a_wait_within_the_limit_is_waited_and_told():
     run(main())
 
 
+@pytest.mark.parametrize("reserve", [0.0, 0.2])
+def test_a_call_that_may_wait_exactly_as_long_as_it_has_to_is_served(reserve):
+    async def main():
+        gate, waits = told(600, 0, 30, jitter=0.0), []
+        with pytest.raises(QuotaWaitError):
+            await gate.enter(reserve=reserve, max_wait=30.75, on_wait=waits.append)
+        await gate.enter(reserve=reserve, max_wait=31, on_wait=waits.append)
+        assert (waits, now()) == ([31], 31)
+
+    run(main())
+
+
+def test_until_then_there_is_no_permit_not_even_for_half_a_second():
+    async def main():
+        gate = told(600, 0, 30, jitter=0.0)
+        for moment in (0, 30, 30.5, 30.75):
+            await asyncio.sleep(moment - now())
+            assert gate.try_enter(0.0) is None
+        await asyncio.sleep(0.25)
+        assert gate.try_enter(0.0) is not None
+
+    run(main())
+
+
+def test_each_call_is_turned_away_at_its_own_deadline_whoever_comes_first():
+    async def main():
+        gate, ended = Gate(LoopClock()), []
+        for _ in range(LIVE_PROBES):
+            gate.try_enter(0.0)
+
+        async def enter(max_wait: float) -> None:
+            with pytest.raises(QuotaWaitError):
+                await gate.enter(reserve=0.0, max_wait=max_wait)
+            ended.append((max_wait, now()))
+
+        calls = [asyncio.create_task(enter(max_wait)) for max_wait in (20, 5, 10, 15)]
+        for _ in range(3):
+            await asyncio.sleep(1)
+            gate.release(Pair())  # everything is looked at again, and nothing has changed
+        await asyncio.gather(*calls)
+        assert ended == [(5, 5), (10, 10), (15, 15), (20, 20)]
+
+    run(main())
+
+
+def test_one_timer_is_set_while_somebody_waits_and_none_otherwise():
+    async def main():
+        clock = ManualClock()
+        gate = Gate(clock, random=lambda: 0.0)
+        gate.leave(gate.try_enter(0.0), read(200, quota(600, 0, 30)))
+        assert clock.pending == []
+        tasks = [asyncio.create_task(gate.enter(reserve=0.0, max_wait=wait)) for wait in (40, 35, None)]
+        await settle()
+        assert clock.pending == [31]
+        for task in tasks[:2]:
+            task.cancel()
+        await settle()
+        assert clock.pending == [31]
+        tasks[2].cancel()
+        await settle()
+        assert clock.pending == []
+        tasks = queue(gate, 2, [])
+        await settle()
+        assert clock.pending == [31]
+        clock.advance(31)
+        await settle()
+        assert [task.done() for task in tasks] == [True, True]
+        assert clock.pending == []
+        for task in tasks:
+            gate.leave(task.result(), read(200, quota(600, 0, 30)))
+        tasks = queue(gate, 2, [])
+        await settle()
+        assert clock.pending == [31]
+        gate.close()
+        assert clock.pending == []
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("left", "ahead"),
+    [
+        (1, {"reserve": 0.0, "max_wait": 5000}),  # the hold itself has time enough
+        (0, {"reserve": 0.2, "max_wait": None}),  # paced
+        (1, {"reserve": 0.2, "max_wait": None}),
+    ],
+)
+def test_who_has_time_enough_is_not_turned_away_because_of_those_before_it(left, ahead):
+    async def main():
+        gate = told(600, left, 3000)
+        pair = Pair() if ahead["reserve"] == 0 else None
+        calls = [asyncio.create_task(gate.enter(**ahead, pair=pair))]
+        await settle()
+        calls.append(asyncio.create_task(gate.enter(reserve=0.5, max_wait=5000)))
+        await settle()
+        assert [call.done() for call in calls] == [False, False]
+        for call in calls:
+            call.cancel()
+
+    run(main())
+
+
 def test_a_waiter_whose_wait_grows_is_turned_away_when_that_is_known():
     async def main():
         gate = told(600, 1, 5)
@@ -171,6 +323,23 @@ def test_a_waiter_whose_wait_grows_is_turned_away_when_that_is_known():
         assert caught.value.retry_after >= 100
         await patient
         assert now() >= 102
+
+    run(main())
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_hold_is_turned_away_when_it_is_known_that_no_two_are_left(left):
+    async def main():
+        gate = Gate(LoopClock())
+        probes = [gate.try_enter(0.0) for _ in range(LIVE_PROBES)]
+        hold = asyncio.create_task(gate.enter(reserve=0.0, max_wait=10, pair=Pair()))
+        await settle()
+        for probe in probes:
+            assert not hold.done()
+            gate.leave(probe, read(200, quota(600, left, 3000)))
+        with pytest.raises(QuotaWaitError):
+            await hold
+        assert now() == 0
 
     run(main())
 
@@ -211,17 +380,97 @@ def test_bulk_behind_more_bulk_than_the_window_holds_is_refused_at_once():
     run(main())
 
 
+@pytest.mark.parametrize(
+    ("reserve", "how", "needed"),
+    [
+        (0.0, {"first": True}, 1),  # the end of a hold that waits already has its permit
+        (0.0, {}, 1 + 1),
+        (0.0, {"pair": Pair()}, 2 + 1 + 1),
+        (0.2, {}, 1 + 1 + 1 + 3),
+        (0.2, {"max_wait": None}, 1 + 1 + 1 + 3 + 1),  # paced, so after the others with this reserve
+        (0.5, {}, 1 + 1 + 1 + 3 + 1 + 1),
+    ],
+    ids=["complete", "live", "hold", "bulk", "paced", "careful"],
+)
+def test_a_call_counts_those_who_go_before_it_and_nobody_else(reserve, how, needed):
+    async def wait(spare: int) -> float:
+        gate, pair, waits = told(600, 600, 3000, jitter=0.0), Pair(), []
+        begin = gate.try_enter(0.0, pair=pair)
+        left = int(600 * reserve) + 1 + spare  # one is kept for the hold
+        gate.leave(begin, read(429, {**quota(600, left, 3000), "retry-after": "5"}))
+
+        async def enter(reserve: float, max_wait: float | None = 5000, **how) -> None:
+            await gate.enter(reserve=reserve, max_wait=max_wait, on_wait=waits.append, **how)
+
+        tasks = [
+            asyncio.create_task(call)
+            for call in (
+                enter(0.0, first=True, pair=pair),
+                enter(0.0),
+                enter(0.0, pair=Pair()),
+                *(enter(0.2) for _ in range(3)),
+                enter(0.2, max_wait=None),
+                enter(0.5),
+                enter(0.9),
+            )
+        ]
+        await settle()
+        tasks.append(asyncio.create_task(enter(reserve, **how)))
+        await settle()
+        for task in tasks:
+            task.cancel()
+        return waits[-1]
+
+    assert run(wait(needed)) == 5  # the pause, and no more
+    assert run(wait(needed - 1)) == 3001
+
+
+def test_a_call_turned_away_is_told_the_wait_even_if_it_is_short():
+    async def main():
+        gate = Gate(LoopClock(), random=lambda: 0.0)
+        probes = [gate.try_enter(0.0) for _ in range(LIVE_PROBES)]
+        await asyncio.sleep(4)
+        call = asyncio.create_task(gate.enter(reserve=0.0, max_wait=0.25))
+        await asyncio.sleep(0.125)
+        gate.leave(probes[0], read(429, {"retry-after": "0.25"}))
+        with pytest.raises(QuotaWaitError, match="asks for a wait of") as caught:
+            await call
+        assert (now(), caught.value.retry_after) == (4.125, 0.375)  # since it asked
+
+    run(main())
+
+
+def test_a_timer_is_never_asked_for_in_the_past():
+    class Slow(ManualClock):
+        def time(self) -> float:
+            self.now += 1  # between two looks
+            return self.now
+
+    async def main():
+        clock = Slow()
+        gate = Gate(clock)
+        for _ in range(LIVE_PROBES):
+            gate.try_enter(0.0)
+        call = asyncio.create_task(gate.enter(reserve=0.0, max_wait=1.5))
+        await settle()
+        assert clock.asked == [0.0]
+        call.cancel()
+
+    run(main())
+
+
 @pytest.mark.parametrize("max_wait", [0.0, 0.5])
 def test_while_nothing_is_known_a_waiter_stays_as_long_as_it_may(max_wait):
     async def main():
         gate, waits = Gate(LoopClock()), []
         for _ in range(LIVE_PROBES):
             gate.try_enter(0.0)
+        await asyncio.sleep(8)
         with pytest.raises(QuotaWaitError, match="it is not known yet") as caught:
             await gate.enter(reserve=0.0, max_wait=max_wait, on_wait=waits.append)
-        assert now() == max_wait
+        assert now() == 8 + max_wait
         assert waits == [0.0]
-        assert caught.value.retry_after >= max_wait
+        assert caught.value.retry_after == max_wait
         assert gate.in_flight == LIVE_PROBES
 
     run(main())
@@ -279,11 +528,14 @@ def test_nobody_overtakes_when_the_timer_is_late():
         gate, granted = Gate(clock), []
         gate.leave(gate.try_enter(0.0), read(429, quota(600, 0, 10)))
         queue(gate, 1, granted)
+        careful = queue(gate, 1, [], reserve=0.5)
         await settle()
         clock.ahead = 20
         assert gate.try_enter(0.0) is None
+        assert gate.try_enter(0.2) is None
         await asyncio.sleep(12)
         assert granted == [0]
+        careful[0].cancel()
 
     run(main())
 
@@ -461,7 +713,7 @@ def test_a_live_call_costs_the_same_after_thousands_of_other_reserves():
         await settle()
         assert python_calls(live) == before
         assert (gate._queues, gate._priorities) == ({}, [])
-        assert len(gate._window.pace.buckets) <= 64
+        assert len(gate._window.pace.buckets) == 64
 
     run(main())
 
@@ -527,17 +779,33 @@ def test_requests_that_never_end_keep_nobody_waiting_for_ever(known, reserve):
     run(main())
 
 
-def test_deadlines_of_those_who_left_are_forgotten():
+@pytest.mark.parametrize("staying", [1, 50])
+def test_deadlines_of_those_who_left_are_forgotten_now_and_then(staying):
+    # Now and then only, because each time costs as much as there are entries.
     async def main():
-        gate = told(600, 0, 3000)
-        keeper = asyncio.create_task(gate.enter(reserve=0.0, max_wait=9000))
-        for _ in range(2_000):
+        gate, peak = told(600, 0, 3000), 0
+        tasks = [asyncio.create_task(gate.enter(reserve=0.0, max_wait=9000)) for _ in range(staying)]
+        await settle()
+        for _ in range(500):
             task = asyncio.create_task(gate.enter(reserve=0.0, max_wait=8000))
             await asyncio.sleep(0)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        assert len(gate._deadlines) <= 105
-        keeper.cancel()
+            peak = max(peak, len(gate._deadlines))
+        assert peak == 2 * (staying + 1) + 100 + 1  # twice those who wait, and a hundred
+        for task in tasks:
+            task.cancel()
+
+    run(main())
+
+
+def test_who_waits_as_long_as_it_takes_has_no_deadline():
+    async def main():
+        gate = told(600, 0, 3000)
+        for task in queue(gate, 3, []) + queue(gate, 3, [], reserve=0.2):
+            await settle()
+            assert gate._deadlines == []
+            task.cancel()
 
     run(main())
 
@@ -651,6 +919,17 @@ def test_a_hold_does_not_begin_what_the_quota_would_not_let_it_end(left, reserve
         assert not patient.done()
         await patient
         assert gate._window.held == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize(("left", "goes"), [(0, False), (1, True)])
+def test_the_end_of_a_hold_that_kept_no_permit_needs_one(left, goes):
+    async def main():
+        gate, pair = told(600, left, 3000), Pair()
+        permit = gate.try_enter(0.0, first=True, pair=pair)
+        assert (permit is not None) is goes
+        assert (pair.held, gate._window.held) == (False, 0)
 
     run(main())
 
@@ -864,6 +1143,7 @@ def test_close_ends_every_wait_and_lets_permits_return():
         gate.close()
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(isinstance(result, ClientStateError) for result in results)
+        assert (gate._queues, gate._priorities, gate._deadlines, gate._waiting) == ({}, [], [], 0)
         assert gate.try_enter(0.0) is None
         with pytest.raises(ClientStateError, match="closed"):
             await gate.enter(reserve=0.0, max_wait=None)

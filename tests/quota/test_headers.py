@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brevo_balance_async.core.quota.headers import DAY, YEAR, read, retry_after
+from brevo_balance_async.core.quota.headers import DAY, MOST, YEAR, Reading, read, retry_after
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -53,6 +53,49 @@ def test_the_three_quota_headers(texts, wanted):
     assert not reading.no_headers
 
 
+class OneStep(dict[str, str]):
+    """Headers that are looked up as the quick way does it."""
+
+    def get(self, name: str, default: object = None) -> object:
+        raise AssertionError(f"{name} was looked up again")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 600, MOST - 1])
+@pytest.mark.parametrize("remaining", [0, 1, 600, MOST - 1])
+@pytest.mark.parametrize("reset", [0, 1, 3600, 86_400])
+def test_what_brevo_sends_is_read_in_one_step(limit, remaining, reset):
+    # Every answer is read, so this is the way that has to be quick.
+    reading = read(200, OneStep(quota(limit, remaining, reset)))
+    assert (reading.status, reading.limit, reading.remaining, reading.reset) == (200, limit, remaining, reset)
+    assert (reading.retry_after, reading.no_headers) == (None, False)
+    assert type(reading.reset) is float
+
+
+@pytest.mark.parametrize(
+    ("texts", "wanted"),
+    [
+        (("0", "5", "30"), (None, None, 30.0)),
+        (("600", "-1", "30"), (600, 0, 30.0)),
+        (("600", "5", "-1"), (600, 5, None)),
+        (("600", "5", "86400.0"), (600, 5, 86_400.0)),
+        (("600", "5", "86401"), (600, 5, None)),
+        (("1.0", "0.0", "0.0"), (1, 0, 0.0)),
+        # Larger than any float: as a count it would end a later calculation with an OverflowError.
+        (("1" + "0" * 400, "5", "30"), (None, None, 30.0)),
+        (("600", "1" + "0" * 400, "30"), (None, None, 30.0)),
+    ],
+)
+def test_what_the_one_step_does_not_take_is_read_carefully(texts, wanted):
+    reading = read(200, quota(*texts), wall)
+    assert (reading.limit, reading.remaining, reading.reset) == wanted
+
+
+def test_a_reading_says_nothing_unless_it_is_told():
+    reading = Reading(200)
+    assert (reading.limit, reading.remaining, reading.reset, reading.retry_after) == (None,) * 4
+    assert (reading.no_headers, reading.wait) == (False, None)
+
+
 @pytest.mark.parametrize("missing", range(3))
 def test_two_headers_of_three_are_no_silence(missing):
     headers = quota(600, 5, 30)
@@ -62,7 +105,8 @@ def test_two_headers_of_three_are_no_silence(missing):
 
 
 @pytest.mark.parametrize(
-    ("ahead", "reset"), [(0, 0), (1800, 1800), (DAY, DAY), (-59, 0), (-61, None), (DAY + 1, None)]
+    ("ahead", "reset"),
+    [(0, 0), (1, 1), (1800, 1800), (DAY, DAY), (-1, 0), (-60, 0), (-61, None), (DAY + 1, None)],
 )
 @pytest.mark.parametrize("skew", [None, 0, 3 * 3600, -10 * YEAR])
 def test_a_reset_given_as_a_moment_is_measured_by_the_servers_clock_or_else_by_ours(ahead, reset, skew):
@@ -70,6 +114,11 @@ def test_a_reset_given_as_a_moment_is_measured_by_the_servers_clock_or_else_by_o
     if skew is not None:
         headers["date"] = date(skew)
     assert read(200, headers, wall).reset == reset
+
+
+@pytest.mark.parametrize(("ahead", "reset"), [(0.5, 0.5), (0.0, 0.0), (-0.5, 0.0), (-60.5, None)])
+def test_a_moment_may_have_a_fraction(ahead, reset):
+    assert read(200, quota(600, 5, f"{wall() + ahead:.1f}"), wall).reset == reset
 
 
 @pytest.mark.parametrize(

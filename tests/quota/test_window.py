@@ -9,13 +9,14 @@ import pytest
 from quota import Account
 
 from brevo_balance_async.core.quota.headers import read
-from brevo_balance_async.core.quota.pace import BURST
+from brevo_balance_async.core.quota.pace import BURST, Pace
 from brevo_balance_async.core.quota.pause import HOUR
 from brevo_balance_async.core.quota.window import (
     LIVE_PROBES,
     PROBE_AFTER,
     UNTIL_ANSWER,
     Pair,
+    Permit,
     Refill,
     Window,
 )
@@ -70,6 +71,21 @@ UNREADABLE = [
 ]
 
 
+def test_everything_begins_with_nothing_known_and_nothing_sent():
+    window = Window(lambda: 0.5)
+    assert (window.limit, window.remaining, window.available) == (None, 0, 0)
+    assert (window.sent, window.in_flight, window.bulk_in_flight, window.held) == (0, 0, 0, 0)
+    assert (window.newest, window.sent_before, window.maybe_counted, window.unconfirmed) == (0, 0, 0, 0)
+    assert (window.ends_at, window.opens_at, window.length, window.observed_at) == (0, 0, 0, 0)
+    assert (window.observed_wall, window.probe_at) == (0, math.inf)
+    assert (window.ended, window.refill, window.no_headers) == (True, Refill.UNKNOWN, False)
+    assert (window.pause.refusals, window.pause.concurrency) == (0, math.inf)
+    assert (window.pause.until, window.pause.refused_at) == (-math.inf, -math.inf)
+    assert window.pace.buckets == {}
+    permit, pair = Permit(0.2, 1, 5.0), Pair()
+    assert (permit.bucket, permit.pair, pair.held, pair.ended) == (None, None, False, False)
+
+
 # -- while nothing is known --------------------------------------------------------------------------------------
 
 
@@ -104,7 +120,7 @@ def test_without_an_end_that_makes_sense_the_count_is_believed_all_the_same(rese
     assert bench.window.expected(0, 0.0) == pytest.approx(HOUR, abs=2)
 
 
-@pytest.mark.parametrize("status", [None, 301, 401, 404, 500, 503])
+@pytest.mark.parametrize("status", [None, 199, 300, 301, 401, 404, 500, 503])
 def test_an_error_without_headers_proves_no_silence(status):
     bench = Bench()
     bench.answer(0, bench.send(0), status, {})
@@ -156,6 +172,20 @@ def test_no_answer_keeps_the_charge_and_cancel_gives_it_back():
     assert (bench.window.in_flight, bench.window.bulk_in_flight) == (0, 0)
 
 
+@pytest.mark.parametrize(("status", "counted"), [(499, True), (500, False), (501, False), (599, False)])
+def test_an_answer_without_numbers_was_counted_unless_a_proxy_may_have_sent_it(status, counted):
+    bench = Bench().told(0, 600, 5, 3000)
+    bench.answer(1, bench.send(1), status, {})
+    assert (bench.window.remaining, bench.window.unconfirmed) == ((4, 0) if counted else (5, 1))
+    assert bench.window.available == 4
+
+
+def test_a_429_without_numbers_was_not_counted():
+    bench = Bench().told(0, 600, 5, 3000)
+    bench.answer(1, bench.send(1), 429, {"retry-after": "1"})
+    assert (bench.window.remaining, bench.window.unconfirmed) == (5, 0)
+
+
 def test_newest_request_wins_and_an_older_answer_can_only_lower():
     bench = Bench().told(0, 600, 100, 60)
     first, second, third = (bench.send(1) for _ in range(3))
@@ -164,6 +194,25 @@ def test_newest_request_wins_and_an_older_answer_can_only_lower():
     assert bench.window.available == 49  # the first had been counted by then
     bench.answer(2, second, 200, quota(600, 40, 58))
     assert bench.window.available == 40
+
+
+@pytest.mark.parametrize(
+    ("end", "remaining", "left"),
+    [
+        (1000, 40, 40),
+        (997.5, 40, 40),  # the same window, give or take what rounding and travel time do
+        (997, 40, 51),  # the window before
+        (500, 40, 51),
+        (1002.5, 60, 51),  # of the same window, only a smaller number is believed
+        (1003, 60, 60),  # the next window
+    ],
+)
+def test_an_older_answer_counts_by_the_window_that_it_speaks_of(end, remaining, left):
+    bench = Bench().told(0, 600, 100, 1000)
+    slow, quick = bench.send(1), bench.send(1)
+    bench.answer(2, quick, 200, quota(600, 51, 998))
+    bench.answer(2, slow, 200, quota(600, remaining, end - 2))
+    assert bench.window.available == left
 
 
 def test_an_older_429_leaves_nothing_whatever_it_says_is_remaining():
@@ -215,6 +264,22 @@ def test_live_waits_for_the_reset_and_not_less():
     bench.send(0)
     assert bench.wait(0, bench.live) == 31
     assert bench.wait(20.5, bench.live) == 10.5
+
+
+@pytest.mark.parametrize(("need", "left"), [(1, 1), (1, 2), (2, 2), (2, 600)])
+def test_a_live_call_is_let_through_at_one_look_while_enough_is_left(need, left):
+    class OneLook(Window):
+        def _due(self, *_: object, **__: object) -> float:
+            raise AssertionError("it looked again")
+
+    bench = Bench()
+    bench.window = OneLook(lambda: 0.0, wall=lambda: NOON)
+    permit = bench.window.send(0, 0.0)
+    bench.answer(0, permit, 429, {"retry-after": "1"})
+    permit = bench.window.send(1, 0.0)
+    bench.answer(2, permit, 200, quota(600, left + 1, 60))
+    bench.window.send(2, 0.0)  # two may be in flight
+    assert [bench.window.wait(now, 0.0, need) for now in (2, 40, 62.75)] == [0, 0, 0]
 
 
 def test_a_live_call_counts_the_queue_before_it():
@@ -324,6 +389,18 @@ def test_answers_to_requests_sent_before_a_429_do_not_open_the_gate():
     assert bench.wait(3) == 29
     bench.send(32)
     assert bench.wait(32) == UNTIL_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("status", "more"), [(200, True), (404, True), (499, True), (500, False), (503, False)]
+)
+def test_only_an_answer_of_the_server_itself_relaxes_after_a_429(status, more):
+    bench = Bench(jitter=0.0).told(0, 600, 500, 3000)
+    bench.answer(1, bench.send(1), 429, {"retry-after": "3"})
+    bench.answer(5, bench.send(4), status, {})
+    bench.send(5)
+    assert (bench.wait(5) == 0) is more
+    assert bench.window.pause.refusals == (0 if more else 1)
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.999])
@@ -543,6 +620,32 @@ def test_a_window_is_fixed_if_its_count_and_its_time_did(remaining, reset, refil
     assert bench.window.refill is refill
 
 
+@pytest.mark.parametrize(
+    ("remaining", "reset", "refill"),
+    [
+        (300, 3600, Refill.FIXED),
+        (299, 3600, Refill.SLIDING),
+        (599, 1801, Refill.FIXED),
+        (599, 1800, Refill.SLIDING),
+    ],
+)
+def test_half_of_both_is_what_makes_a_window_fixed(remaining, reset, refill):
+    bench = Bench().told(0, 600, 500, 3600).told(3601, 600, remaining, reset)
+    assert bench.window.refill is refill
+
+
+@pytest.mark.parametrize(("now", "learned"), [(97, False), (97.5, True), (100, True)])
+def test_a_new_end_teaches_something_only_once_the_old_one_is_near(now, learned):
+    bench = Bench().told(0, 600, 500, 100).told(now, 600, 599, 3600)
+    assert (bench.window.refill is Refill.FIXED) is learned
+
+
+@pytest.mark.parametrize(("end", "learned"), [(102.5, False), (103, True)])
+def test_an_end_that_moves_by_little_is_the_same_end(end, learned):
+    bench = Bench().told(0, 600, 500, 100).told(99, 600, 499, end - 99)
+    assert (bench.window.refill is not Refill.UNKNOWN) is learned
+
+
 def test_a_429_and_an_end_that_moves_before_it_came_teach_nothing():
     bench = Bench().told(0, 600, 0, 10)
     bench.told(12, 600, 0, 30, status=429)
@@ -679,6 +782,72 @@ def test_views_with_different_reserves_share_what_is_known_but_not_their_floor()
     careful = 0.5
     assert bench.wait(0, careful) >= 60
     assert bench.wait(0, bench.bulk) == 0
+
+
+@pytest.mark.parametrize(("need", "left"), [(1, 1), (2, 2)])
+def test_bulk_may_take_the_last_request_above_its_reserve_beside_live_ones(need, left):
+    bench = Bench().told(0, 600, 120 + left + 1, 3000)
+    bench.send(0)
+    assert bench.wait(0, bench.bulk, need) == 0
+    assert bench.wait(0, bench.bulk, need + 1) > 0
+
+
+@pytest.mark.parametrize(
+    ("free", "now", "most"),
+    [(1, 0.9, 1), (48, 0.9, 1), (49, 0.9, 2), (73, 0.9, 2), (74, 0.9, 3), (480, 0.9, 19), (480, 1, 1)],
+)
+def test_bulk_has_a_share_of_what_is_free_in_flight_while_its_news_is_fresh(free, now, most):
+    # A 24th of what is free after each request.
+    bench, sent = Bench().told(0, 600, 120 + free, 3000), 0
+    while bench.wait(now, bench.bulk) == 0:
+        bench.window.send(now, bench.bulk)
+        sent += 1
+    assert sent == most
+
+
+@pytest.mark.parametrize(
+    ("free", "seconds_left", "wait"),
+    [
+        # The bucket holds 30, and is filled at twice the even rate: 2 * 480 / 3600 a second.
+        (480, 3600, 3.75),
+        (480, 60, 1 / 16),
+        (480, 30, 1 / 32),
+        (480, 29, 1 / 32),  # never spread over less than 30 seconds
+        (480, 0, 1 / 32),
+        (480, -5, 1 / 32),
+        (2, 3600, 900),
+    ],
+)
+def test_the_pace_of_bulk(free, seconds_left, wait):
+    pace = Pace()
+    assert pace.wait(100, 0.2, free, 600, seconds_left) == 0
+    burst = min(30, free)
+    assert pace.bucket(0.2).tokens == burst
+    pace.bucket(0.2).tokens -= burst
+    assert pace.wait(100, 0.2, free, 600, seconds_left) == wait
+    assert pace.wait(100 + wait / 2, 0.2, free, 600, seconds_left) == wait / 2
+    assert pace.wait(100 + wait, 0.2, free, 600, seconds_left) == 0
+    assert pace.wait(100 + 100 * wait, 0.2, free, 600, seconds_left) == 0
+    assert pace.bucket(0.2).tokens == burst  # no more is saved up
+
+
+def test_a_bucket_holds_one_token_at_least():
+    pace = Pace()
+    assert pace.wait(0, 0.2, 1, 10, 3600) == 0
+    assert pace.bucket(0.2).tokens == 1
+
+
+def test_there_are_sixty_four_buckets_and_the_oldest_goes_first():
+    pace = Pace()
+    for number in range(64):
+        pace.bucket(number / 100)
+    first = pace.bucket(0.0)
+    assert len(pace.buckets) == 64
+    assert pace.bucket(0.0) is first
+    pace.bucket(0.9)
+    assert len(pace.buckets) == 64
+    assert 0.0 not in pace.buckets
+    assert {0.01, 0.9} <= set(pace.buckets)
 
 
 def test_bulk_flies_alone_near_the_reserve_and_when_its_news_is_old():

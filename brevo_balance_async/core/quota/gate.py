@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
 from datetime import UTC, datetime
 from itertools import count
@@ -181,8 +181,9 @@ class Gate:
                 self.cancel(waiter.permit)
             raise
         finally:
-            # True after a cancellation only. The next call of this queue waits for the same, so nothing advances.
-            if self._remove(waiter) and not self._priorities:
+            # After a cancellation. The next call of this queue waits for the same, so nothing advances.
+            self._remove(waiter)
+            if not self._priorities:
                 self._set_timer(math.inf)
         if waiter.permit is not None:
             return waiter.permit
@@ -235,9 +236,7 @@ class Gate:
     def _ahead(self, priority: Priority) -> int:
         """How many calls would be served before one that joins this queue now."""
         ahead = 0
-        for other in self._priorities:
-            if other > priority:
-                break
+        for other in self._priorities[: bisect_right(self._priorities, priority)]:
             if other[0] != _ENDS_OF_HOLDS:  # their permits are already subtracted from what is available
                 ahead += len(self._queues[other])
         return ahead
@@ -261,17 +260,16 @@ class Gate:
         elif waiter.deadline < self._timer_at:
             self._set_timer(waiter.deadline)
 
-    def _remove(self, waiter: _Waiter) -> bool:
-        """Remove it from its queue; False if it is not in it any more."""
+    def _remove(self, waiter: _Waiter) -> None:
+        """Remove it from its queue, if it is still in it."""
         waiters = self._queues.get(waiter.priority)
         if waiters is None or waiter not in waiters:
-            return False
+            return
         del waiters[waiter]
         self._waiting -= 1
         if not waiters:
             del self._queues[waiter.priority]
             del self._priorities[bisect_left(self._priorities, waiter.priority)]
-        return True
 
     def _advance(self) -> None:
         """Grant permits, reject calls that would wait too long, and set the timer for the next time."""
@@ -320,7 +318,8 @@ class Gate:
             if not waiter.woken.done():
                 if deadline > now and deadline >= now + wait:
                     break
-                waiter.wait = now - waiter.asked_at + wait if wait else 0.0
+                if wait:
+                    waiter.wait = now - waiter.asked_at + wait
                 self._remove(waiter)
                 _wake(waiter)
                 rejected = True
