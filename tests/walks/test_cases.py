@@ -190,6 +190,63 @@ def test_new_rows_in_front_do_not_keep_a_walk_by_id_going_for_ever(cap, seed, me
     assert server.calls < 200
 
 
+@pytest.mark.parametrize("before", [3, 4])
+def test_an_empty_answer_behind_the_last_row_is_no_end_where_rows_before_it_went_away(before):
+    """Pages of three rows, two of which have to overlap; rows 1 and 2 go away, so 4 and 5 are where 2 and 3 were."""
+    server = Server(rows=5, descending=False)
+    answer = server.answer
+
+    def shrinking(limit, offset):
+        if server.calls == before - 1:
+            server.delete(1)
+            server.delete(2)
+        return answer(limit, offset)
+
+    server.answer = shrinking
+    with contextlib.suppress(PaginationError):
+        assert server.throughout <= set(walked(server, limit=3, largest=3, known="records"))
+
+
+@pytest.mark.parametrize(
+    "options", [{"rows": 505, "ties": 300, "deletes": 2.0}, {"rows": 45, "ties": 21, "deletes": 1.0}]
+)
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_a_total_that_fits_by_chance_is_no_end_where_rows_went_away(meaning, options):
+    """Many rows share a key, so pages reach little further than the last one."""
+    for seed in range(40):
+        server = Server(seed=seed, meaning=meaning, shuffled=bool(seed % 2), **options)
+        with contextlib.suppress(PaginationError):
+            found = walked(server, limit=(None, 5)[seed % 2], known=(None, meaning)[seed % 3 > 0])
+            assert server.throughout <= set(found)
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("anchored", [True, False])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_stale_total_behind_the_record_at_which_a_walk_begins_raises(known, anchored, meaning):
+    """Its rows went away since, and the total says that one is there: the walk must not begin again and again."""
+    server = Server(rows=600, meaning=meaning, count=lambda total, _page: total + 9)
+    with pytest.raises(PaginationError, match="brought nothing new"):
+        walked(server, offset=605, known=meaning if known else None, anchored=anchored)
+    assert server.calls < 2 * PATIENCE
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("count", ["true", "absent"])
+@pytest.mark.parametrize(
+    ("rows", "offset", "cap", "largest"), [(5, 8, None, 10), (40, 25, 8, 500), (40, 25, None, 8)]
+)
+def test_a_walk_from_the_middle_in_pages_of_a_few_rows_ends(rows, offset, cap, largest, count, meaning):
+    server = Server(rows=rows, meaning=meaning, cap=cap, count=COUNTS[count])
+    try:
+        found = walked(server, offset=offset, limit=10, largest=largest, known=meaning)
+    except PaginationError:
+        assert cap
+    else:
+        assert found == server.listed()[offset:]
+    assert server.calls < 2 * PATIENCE
+
+
 def test_a_backtrack_over_many_pages_is_not_taken_for_a_walk_that_goes_round():
     """Without a total the walk does not know how many rows went away, and lands far back among those it has."""
     server = Server(rows=4_000, descending=False, purge=(100, 0.35), count=COUNTS["absent"])

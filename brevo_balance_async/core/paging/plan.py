@@ -99,9 +99,10 @@ class Planner:
         slack = self._slack or (SPARE if self.offsets.tried and self.longest >= ENOUGH else 0)
         asked = self._page(max(0, self.position - self.overlap - slack), near=near)
         if asked.at + asked.limit <= self.position:  # it overlaps by so much that it cannot reach further
+            self._slack = 0
             asked = self._page(max(0, self.position - self.overlap), near=near)
         reaches = asked.at + asked.limit > self.position
-        if not reaches or (near and (asked.at == 0 or self.longest <= self.overlap)):
+        if near and (asked.at == 0 or not reaches or self.longest <= self.overlap):
             # Its known rows would be no fewer than the longest page has, and so prove nothing.
             return Query(1, self.position + self.beyond, self.position, peek=True)
         return asked
@@ -113,7 +114,7 @@ class Planner:
         length = 0 if ahead is None else min(ahead.limit, self.longest) if self.capped else ahead.limit
         position = self.position if ahead is None else ahead.at + length
         asked = self._page(max(0, position - self.overlap - self._slack), position)
-        return asked if position < stop else None
+        return asked if position < stop and position < asked.at + asked.limit else None
 
     def _page(self, begin: int, position: int = 0, *, near: bool = False) -> Query:
         """The page from about ``begin`` on, after one that ends at ``position`` (0: that ended the last one)."""
@@ -140,7 +141,7 @@ class Planner:
         self.position, self.overlap, self._backtrack = position, overlap, None
         self.longest = max(self.longest, length)
         self.capped |= length < asked.limit
-        self._trials += asked.at == 0 and asked.limit >= ENOUGH
+        self._trials += asked.at == 0 and asked.limit >= min(ENOUGH, self.size.largest)
         self._stuck = 0 if on else self._stuck + 1
         if on:
             self._back = 0

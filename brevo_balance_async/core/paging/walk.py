@@ -154,7 +154,7 @@ class Walk(Generic[T]):
 
     def _peeked(self, asked: Query, rows: Sequence[T]) -> None:
         """Take the answer to the question whether any row stands behind the last."""
-        if not rows and max(1, self.count or 0) <= self.position <= self._seen:
+        if not (rows or self._end.moved) and max(1, self.count or 0) <= self.position <= self._seen:
             self._finish()
             return
         known = bool(rows) and self._join(asked, rows) is not None
@@ -200,9 +200,12 @@ class Walk(Generic[T]):
         self._end.moved |= stands and self._frontier.known > max(0, last - asked.at)  # rows came in before
         passed = max(0, self._floor - self._seen)
         self._seen += len(fresh)
-        end = asked.at + length if stands else self._seen if fresh else last
+        if stands and (fresh or asked.at == 0 or planner.offsets.known):
+            end = asked.at + length
+        else:
+            end = self._seen if fresh else last
         step = Step.of(batch.items, fresh[passed:], end)
-        same = self._frontier.same_end or self._seen == batch.count
+        same = self._frontier.same_end or (self._seen == batch.count and not self._end.moved)
         less, short = length < asked.limit, length < min(asked.limit, planner.longest)
         on = bool(fresh) and fresh[-1] == length - 1  # new rows before known ones do not bring the walk on
         planner.taken(asked, length, end, self._frontier.overlap, on=on)
@@ -210,7 +213,7 @@ class Walk(Generic[T]):
             self._finish()
             return step
         if on:
-            self._idle = 0
+            self._idle = 0 if self._seen > self._floor else self._idle
         elif fresh or not (short and same):  # or it is a proof of the end, and few of these are asked for
             self._idled()
         if self._seen < self._floor and planner.offsets.known:  # go to the floor without the rows between
@@ -223,7 +226,7 @@ class Walk(Generic[T]):
         if self._idle >= PATIENCE + self._seen // (2 * self.limit):
             raise self._error(f"{self._idle} answers in a row brought nothing new")
         crosses = self._planner.offsets.known and self.position < self._seen  # known rows, after a backtrack
-        if self._idle % DOUBT == 0 and not crosses:
+        if self._idle % DOUBT == 0 and self._frontier is not None and not crosses:
             self._planner.doubt(self._seen)
 
     def _finish(self) -> None:
