@@ -1,7 +1,8 @@
 """Where a walk ends: which pages show that no row is left.
 
 For a server that caps pages silently, states a total that is old or none at all, or cuts an answer short: then a
-short page is not yet the last. A walk ends on a page that joins, is shorter than any cap can make it, and
+short page is not yet the last. A walk ends on a page that joins, is shorter than any cap can make it (at record 0:
+shorter than asked for), and
 
 - stands where its last row is the last of the stated total; or,
 - where no total is stated, or a smaller one, brings nothing new and ends where the page before ended: one request
@@ -29,12 +30,12 @@ class End:
 
     def __init__(self) -> None:
         self.total: int | None = None
-        """The total that the last page stated."""
+        """The total that was stated last."""
         self.largest: int = 0
         self.moved: bool = False
-        """Whether a total was smaller than one that was stated before its page was asked for."""
+        """Whether a total was smaller than one stated before its page was asked for, or rows came in before a page."""
         self.near: bool = False
-        """Whether the last page was short and nothing promises more: the next request should make sure of it."""
+        """Whether the last page had less than asked and nothing promises more: the next request makes sure of it."""
         self._proofs = 0
         self._tail = 0
 

@@ -1,4 +1,4 @@
-"""Which rows a walk has, and whether a page joins them. Here, and only here, a gap is found.
+"""Which rows a walk has, and whether a page joins them. Here a gap is found.
 
 For a listing whose rows are inserted and deleted while it is walked. A page is one contiguous snapshot of it.
 ``join`` gives the new rows of a page, or None if the page may have left a gap to the rows already seen.
@@ -63,7 +63,7 @@ class ByKey(Generic[T]):
         self.same_end: bool = False
         """Whether the last page taken ends like the one before: here with the same key."""
         self.known: int = 0
-        """How many rows of the last page taken were seen before; the others follow."""
+        """How many rows of the last page taken stand before its first new one."""
 
     @property
     def overlap(self) -> int:
@@ -146,7 +146,7 @@ class ById(Generic[T]):
         self.same_end: bool = False
         """Whether the last page taken ends like the one before: here with the same row."""
         self.known: int = 0
-        """How many rows of the last page taken stand before the end of the page before it."""
+        """How many rows of the last page taken end where the page before ended; if it is not there, as by key."""
 
     def join(self, rows: Sequence[T], at: int, *, sure: bool = True) -> Sequence[int] | None:
         """Take the page asked for at record ``at``: the indexes of its new rows, or None if there may be a gap.

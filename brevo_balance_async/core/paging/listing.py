@@ -52,7 +52,7 @@ class Listing(Generic[T]):
     an empty text if it has none. ``sort_key`` gives the key that the listing is ordered by, provided that it never
     changes for a row (``created_at``); it is None where the key is mutable or unknown. ``max_limit`` is the
     largest page the contract allows, ``default_limit`` the documented server default (None: none is documented),
-    which is what a walk falls back to when a larger page is refused with 422. ``offset_counts`` None means that
+    to which a walk falls back when a larger page is refused before any was answered. ``offset_counts`` None means that
     the documents disagree: the walk finds out.
     """
 
@@ -68,10 +68,10 @@ class Listing(Generic[T]):
 class WalkMemory:
     """What walks learned, by listing name; one per client (``client.walk_memory``), shared by all of its walks.
 
-    Write into it to override: ``offset_counts["history.list"] = "pages1"`` saves the walk from finding out,
-    ``largest_limit["history.list"] = 100`` caps its pages. ``unordered`` names the listings whose rows did not
-    come in the order of their sort key; they are walked by id. ``unfiltered`` names those whose server does not
-    know, or ignores, a filter that no document is sure of.
+    Write into it to override: ``offset_counts["history.list"] = "pages1"`` saves the walk from finding out (a wrong
+    entry makes a walk with ``offset=`` begin elsewhere), ``largest_limit["history.list"] = 100`` caps its pages.
+    ``unordered`` names the listings whose rows did not come in the order of their sort key; they are walked by id.
+    ``unfiltered`` names those whose server does not know, or ignores, a filter that no document is sure of.
     """
 
     offset_counts: dict[str, OffsetMeaning] = field(factory=dict)

@@ -1,10 +1,11 @@
 """What ``offset`` counts: where a request starts under each meaning, and which meaning holds.
 
 For a server whose documents disagree: Brevo's say of history's ``offset`` that it is the number of records to skip,
-and also that it is a page number, whose base they do not state. Nothing is asked only to find out. The meanings are
-tried in turn: where a page leaves a gap, or has known rows alone and not the last of them, the next one is tried. A
-page that joins shows where it started, by the place of its first new row. If that fits one meaning and no other by
-far, the meaning is known, and remembered for later walks. A wrong meaning costs requests, never rows.
+and also that it is a page number, whose base they do not state. There is no request only to find out. The meanings
+are tried in turn: where a page leaves a gap, or has known rows alone and not the last of them, the next one is tried,
+also after many answers that bring nothing. A page that joins shows where it started, by the place of its first new
+row: the nearest meaning is believed. If no other is near, it is known, and remembered for later walks. A wrong meaning
+costs requests, never rows, unless it was remembered, or written into ``WalkMemory``, and a walk begins in the middle.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Offsets:
 
     @property
     def known(self) -> bool:
-        """Whether a page of this or another walk started where no other meaning would have put it."""
+        """Whether a page of some walk started where no other meaning would have put it, or the caller says so."""
         return self._remembered.get(self._name) == self.meaning
 
     @property

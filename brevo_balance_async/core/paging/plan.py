@@ -9,9 +9,10 @@
 - **Another meaning of offset** (``offsets``) after a gap, where it is not known; backtracking when all were tried.
 - **No longer page than the longest so far**, where offset may count pages, for a server that caps pages silently:
   page p starts at p * limit only where limit is not capped. The page at 0 starts there in any case. So a walk whose
-  pages are shorter than ``ENOUGH`` asks there once more, in case only an answer was cut short; and one that begins
+  pages are shorter than ``ENOUGH`` asks there up to twice, in case only an answer was cut short; and one that begins
   in the middle asks there first, unless offset is known to count records.
-- **A peek at the one row behind the last**, where no page could show the end, because so few rows are there.
+- **A peek at the one row behind the last**, where the end seems near and no page could show it, because so few rows
+  are there.
 - **A smaller page**, for a server that refuses a large ``limit``: ``PageSize``.
 """
 
@@ -72,7 +73,7 @@ class Planner:
         self.longest: int = 0
         """Length of the longest page."""
         self.capped: bool = False
-        """Whether a page was shorter than asked: the server may cap pages silently."""
+        """Whether a page was shorter than asked: the server may cap pages silently, or it was the last."""
         self.beyond: int = 0
         """1 if the row at offset ``position`` is a known one: offset counts pages from 1, or a row came in."""
         self._trials = 0  # pages at 0 that were asked for ENOUGH rows

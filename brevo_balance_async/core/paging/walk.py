@@ -16,8 +16,8 @@ Drive it so, from anywhere::
 - ``end``: is a page the last? *Nothing is cut short.*
 
 *Nothing goes on for ever:* after ``PATIENCE`` answers in a row that did not bring the walk on, and one more for every
-two pages that a backtrack may have to cross again, the walk raises ``PaginationError``. After ``DOUBT`` of them it
-tries another meaning of ``offset``, even where one was known.
+two pages of rows seen, which a backtrack may have to cross again, the walk raises ``PaginationError``. After every
+``DOUBT`` of them it tries another meaning of ``offset``, even where one was known, unless it crosses known rows.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Walk(Generic[T]):
 
     @property
     def knows_offsets(self) -> bool:
-        """Whether it is known what offset counts; or else what was fetched ahead is of no use."""
+        """Whether it is known, or documented, what offset counts; or else what was fetched ahead is of no use."""
         return self._planner.offsets.follows
 
     def verify(self) -> None:
@@ -157,7 +157,9 @@ class Walk(Generic[T]):
         if not (rows or self._end.moved) and max(1, self.count or 0) <= self.position <= self._seen:
             self._finish()
             return
-        known = bool(rows) and self._join(asked, rows) is not None
+        known = (
+            bool(rows) and self._join(asked, rows) is not None
+        )  # an unknown row behind the last does not join
         self._planner.beyond = int(known and not self._planner.beyond)
         self._end.near = self._planner.beyond > 0
         self._idled()
