@@ -857,6 +857,12 @@ def test_who_waits_as_long_as_it_takes_is_paced_above_the_reserve():
     run(main())
 
 
+def test_a_permit_is_paced_only_if_it_is_asked_for():
+    gate = Gate(ManualClock())
+    permits = [gate.try_enter(0.2), *(gate.try_enter(0.0, paced=paced) for paced in (True, False))]
+    assert [permit.bucket is None for permit in permits] == [True, False, True]
+
+
 def test_a_paced_queue_delays_nobody_who_is_not_paced():
     async def main():
         gate = told(600, 584, 3600)
