@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import time
 
@@ -134,7 +135,7 @@ def test_an_override_of_the_largest_limit_below_what_the_question_likes(largest,
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("count", ["true", "absent"])
 @pytest.mark.parametrize(
-    ("rows", "offset"), [(5, 30), (0, 1), (9, 10), (15, 16), (100, 30), (25, 24), (2, 1)]
+    ("rows", "offset"), [(5, 30), (0, 1), (9, 10), (15, 16), (100, 30), (25, 24), (2, 1), (700, 720)]
 )
 @pytest.mark.parametrize("cap", [None, 20])
 @pytest.mark.parametrize("anchored", [True, False])
@@ -145,6 +146,15 @@ def test_a_walk_resumed_near_or_behind_the_end(rows, offset, count, known, meani
     assert server.calls <= 16
 
 
+@pytest.mark.parametrize("count", ["true", "absent"])
+@pytest.mark.parametrize(("meaning", "requests"), [("records", 1), ("pages0", 2), ("pages1", 2)])
+def test_a_walk_from_behind_the_end_looks_there_once(meaning, requests, count):
+    """Where pages are numbered, after one look at the page at 0, whose length shows how long pages may be."""
+    server = Server(rows=700, meaning=meaning, count=COUNTS[count])
+    assert walked(server, limit=25, offset=701, known=meaning) == []
+    assert server.calls == requests
+
+
 @pytest.mark.parametrize("meaning", MEANINGS)
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("offset", [1, 20, 21, 25, 60, 99, 100])
@@ -152,6 +162,40 @@ def test_a_walk_resumed_near_or_behind_the_end(rows, offset, count, known, meani
 def test_a_walk_resumed_under_a_silent_cap(offset, count, known, meaning):
     server = Server(rows=100, meaning=meaning, cap=20, count=COUNTS[count])
     assert walked(server, offset=offset, known=meaning if known else None) == server.listed()[offset:]
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("limit", [1, 12, 25, None])
+@pytest.mark.parametrize("offset", [21, 60, 80, 99])
+@pytest.mark.parametrize("count", ["true", "absent"])
+@pytest.mark.parametrize("cap", [20, 33])
+def test_a_walk_by_id_resumed_where_pages_are_known_to_be_numbered_and_a_cap_is_not(
+    cap, count, offset, limit, meaning
+):
+    """A page longer than the cap would stand elsewhere, and its rows pass for those at the record asked for."""
+    server = Server(rows=100, meaning=meaning, cap=cap, count=COUNTS[count])
+    found = walked(server, offset=offset, limit=limit, known=meaning, anchored=False)
+    assert found == server.listed()[offset:]
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("cap", [None, 20])
+def test_new_rows_in_front_do_not_keep_a_walk_by_id_going_for_ever(cap, seed, meaning):
+    """Each page has rows that came in before it; they do not bring the walk on."""
+    server = Server(seed=seed, rows=200, meaning=meaning, cap=cap, inserts=2, deletes=2)
+    with contextlib.suppress(PaginationError):
+        found = walked(server, limit=3, anchored=False)
+        assert server.throughout <= set(found)
+    assert server.calls < 200
+
+
+def test_a_backtrack_over_many_pages_is_not_taken_for_a_walk_that_goes_round():
+    """Without a total the walk does not know how many rows went away, and lands far back among those it has."""
+    server = Server(rows=4_000, descending=False, purge=(100, 0.35), count=COUNTS["absent"])
+    found = walked(server, limit=20, largest=20, known="records")
+    assert server.throughout <= set(found)
+    assert found == sorted(found)
 
 
 @pytest.mark.parametrize("count", ["true", "absent"])
@@ -395,8 +439,6 @@ def test_ids_in_steps_cost_no_more_than_others():
         frontier = ById(Listing("x", identity=lambda row: row), 0)
         started = time.process_time()
         for first in range(0, 20_000, 500):
-            assert frontier.join(
-                [number * step for number in range(max(0, first - 1), first + 500)], first, 1
-            )
+            assert frontier.join([number * step for number in range(max(0, first - 1), first + 500)], first)
         spent.append(time.process_time() - started)
     assert spent[1] < 10 * spent[0] + 0.1

@@ -85,6 +85,13 @@ async def test_costs_no_more_requests_than_without():
     assert sorted(ahead.server.log) == sorted(alone.server.log)
 
 
+async def test_on_the_way_to_the_record_it_begins_at_nothing_is_fetched_ahead():
+    """Two pages show what offset counts; then it goes to its record."""
+    link = Link(Server(rows=1_000))
+    assert ids(await link.walk(8, offset=980).collect()) == link.server.listed()[980:]
+    assert [offset for _, offset in link.server.log] == [0, 48, 980]
+
+
 async def test_nothing_is_fetched_ahead_that_is_not_known_to_exist():
     link = Link(Server(rows=60))
     walk = aiter(link.walk(8))

@@ -19,7 +19,7 @@ answers. (Two ids with one fingerprint, 1 chance in 10 million for a million row
 Where no total is stated the second trace is missing: then a row can also be lost unseen if rows change places, as
 rows with equal keys do on a server that sorts them anew for each answer. Such a listing is not promised to be whole.
 
-Both have the same four members, so a walk need not know which one it has.
+Both have the same members, so a walk need not know which one it has.
 """
 
 from __future__ import annotations
@@ -52,8 +52,6 @@ class DisorderError(Exception):
 class ByKey(Generic[T]):
     """The walk over a sort key that never changes; it began at record ``low``."""
 
-    shifted = False
-
     def __init__(self, listing: Listing[T], key: Callable[[T], Any], low: int) -> None:
         self._identity = listing.identity
         self._key = key
@@ -63,18 +61,21 @@ class ByKey(Generic[T]):
         self._ties: set[Hashable] = set()  # the ids with the key _last
         self._page_end: Any = None
         self.same_end: bool = False
+        """Whether the last page taken ends like the one before: here with the same key."""
+        self.known: int = 0
+        """How many rows of the last page taken were seen before; the others follow."""
 
     @property
     def overlap(self) -> int:
         """How many rows before the end of the last page the next one has to start: those tied, and one before."""
         return len(self._ties) + 1
 
-    def join(self, rows: Sequence[T], at: int, known: int) -> Sequence[int] | None:
+    def join(self, rows: Sequence[T], at: int, *, sure: bool = True) -> Sequence[int] | None:
         """Take the page asked for at record ``at``: the indexes of its new rows, or None if there may be a gap.
 
-        New are the rows after the furthest key, and those with that key and an id not seen with it.
+        New are the rows after the furthest key, and those with that key and an id not seen with it. If it is not
+        ``sure`` that the page starts at ``at``, it has to reach the furthest key.
         """
-        del known
         keys, ids = self._ordered_keys(rows), _ids(rows, self._identity)
         earlier = 0
         while self._ties and self._before and earlier < len(keys) and self._before(keys[earlier], self._last):
@@ -82,12 +83,16 @@ class ByKey(Generic[T]):
         joins = earlier > 0 or not self._ties or at == self._low == 0
         if self._before is None and self._ties and keys and keys[-1] != self._last:
             joins = False  # one key so far, another one now: nobody knows which of them comes first
+        if not sure and self._before and keys and self._before(keys[-1], self._last):
+            return None
         if not joins and not (ids and self._ties.issuperset(ids)):
             return None
         # Rows of the furthest key alone are no proof of the end: another row with it may stand before them.
         self.same_end = joins and bool(keys) and keys[-1] == self._page_end
         self._page_end = keys[-1] if keys else self._page_end
-        return self._take(keys, ids, earlier)
+        fresh = self._take(keys, ids, earlier)
+        self.known = fresh[0] if fresh else len(keys)
+        return fresh
 
     def _take(self, keys: list[Any], ids: list[Hashable], index: int) -> Sequence[int]:
         fresh: list[int] = []
@@ -140,14 +145,14 @@ class ById(Generic[T]):
         self._last: int | None = None  # the last row of the last page
         self.same_end: bool = False
         """Whether the last page taken ends like the one before: here with the same row."""
-        self.shifted: bool = False
-        """Whether rows came in before the end of the page before, as far as that can hide a row."""
+        self.known: int = 0
+        """How many rows of the last page taken stand before the end of the page before it."""
 
-    def join(self, rows: Sequence[T], at: int, known: int) -> Sequence[int] | None:
+    def join(self, rows: Sequence[T], at: int, *, sure: bool = True) -> Sequence[int] | None:
         """Take the page asked for at record ``at``: the indexes of its new rows, or None if there may be a gap.
 
-        ``known`` counts the page's leading rows that lie before the end of the last page. New are the rows whose id
-        was not seen, unless they stand before the record at which the walk began.
+        If it is not ``sure`` that the page starts at ``at``, it has to end with a new row, or like the page before.
+        New are the rows whose id was not seen, unless they stand before the record at which the walk began.
         """
         # The hash of a tuple, because that of a number is the number and would fill few buckets.
         prints = [hash((ident,)) for ident in _ids(rows, self._identity)]
@@ -156,13 +161,17 @@ class ById(Generic[T]):
         begins = self._last is None or at == self._low == 0
         if not begins and (first is None or (first > 0 and at >= self._low)):
             return None
-        self.shifted = self._last in prints[known:]
+        if not (sure or begins) and prints[-1] != self._last and prints[-1] in seen[prints[-1] & MASK]:
+            return None
         fresh: list[int] = []
         for place, each in enumerate(prints):
             bucket = seen[each & MASK]
             if each not in bucket:
                 bucket.append(each)
                 fresh.append(place)
+        self.known = fresh[0] if fresh else len(prints)
+        if self._last in prints:
+            self.known = prints.index(self._last) + 1
         self.same_end = bool(prints) and prints[-1] == self._last
         self._last = prints[-1] if prints else self._last
         return fresh if begins or not first else [place for place in fresh if place > first]
@@ -170,7 +179,7 @@ class ById(Generic[T]):
     def complaint(self, total: int | None, given: int, *, moved: bool) -> str:
         """Why ``given`` rows in all cannot be promised to be whole, or an empty string: they have to be the total.
 
-        ``moved``: the stated total dropped during the walk, or a page was ``shifted``.
+        ``moved``: the stated total dropped during the walk, or rows came in before the end of the page before.
         """
         if moved:
             return (
