@@ -407,6 +407,68 @@ def test_answers_to_requests_sent_before_a_429_do_not_open_the_gate():
     assert bench.wait(32) == UNTIL_ANSWER
 
 
+@pytest.mark.parametrize("flying", [1, 2, 3])
+def test_after_a_429_nobody_follows_before_all_that_fly_have_landed(flying):
+    bench = Bench(jitter=0.0).told(0, 600, 500, 3000)
+    permits = [bench.send(1) for _ in range(flying + 1)]
+    bench.answer(2, permits[0], 429, {"retry-after": "3"})
+    for permit in permits[1:]:
+        assert bench.wait(5) == UNTIL_ANSWER
+        bench.answer(5, permit, None)
+    assert bench.wait(5) == 0
+
+
+@pytest.mark.parametrize("status", [430, 451, 500, 503])
+def test_no_status_but_429_means_that_nothing_is_left(status):
+    assert Bench().told(0, 600, 50, 3000, status).window.available == 50
+
+
+@pytest.mark.parametrize(
+    ("remaining", "reset", "end"), [(17, "abc", 3000), (0, "abc", 8), (17, 20, 21), (0, 1, 2), (0, 20, 21)]
+)
+def test_the_end_of_the_window_that_a_429_tells(remaining, reset, end):
+    bench = Bench().told(0, 600, 300, 3000)
+    bench.answer(1, bench.send(1), 429, {**quota(600, remaining, reset), "retry-after": "7"})
+    assert bench.window.ends_at == end
+    assert bench.window.available == remaining
+
+
+@pytest.mark.parametrize(("left", "then"), [(0, 0), (17, 600)])
+def test_a_window_that_is_used_up_is_not_full_again_before_the_pause_of_its_429_is_over(left, then):
+    bench = fixed()
+    bench.answer(1, bench.send(1), 429, {**quota(600, left, 1), "retry-after": "30"})
+    assert bench.wait(10) == 21
+    assert bench.window.available == then
+    assert bench.wait(31) == 0
+    assert bench.window.available == 600
+
+
+@pytest.mark.parametrize(("asked", "most"), [(0, 0), (0.5, 0.75), (1, 1.5), (2, 3), (10, 11), (3600, 3600)])
+def test_a_pause_is_longer_by_up_to_a_second_and_by_no_more_than_half(asked, most):
+    bench = Bench(jitter=1.0)
+    bench.answer(0, bench.send(0), 429, {"retry-after": str(asked)})
+    assert bench.window.pause.until == most
+
+
+def test_a_429_that_comes_late_does_not_count_as_a_second_one():
+    bench = Bench(jitter=0.0).told(0, 600, 500, 3000)
+    first, late = bench.send(1), bench.send(1)
+    bench.answer(2, first, 429, {"retry-after": "3"})
+    bench.window.pause.served(6, 5)
+    bench.answer(6, late, 429, {"retry-after": "1"})
+    assert (bench.wait(6), bench.window.pause.refusals) == (1, 0)
+
+
+def test_an_answer_to_a_request_of_the_moment_of_the_429_relaxes():
+    bench = Bench(jitter=0.0).told(0, 600, 500, 3000)
+    bench.answer(1, bench.send(1), 429, {"retry-after": "0"})
+    bench.answer(1, bench.send(1), 200, {})
+    bench.send(1)
+    assert bench.wait(1) == 0
+    bench.send(1)
+    assert bench.wait(1) == UNTIL_ANSWER
+
+
 @pytest.mark.parametrize(
     ("status", "more"), [(200, True), (404, True), (499, True), (500, False), (503, False)]
 )
@@ -915,6 +977,8 @@ def test_the_pace_of_bulk(free, seconds_left, wait):
     assert pace.wait(100 + wait, 0.2, free, 600, seconds_left) == 0
     assert pace.wait(100 + 100 * wait, 0.2, free, 600, seconds_left) == 0
     assert pace.bucket(0.2).tokens == burst  # no more is saved up
+    pace.bucket(0.2).tokens = 1.5
+    assert pace.wait(100 + 100 * wait, 0.2, free, 600, seconds_left) == 0
 
 
 def test_a_bucket_holds_one_token_at_least():
