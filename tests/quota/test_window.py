@@ -818,6 +818,13 @@ def test_more_in_flight_than_may_be_while_nothing_is_known():
     assert bench.window.expected(12, 0.0) == 0
 
 
+def test_a_fixed_window_is_full_again_at_its_very_end():
+    bench = Bench(jitter=0.0).told(-100, 600, 150, 99).told(0, 600, 300, 3601)
+    assert bench.window.opens_at == bench.window.ends_at == 3601
+    bench.wait(3601)
+    assert bench.window.available == 600
+
+
 def test_a_fixed_window_of_more_than_an_hour_is_not_full_again_after_an_hour():
     bench = Bench(jitter=0.0).told(-100, 600, 150, 99).told(0, 600, 599, 7200).told(1, 600, 0, 7199)
     assert bench.wait(3605) == 0  # one may look
@@ -875,17 +882,18 @@ def test_after_a_sliding_window_bulk_waits_for_the_request_in_flight_to_tell_wha
     assert bench.wait(now, bench.bulk) == UNTIL_ANSWER
 
 
-def test_stale_knowledge_ages_out():
+@pytest.mark.parametrize("now", [2 * HOUR, 2 * HOUR + 1, 50 * HOUR])
+def test_stale_knowledge_ages_out(now):
     bench = fixed()
     bench.answer(1, bench.send(1), None)
     bench.wait(2 * HOUR - 0.25, bench.live)
     assert bench.window.limit == 600
-    bench.wait(2 * HOUR, bench.live)
+    bench.wait(now, bench.live)
     assert (bench.window.limit, bench.window.remaining, bench.window.unconfirmed) == (None, 0, 0)
     assert (bench.window.refill, bench.window.ended) == (Refill.UNKNOWN, True)
     for _ in range(LIVE_PROBES):
-        bench.send(2 * HOUR + 1)
-    assert bench.wait(2 * HOUR + 1, bench.live) == UNTIL_ANSWER
+        bench.send(now)
+    assert bench.wait(now, bench.live) == UNTIL_ANSWER
 
 
 @pytest.mark.parametrize("status", [200, 299])
