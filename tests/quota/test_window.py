@@ -550,6 +550,17 @@ def test_requests_in_flight_that_were_counted_already_are_waited_for():
     assert bench.window.available == 10
 
 
+def test_only_what_was_sent_before_the_newest_answer_may_be_counted_in_it():
+    bench, counts = Bench().told(0, 600, 100, 3000), []
+    first, second, third, newest = (bench.send(1) for _ in range(4))
+    bench.answer(2, newest, 200, quota(600, 96, 2998))
+    later = bench.send(3)
+    for permit in (later, third, first, second):
+        counts.append(bench.window.maybe_counted)
+        bench.answer(4, permit, None)
+    assert (counts, bench.window.maybe_counted) == ([3, 3, 2, 1], 0)
+
+
 def test_requests_sent_since_the_newest_answer_are_spent():
     bench = Bench().told(0, 600, 3, 3500)
     for _ in range(3):
