@@ -330,16 +330,37 @@ def test_a_waiter_whose_wait_grows_is_turned_away_when_that_is_known():
 @pytest.mark.parametrize("left", [0, 1])
 def test_a_hold_is_turned_away_when_it_is_known_that_no_two_are_left(left):
     async def main():
-        gate = Gate(LoopClock())
-        probes = [gate.try_enter(0.0) for _ in range(LIVE_PROBES)]
+        gate = Gate(LoopClock(), random=lambda: 0.0)
+        gate.leave(gate.try_enter(0.0), read(429, {"retry-after": "1"}))
+        await asyncio.sleep(1)
+        look = gate.try_enter(0.0)
         hold = asyncio.create_task(gate.enter(reserve=0.0, max_wait=10, pair=Pair()))
         await settle()
-        for probe in probes:
-            assert not hold.done()
-            gate.leave(probe, read(200, quota(600, left, 3000)))
+        assert not hold.done()
+        gate.leave(look, read(200, quota(600, left, 3000)))
         with pytest.raises(QuotaWaitError):
             await hold
-        assert now() == 0
+        assert now() == 1
+
+    run(main())
+
+
+def test_whoever_is_turned_away_makes_room_for_a_look_at_those_behind():
+    async def main():
+        gate = told(600, 100, 99, jitter=0.0)
+        await asyncio.sleep(100)
+        gate.leave(gate.try_enter(0.0), read(200, quota(600, 4, 10)))  # a sliding window
+        flying = [gate.try_enter(0.0) for _ in range(4)]
+        gate.leave(flying[0], read(200, quota(600, 3, 10)))
+        live = asyncio.create_task(gate.enter(reserve=0.0, max_wait=5))
+        bulk = asyncio.create_task(gate.enter(reserve=0.2, max_wait=720))
+        await settle()
+        assert [live.done(), bulk.done()] == [False, False]
+        gate.leave(flying[1], read(200, quota(600, 0, 10)))
+        results = await asyncio.gather(live, bulk, return_exceptions=True)
+        assert [type(result) for result in results] == [QuotaWaitError, QuotaWaitError]
+        assert [result.retry_after for result in results] == [11, pytest.approx(11 + 120 * 3600 / 602)]
+        assert now() == 100
 
     run(main())
 
@@ -857,6 +878,12 @@ def test_who_waits_as_long_as_it_takes_is_paced_above_the_reserve():
     run(main())
 
 
+def test_a_permit_is_paced_only_if_it_is_asked_for():
+    gate = Gate(ManualClock())
+    permits = [gate.try_enter(0.2), *(gate.try_enter(0.0, paced=paced) for paced in (True, False))]
+    assert [permit.bucket is None for permit in permits] == [True, False, True]
+
+
 def test_a_paced_queue_delays_nobody_who_is_not_paced():
     async def main():
         gate = told(600, 584, 3600)
@@ -967,7 +994,7 @@ def test_the_end_of_a_hold_gets_its_permit_back_if_the_request_never_left_or_was
 
 def test_a_begin_that_is_asked_for_again_keeps_one_permit_only():
     async def main():
-        gate, pair = told(600, 3, 3000), Pair()
+        gate, pair = told(600, 2, 3000), Pair()
         for _ in range(2):
             gate.leave(gate.try_enter(0.0, pair=pair), None)
         assert gate._window.held == 1

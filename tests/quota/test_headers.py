@@ -132,6 +132,9 @@ def test_a_moment_may_have_a_fraction(ahead, reset):
         ({"retry-after": str(YEAR + 1)}, None),
         ({"retry-after": "1e300"}, None),
         ({"retry-after": "9" * 5000}, None),
+        ({"retry-after": "31536000"}, 365 * 86_400.0),
+        ({"retry-after": "31536001"}, None),
+        ({"retry-after": "-0.5"}, None),
         ({"retry-after": "-3"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
@@ -154,7 +157,8 @@ def test_a_moment_may_have_a_fraction(ahead, reset):
 def test_retry_after(headers, seconds):
     assert retry_after(headers, wall) == seconds
     assert read(429, headers, wall).retry_after == seconds
-    assert read(200, headers, wall).retry_after is None
+    for status in (200, 428, 430, 503):
+        assert read(status, headers, wall).retry_after is None
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,11 @@ def test_everything_begins_with_nothing_known_and_nothing_sent():
     assert (window.ended, window.refill, window.no_headers) == (True, Refill.UNKNOWN, False)
     assert (window.pause.refusals, window.pause.concurrency) == (0, math.inf)
     assert (window.pause.until, window.pause.refused_at) == (-math.inf, -math.inf)
-    assert window.pace.buckets == {}
+    assert (window.pace.buckets, window.reserved(0.2)) == ({}, 0)
+    permits = [window.send(0, 0.0) for _ in range(3)]
+    assert [(permit.number, permit.sent_at, permit.bucket) for permit in permits] == [
+        (number, 0, None) for number in (1, 2, 3)
+    ]
     permit, pair = Permit(0.2, 1, 5.0), Pair()
     assert (permit.bucket, permit.pair, pair.held, pair.ended) == (None, None, False, False)
 
@@ -93,7 +97,7 @@ def test_unknown_live_has_four_in_flight_and_bulk_one():
     bench = Bench()
     bench.send(0, bench.bulk)
     assert bench.wait(0, bench.bulk) == UNTIL_ANSWER
-    for _ in range(LIVE_PROBES - 1):
+    for _ in range(3):
         bench.send(0)
     assert bench.wait(0, bench.live) == UNTIL_ANSWER
 
@@ -277,9 +281,21 @@ def test_a_live_call_is_let_through_at_one_look_while_enough_is_left(need, left)
     permit = bench.window.send(0, 0.0)
     bench.answer(0, permit, 429, {"retry-after": "1"})
     permit = bench.window.send(1, 0.0)
-    bench.answer(2, permit, 200, quota(600, left + 1, 60))
-    bench.window.send(2, 0.0)  # two may be in flight
-    assert [bench.window.wait(now, 0.0, need) for now in (2, 40, 62.75)] == [0, 0, 0]
+    bench.answer(1, permit, 200, quota(600, left + 1, 60))
+    bench.window.send(1, 0.0)  # two may be in flight
+    assert [bench.window.wait(now, 0.0, need) for now in (1, 40, 61.75)] == [0, 0, 0]
+
+
+def test_a_wait_is_for_one_request_that_is_not_paced_unless_told_otherwise():
+    window = Bench().told(0, 600, 1, 3000).window
+    assert (window.wait(0, 0.0), window.expected(0, 0.0)) == (0, 0)
+    window = Bench().told(0, 600, 0, 3000).window
+    assert min(window.wait(0, 0.0), window.expected(0, 0.0)) > PROBE_AFTER - 1
+    window = Bench().told(0, 600, 600, 3000).window
+    assert window.wait(0, 0.2, paced=True) == 0
+    window.pace.bucket(0.2).tokens = 0
+    assert window.wait(0, 0.2, paced=True) > 0
+    assert window.wait(0, 0.2) == 0
 
 
 def test_a_live_call_counts_the_queue_before_it():
@@ -391,6 +407,68 @@ def test_answers_to_requests_sent_before_a_429_do_not_open_the_gate():
     assert bench.wait(32) == UNTIL_ANSWER
 
 
+@pytest.mark.parametrize("flying", [1, 2, 3])
+def test_after_a_429_nobody_follows_before_all_that_fly_have_landed(flying):
+    bench = Bench(jitter=0.0).told(0, 600, 500, 3000)
+    permits = [bench.send(1) for _ in range(flying + 1)]
+    bench.answer(2, permits[0], 429, {"retry-after": "3"})
+    for permit in permits[1:]:
+        assert bench.wait(5) == UNTIL_ANSWER
+        bench.answer(5, permit, None)
+    assert bench.wait(5) == 0
+
+
+@pytest.mark.parametrize("status", [430, 451, 500, 503])
+def test_no_status_but_429_means_that_nothing_is_left(status):
+    assert Bench().told(0, 600, 50, 3000, status).window.available == 50
+
+
+@pytest.mark.parametrize(
+    ("remaining", "reset", "end"), [(17, "abc", 3000), (0, "abc", 8), (17, 20, 21), (0, 1, 2), (0, 20, 21)]
+)
+def test_the_end_of_the_window_that_a_429_tells(remaining, reset, end):
+    bench = Bench().told(0, 600, 300, 3000)
+    bench.answer(1, bench.send(1), 429, {**quota(600, remaining, reset), "retry-after": "7"})
+    assert bench.window.ends_at == end
+    assert bench.window.available == remaining
+
+
+@pytest.mark.parametrize(("left", "then"), [(0, 0), (17, 600)])
+def test_a_window_that_is_used_up_is_not_full_again_before_the_pause_of_its_429_is_over(left, then):
+    bench = fixed()
+    bench.answer(1, bench.send(1), 429, {**quota(600, left, 1), "retry-after": "30"})
+    assert bench.wait(10) == 21
+    assert bench.window.available == then
+    assert bench.wait(31) == 0
+    assert bench.window.available == 600
+
+
+@pytest.mark.parametrize(("asked", "most"), [(0, 0), (0.5, 0.75), (1, 1.5), (2, 3), (10, 11), (3600, 3600)])
+def test_a_pause_is_longer_by_up_to_a_second_and_by_no_more_than_half(asked, most):
+    bench = Bench(jitter=1.0)
+    bench.answer(0, bench.send(0), 429, {"retry-after": str(asked)})
+    assert bench.window.pause.until == most
+
+
+def test_a_429_that_comes_late_does_not_count_as_a_second_one():
+    bench = Bench(jitter=0.0).told(0, 600, 500, 3000)
+    first, late = bench.send(1), bench.send(1)
+    bench.answer(2, first, 429, {"retry-after": "3"})
+    bench.window.pause.served(6, 5)
+    bench.answer(6, late, 429, {"retry-after": "1"})
+    assert (bench.wait(6), bench.window.pause.refusals) == (1, 0)
+
+
+def test_an_answer_to_a_request_of_the_moment_of_the_429_relaxes():
+    bench = Bench(jitter=0.0).told(0, 600, 500, 3000)
+    bench.answer(1, bench.send(1), 429, {"retry-after": "0"})
+    bench.answer(1, bench.send(1), 200, {})
+    bench.send(1)
+    assert bench.wait(1) == 0
+    bench.send(1)
+    assert bench.wait(1) == UNTIL_ANSWER
+
+
 @pytest.mark.parametrize(
     ("status", "more"), [(200, True), (404, True), (499, True), (500, False), (503, False)]
 )
@@ -441,6 +519,14 @@ def test_charges_that_no_answer_confirmed_keep_nobody_out():
     assert (bench.window.available, bench.window.unconfirmed) == (17, 0)
 
 
+def test_one_charge_that_no_answer_confirmed_keeps_nobody_out():
+    bench = Bench().told(0, 600, 1, 3497)
+    bench.answer(1, bench.send(1), None)
+    assert bench.window.available == 0
+    assert bench.wait(1) == 0
+    assert bench.wait(1, need=2) > 3000
+
+
 def test_charges_that_no_answer_confirmed_keep_out_no_bulk_either():
     bench = Bench().told(0, 600, 125, 3497)
     for permit in [bench.send(1) for _ in range(10)]:
@@ -462,6 +548,17 @@ def test_requests_in_flight_that_were_counted_already_are_waited_for():
     for permit in permits[:-1]:
         bench.answer(3, permit, 200, quota(600, 11, 3497))
     assert bench.window.available == 10
+
+
+def test_only_what_was_sent_before_the_newest_answer_may_be_counted_in_it():
+    bench, counts = Bench().told(0, 600, 100, 3000), []
+    first, second, third, newest = (bench.send(1) for _ in range(4))
+    bench.answer(2, newest, 200, quota(600, 96, 2998))
+    later = bench.send(3)
+    for permit in (later, third, first, second):
+        counts.append(bench.window.maybe_counted)
+        bench.answer(4, permit, None)
+    assert (counts, bench.window.maybe_counted) == ([3, 3, 2, 1], 0)
 
 
 def test_requests_sent_since_the_newest_answer_are_spent():
@@ -541,9 +638,15 @@ def test_what_the_server_served_without_numbers_is_spent(status):
     assert bench.window.expected(1, 0.0) > 2900
 
 
-def test_a_hold_does_not_look():
-    bench = Bench().told(0, 600, 1, 3000)
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_hold_does_not_look(left):
+    bench = Bench().told(0, 600, left, 3000)
     assert bench.wait(300, need=2) > 2500
+
+
+def test_a_look_that_is_due_is_due_now():
+    bench = Bench().told(0, 600, 0, 3000)
+    assert [bench.wait(now) for now in (0, 299, 300, 400)] == [300, 1, 0, 0]
 
 
 def test_a_hold_enters_while_the_quota_is_unknown():
@@ -553,13 +656,17 @@ def test_a_hold_enters_while_the_quota_is_unknown():
     assert bench.wait(12, need=2) == 0  # the window has ended, and nobody knows what came back
 
 
-def test_the_end_of_a_hold_waits_for_nothing_but_a_429():
-    bench = Bench(jitter=0.0).told(0, 600, 1, 3000)
+@pytest.mark.parametrize("reserve", [0.0, 0.2])
+def test_the_end_of_a_hold_waits_for_nothing_but_a_429(reserve):
+    bench = Bench(jitter=0.0).told(0, 600, 2, 3000)
+    bench.window.keep(Pair())
     bench.send(0)
-    assert bench.wait(0, need=0) == 0
+    bench.window.send(0, 0.0)
+    assert bench.window.available == -1
+    assert bench.wait(0, reserve, need=0) == bench.window.expected(0, reserve, 0) == 0
     bench = Bench(jitter=0.0).told(0, 600, 500, 3000)
     bench.answer(1, bench.send(1), 429, {"retry-after": "2"})
-    assert bench.wait(1, need=0) == 2
+    assert bench.wait(1, reserve, need=0) == bench.window.expected(1, reserve, 0) == 2
 
 
 def test_the_end_of_a_hold_does_not_wait_for_the_one_that_looks_after_a_429():
@@ -574,6 +681,20 @@ def test_an_end_that_makes_no_sense_does_not_move_the_one_that_is_known():
     bench = Bench(jitter=0.0).told(0, 600, 5, 100)
     bench.answer(60, bench.send(60), 200, quota(600, 0, "abc"))
     assert bench.window.expected(60, 0.0) == 41
+
+
+def test_an_end_that_makes_no_sense_in_the_last_second_means_that_it_is_now():
+    bench = Bench(jitter=0.0).told(0, 600, 5, 100)
+    bench.answer(100.5, bench.send(100.5), 200, quota(600, 4, "abc"))
+    assert (bench.window.ends_at, bench.window.opens_at) == (100.5, 101.5)
+
+
+def test_what_holds_keep_is_expected_to_stay_kept():
+    bench = Bench().told(0, 600, 2, 3000)
+    bench.window.keep(Pair())
+    assert bench.window.expected(0, 0.0) == 0
+    bench.window.keep(Pair())
+    assert bench.window.expected(0, 0.0) > 3000
 
 
 def test_what_holds_keep_is_not_taken_to_look():
@@ -654,6 +775,13 @@ def test_a_429_and_an_end_that_moves_before_it_came_teach_nothing():
     assert bench.window.refill is Refill.UNKNOWN
 
 
+def test_the_length_of_a_window_is_the_longest_reset_of_this_limit():
+    bench, lengths = Bench(), []
+    for now, limit, reset in ((0, 600, 3000), (1, 600, 2999), (2, 600, 3500), (3, 600, 10), (4, 3600, 20)):
+        lengths.append(bench.told(now, limit, 500, reset).window.length)
+    assert lengths == [3000, 3000, 3500, 3500, 20]
+
+
 def test_another_limit_is_another_window_with_its_own_length():
     bench = Bench().told(0, 600, 500, 3600).told(1, 10, 9, 1).told(5, 10, 9, 1)
     assert bench.window.refill is Refill.FIXED
@@ -684,6 +812,34 @@ def test_a_fixed_window_is_full_again_after_its_end_and_bulk_looks_first():
     assert bench.wait(3602, bench.bulk) == UNTIL_ANSWER
     for _ in range(20):
         bench.send(3602)
+
+
+def test_a_fixed_window_gives_its_last_request_too():
+    bench = Bench(jitter=0.0).told(-100, 6, 2, 99).told(0, 6, 5, 3600)
+    for _ in range(6):
+        bench.send(3602)
+    assert bench.wait(3602) == UNTIL_ANSWER
+
+
+def test_more_in_flight_than_may_be_while_nothing_is_known():
+    bench = Bench(jitter=0.0).told(0, 600, 6, 10)
+    for _ in range(6):
+        bench.send(9)
+    assert bench.wait(12) == UNTIL_ANSWER
+    assert bench.window.expected(12, 0.0) == 0
+
+
+def test_a_fixed_window_is_full_again_at_its_very_end():
+    bench = Bench(jitter=0.0).told(-100, 600, 150, 99).told(0, 600, 300, 3601)
+    assert bench.window.opens_at == bench.window.ends_at == 3601
+    bench.wait(3601)
+    assert bench.window.available == 600
+
+
+def test_a_fixed_window_of_more_than_an_hour_is_not_full_again_after_an_hour():
+    bench = Bench(jitter=0.0).told(-100, 600, 150, 99).told(0, 600, 599, 7200).told(1, 600, 0, 7199)
+    assert bench.wait(3605) == 0  # one may look
+    assert bench.window.available == 0
 
 
 def test_a_fixed_window_is_not_full_again_before_its_end():
@@ -717,27 +873,38 @@ def test_what_was_used_in_a_sliding_window_may_be_a_single_request():
     assert bench.window.expected(0, 1.0) == pytest.approx(11 + HOUR)
 
 
+def test_who_leaves_all_to_others_waits_for_the_end_of_an_unused_sliding_window():
+    bench = sliding(remaining=600)
+    assert bench.window.expected(0, 0.999) == 11
+
+
 def test_after_a_sliding_window_live_probes_with_four_whatever_was_left():
     bench = sliding(remaining=0)
     for _ in range(LIVE_PROBES):
         bench.send(12)
     assert bench.wait(12) == UNTIL_ANSWER
+    assert bench.window.expected(12, 0.0) == 0
 
 
-def test_after_a_sliding_window_bulk_waits_for_the_request_in_flight_to_tell_what_is_free():
+@pytest.mark.parametrize("now", [11, 12])
+def test_after_a_sliding_window_bulk_waits_for_the_request_in_flight_to_tell_what_is_free(now):
     bench = sliding(remaining=121)
-    bench.send(12)
-    assert bench.wait(12, bench.bulk) == UNTIL_ANSWER
+    bench.send(now)
+    assert bench.wait(now, bench.bulk) == UNTIL_ANSWER
 
 
-def test_stale_knowledge_ages_out():
+@pytest.mark.parametrize("now", [2 * HOUR, 2 * HOUR + 1, 50 * HOUR])
+def test_stale_knowledge_ages_out(now):
     bench = fixed()
-    bench.wait(2 * HOUR + 1, bench.live)
-    assert bench.window.limit is None
-    assert bench.window.refill is Refill.UNKNOWN
+    bench.answer(1, bench.send(1), None)
+    bench.wait(2 * HOUR - 0.25, bench.live)
+    assert bench.window.limit == 600
+    bench.wait(now, bench.live)
+    assert (bench.window.limit, bench.window.remaining, bench.window.unconfirmed) == (None, 0, 0)
+    assert (bench.window.refill, bench.window.ended) == (Refill.UNKNOWN, True)
     for _ in range(LIVE_PROBES):
-        bench.send(2 * HOUR + 1)
-    assert bench.wait(2 * HOUR + 1, bench.live) == UNTIL_ANSWER
+        bench.send(now)
+    assert bench.wait(now, bench.live) == UNTIL_ANSWER
 
 
 @pytest.mark.parametrize("status", [200, 299])
@@ -829,6 +996,8 @@ def test_the_pace_of_bulk(free, seconds_left, wait):
     assert pace.wait(100 + wait, 0.2, free, 600, seconds_left) == 0
     assert pace.wait(100 + 100 * wait, 0.2, free, 600, seconds_left) == 0
     assert pace.bucket(0.2).tokens == burst  # no more is saved up
+    pace.bucket(0.2).tokens = 1.5
+    assert pace.wait(100 + 100 * wait, 0.2, free, 600, seconds_left) == 0
 
 
 def test_a_bucket_holds_one_token_at_least():

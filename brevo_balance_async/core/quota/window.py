@@ -141,8 +141,6 @@ class Window:
         else:
             due = now if self.no_headers or need == 0 else self._due(now, reserve, need, paced=paced)
             due = max(due, pause.until)
-        if due <= now:
-            return 0.0
         # Headers may be wrong, and an answer may never come. If nothing at all is left by them, or the wait is for an
         # answer, one request is sent after PROBE_AFTER to get new headers. Not the begin of a hold, which could not be
         # ended then; and not while only a reserve or holds of our own stop the request.
@@ -187,7 +185,7 @@ class Window:
         self._end_if_due(now)
         closed = max(0.0, self.pause.until - now)
         free = self.remaining - self.in_flight + self.maybe_counted - self.held - self.reserved(reserve)
-        if need == 0 or self.no_headers or self._unknown(reserve, need) or free >= need:
+        if need == 0 or self._unknown(reserve, need) or free >= need:
             return closed
         return max(closed, self._opens_at(need - free) - now)
 
