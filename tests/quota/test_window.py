@@ -552,7 +552,7 @@ def test_requests_in_flight_that_were_counted_already_are_waited_for():
 
 def test_only_what_was_sent_before_the_newest_answer_may_be_counted_in_it():
     bench, counts = Bench().told(0, 600, 100, 3000), []
-    first, second, third, newest = (bench.send(1) for _ in range(4))
+    first, second, newest, third = (bench.send(1) for _ in range(4))
     bench.answer(2, newest, 200, quota(600, 96, 2998))
     later = bench.send(3)
     for permit in (later, third, first, second):
