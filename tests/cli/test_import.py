@@ -30,8 +30,9 @@ LEASE = "from brevo_balance_async.journal import Journal; Journal.__init__.__kwd
 SHORT_LEASE = [*PLAIN_COMMAND[:-1], f"{LEASE}\n{MAIN}"]
 """A command whose rows are anybody's soon after it was killed."""
 CONTROLLED = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
-ON_A_TERMINAL = [*PLAIN_COMMAND[:-1], f"{CONTROLLED}\n{MAIN}"]
-"""A command that hears when the terminal on its stdin is closed."""
+HEARING = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+ON_A_TERMINAL = [*PLAIN_COMMAND[:-1], f"{CONTROLLED}\n{HEARING}\n{MAIN}"]
+"""A command that hears when the terminal on its stdin is closed, also where the tests were started with nohup."""
 HEAD = "reference,contact_id,amount\n"
 
 
