@@ -734,23 +734,13 @@ def test_the_kind_of_window_is_learned_at_its_end(kind, refill, limit):
         (599, 100, Refill.SLIDING),
         (599, 1500, Refill.SLIDING),
         (150, 3600, Refill.SLIDING),
-    ],
-)
-def test_a_window_is_fixed_if_its_count_and_its_time_did(remaining, reset, refill):
-    bench = Bench().told(0, 600, 500, 3600).told(3601, 600, remaining, reset)
-    assert bench.window.refill is refill
-
-
-@pytest.mark.parametrize(
-    ("remaining", "reset", "refill"),
-    [
-        (300, 3600, Refill.FIXED),
+        (300, 3600, Refill.FIXED),  # half of both is the bound
         (299, 3600, Refill.SLIDING),
         (599, 1801, Refill.FIXED),
         (599, 1800, Refill.SLIDING),
     ],
 )
-def test_half_of_both_is_what_makes_a_window_fixed(remaining, reset, refill):
+def test_a_window_is_fixed_if_its_count_and_its_time_did(remaining, reset, refill):
     bench = Bench().told(0, 600, 500, 3600).told(3601, 600, remaining, reset)
     assert bench.window.refill is refill
 

@@ -70,7 +70,7 @@ class ByKey(Generic[T]):
         """How many rows before the end of the last page the next one has to start: those tied, and one before."""
         return len(self._ties) + 1
 
-    def join(self, rows: Sequence[T], at: int, *, sure: bool = True) -> Sequence[int] | None:
+    def join(self, rows: Sequence[T], at: int, *, sure: bool) -> Sequence[int] | None:
         """Take the page asked for at record ``at``: the indexes of its new rows, or None if there may be a gap.
 
         New are the rows after the furthest key, and those with that key and an id not seen with it. If it is not
@@ -148,7 +148,7 @@ class ById(Generic[T]):
         self.known: int = 0
         """How many rows of the last page taken end where the page before ended; if it is not there, as by key."""
 
-    def join(self, rows: Sequence[T], at: int, *, sure: bool = True) -> Sequence[int] | None:
+    def join(self, rows: Sequence[T], at: int, *, sure: bool) -> Sequence[int] | None:
         """Take the page asked for at record ``at``: the indexes of its new rows, or None if there may be a gap.
 
         If it is not ``sure`` that the page starts at ``at``, it has to end with a new row, or like the page before.

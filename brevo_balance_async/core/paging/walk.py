@@ -157,9 +157,8 @@ class Walk(Generic[T]):
         if not (rows or self._end.moved) and max(1, self.count or 0) <= self.position <= self._seen:
             self._finish()
             return
-        known = (
-            bool(rows) and self._join(asked, rows) is not None
-        )  # an unknown row behind the last does not join
+        # A row not seen yet does not join here. A known one does: offset counts pages from 1, or a row came in.
+        known = bool(rows) and self._join(asked, rows) is not None
         self._planner.beyond = int(known and not self._planner.beyond)
         self._end.near = self._planner.beyond > 0
         self._idled()
@@ -214,7 +213,7 @@ class Walk(Generic[T]):
         if self._end.reached(asked, end, batch.count, less=less, short=short, fresh=bool(fresh), same=same):
             self._finish()
             return step
-        if on:
+        if on:  # rows before the floor are no progress, because the walk may come by them again
             self._idle = 0 if self._seen > self._floor else self._idle
         elif fresh or not (short and same):  # or it is a proof of the end, and few of these are asked for
             self._idled()

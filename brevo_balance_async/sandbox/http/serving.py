@@ -30,8 +30,9 @@ async def serve(sandbox: Sandbox, *, stop: asyncio.Event | None = None) -> None:
             caught.append(signal)
     try:
         async with sandbox:
-            print(f"listening on {sandbox.base_url}", flush=True)  # noqa: T201 - it is the command's output
-            print(_to_export(sandbox), file=sys.stderr, flush=True)  # noqa: T201 - for a person
+            sys.stdout.write(f"listening on {sandbox.base_url}\n")
+            sys.stdout.flush()  # a program waits for this line
+            sys.stderr.write(f"{_to_export(sandbox)}\n")
             await stop.wait()
             stop.clear()
             drained, hurried = loop.create_task(sandbox.drain()), loop.create_task(stop.wait())
