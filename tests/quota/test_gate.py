@@ -406,14 +406,14 @@ def test_bulk_behind_more_bulk_than_the_window_holds_is_refused_at_once():
     [
         (0.0, {"first": True}, 1),  # the end of a hold that waits already has its permit
         (0.0, {}, 1 + 1),
-        (0.0, {"pair": Pair()}, 2 + 1 + 1),
-        (0.2, {}, 1 + 1 + 1 + 3),
-        (0.2, {"max_wait": None}, 1 + 1 + 1 + 3 + 1),  # paced, so after the others with this reserve
-        (0.5, {}, 1 + 1 + 1 + 3 + 1 + 1),
+        (0.0, {"pair": Pair()}, 2 + 1 + 2),
+        (0.2, {}, 1 + 1 + 2 + 3),
+        (0.2, {"max_wait": None}, 1 + 1 + 2 + 3 + 1),  # paced, so after the others with this reserve
+        (0.5, {}, 1 + 1 + 2 + 3 + 1 + 1),
     ],
     ids=["complete", "live", "hold", "bulk", "paced", "careful"],
 )
-def test_a_call_counts_those_who_go_before_it_and_nobody_else(reserve, how, needed):
+def test_a_call_counts_the_permits_of_those_who_go_before_it_and_of_nobody_else(reserve, how, needed):
     async def wait(spare: int) -> float:
         gate, pair, waits = told(600, 600, 3000, jitter=0.0), Pair(), []
         begin = gate.try_enter(0.0, pair=pair)

@@ -1,4 +1,4 @@
-"""Where a walk ends: which pages show that no row is left.
+"""Where a walk ends: which pages show that no row is left, and when an end cannot be promised to be whole.
 
 For a server that caps pages silently, states a total that is old or none at all, or cuts an answer short: then a
 short page is not yet the last. A walk ends on a page that joins, is shorter than any cap can make it (at record 0:
@@ -71,3 +71,11 @@ class End:
         fits = total == end and (less if asked.at == 0 else short and fresh)
         followed = total is None and self._tail >= TAIL
         return fits or followed or self._proofs >= (PROOFS if promised else 1)
+
+    def complaint(self, seen: int) -> str:
+        """Why ``seen`` rows by id cannot be promised to be all, or an empty text: they have to be the total."""
+        if self.moved:
+            return (
+                "rows went away or moved forward while they were walked, which can hide one that was missed"
+            )
+        return "" if self.total in (None, seen) else f"{seen} rows came, and the total says {self.total}"

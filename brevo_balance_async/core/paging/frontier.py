@@ -52,6 +52,9 @@ class DisorderError(Exception):
 class ByKey(Generic[T]):
     """The walk over a sort key that never changes; it began at record ``low``."""
 
+    needs_total = False
+    """Whether only the stated total can show that no row was lost."""
+
     def __init__(self, listing: Listing[T], key: Callable[[T], Any], low: int) -> None:
         self._identity = listing.identity
         self._key = key
@@ -127,15 +130,11 @@ class ByKey(Generic[T]):
             raise DisorderError("a sort key cannot be compared with the ones before", lasting=True) from None
         return keys
 
-    def complaint(self, total: int | None, given: int, *, moved: bool) -> str:
-        """Nothing: the proof needs no total."""
-        del total, given, moved
-        return ""
-
 
 class ById(Generic[T]):
     """The walk that remembers every id; it began at record ``low``."""
 
+    needs_total = True
     overlap = 1
 
     def __init__(self, listing: Listing[T], low: int) -> None:
@@ -175,17 +174,6 @@ class ById(Generic[T]):
         self.same_end = bool(prints) and prints[-1] == self._last
         self._last = prints[-1] if prints else self._last
         return fresh if begins or not first else [place for place in fresh if place > first]
-
-    def complaint(self, total: int | None, given: int, *, moved: bool) -> str:
-        """Why ``given`` rows in all cannot be promised to be whole, or an empty string: they have to be the total.
-
-        ``moved``: the stated total dropped during the walk, or rows came in before the end of the page before.
-        """
-        if moved:
-            return (
-                "rows went away or moved forward while they were walked, which can hide one that was missed"
-            )
-        return "" if total in (None, given) else f"{given} rows came, and the total says {total}"
 
 
 Frontier: TypeAlias = ByKey[T] | ById[T]

@@ -232,8 +232,8 @@ class Walk(Generic[T]):
 
     def _finish(self) -> None:
         self.done = True
-        if self._frontier is not None:
-            reason = self._frontier.complaint(self.count, self._seen, moved=self._end.moved)
+        if self._frontier is not None and self._frontier.needs_total:
+            reason = self._end.complaint(self._seen)
             if reason:
                 self._error(reason)
 

@@ -234,12 +234,10 @@ class Gate:
         return permit
 
     def _ahead(self, priority: Priority) -> int:
-        """How many calls would be served before one that joins this queue now."""
-        ahead = 0
-        for other in self._priorities[: bisect_right(self._priorities, priority)]:
-            if other[0] != _ENDS_OF_HOLDS:  # their permits are already subtracted from what is available
-                ahead += len(self._queues[other])
-        return ahead
+        """How many permits go to the calls that would be served before one that joins this queue now."""
+        before = self._priorities[: bisect_right(self._priorities, priority)]
+        # The end of a hold needs none: its permit is already subtracted from what is available.
+        return sum(other[2] * len(self._queues[other]) for other in before)
 
     def _join(self, waiter: _Waiter) -> None:
         waiters = self._queues.get(waiter.priority)
