@@ -233,8 +233,9 @@ def test_ties_longer_than_a_page_need_a_larger_one():
     assert sorted(ids(whole(server, listing(disputed=False), limit=10))) == sorted(server.live)
 
 
-def test_ties_longer_than_the_largest_page_raise():
-    server = Server(ties=120, shuffled=True)
+@pytest.mark.parametrize("ties", [49, 50, 120])
+def test_ties_that_leave_a_page_no_room_for_a_new_row_raise(ties):
+    server = Server(ties=ties, shuffled=True)
     with pytest.raises(PaginationError, match="share one sort key"):
         whole(server, listing(disputed=False))
 

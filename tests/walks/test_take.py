@@ -39,7 +39,8 @@ async def test_no_more_requests_than_the_rows_need(most, requests, ahead):
     assert server.calls == requests
 
 
-async def test_pages_are_fetched_ahead_up_to_the_last_row_wanted():
+@pytest.mark.parametrize(("wanted", "at_once", "requests"), [(75, 4, 8), (40, 3, 4)])
+async def test_pages_are_fetched_ahead_up_to_the_last_row_wanted(wanted, at_once, requests):
     server, running, most = Server(), 0, []
 
     async def fetch(limit, offset):
@@ -52,9 +53,9 @@ async def test_pages_are_fetched_ahead_up_to_the_last_row_wanted():
         return server.answer(limit, offset)
 
     memory = WalkMemory({"simulated.list": "records"})
-    walk = Paginator(fetch, listing(), memory, limit=10).prefetch(4).take(75)
-    assert ids(await walk.collect()) == server.listed()[:75]
-    assert (max(most), server.calls) == (4, 8)
+    walk = Paginator(fetch, listing(), memory, limit=10).prefetch(4).take(wanted)
+    assert ids(await walk.collect()) == server.listed()[:wanted]
+    assert (max(most), server.calls) == (at_once, requests)
 
 
 @pytest.mark.parametrize("meaning", MEANINGS)
