@@ -13,8 +13,9 @@ A row without an id, and a page that is longer than asked for, raise ``Paginatio
 
 Some servers look as if the listing ended, and no walk can notice: one that sends fewer rows than asked for and states
 that number as the total; and, if no total is stated, one whose first answer is empty, or whose answers end at the
-same row twice, or which gives a few rows at a time while rows go away. If a server silently shortens pages to fewer
-than about 20 rows, two pages may not overlap, which raises ``PaginationError``.
+same row twice, or which gives a few rows at a time while rows go away, or while rows with equal keys change places.
+If a server silently shortens pages to fewer than about 20 rows, two pages may not overlap, which raises
+``PaginationError``.
 
 How a walk decides is in ``core.paging``; this module makes the requests. Brevo counts requests by the hour
 (https://developers.brevo.com/docs/api-limits), so the default page is the largest that is allowed, and pages are
