@@ -7,6 +7,7 @@ from attrs import evolve
 from listings import MEANINGS, Row, Server, listing, naive, whole
 
 from brevo_balance_async.core.paging.listing import Batch, Listing, WalkMemory
+from brevo_balance_async.core.paging.offsets import Offsets, Query
 from brevo_balance_async.core.paging.walk import PATIENCE, Walk
 from brevo_balance_async.errors import BadRequestError, PaginationError, ServerError, UnprocessableError
 from brevo_balance_async.pagination import Paginator
@@ -98,6 +99,15 @@ def test_a_limit_that_is_capped_silently(cap, meaning, count):
     rows = whole(server, listing(largest=500), limit=None)
     assert ids(rows) == everything(server)
     assert server.calls <= (1.25 if meaning == "records" else 1.6) * 1000 / cap + 6
+
+
+def test_what_is_not_said_of_a_listing_is_as_in_brevos_contract():
+    """``wire.md`` 4: at most 500 rows a page, and 20 where no limit is given."""
+    walk = Walk(Listing("plain", identity=lambda row: row.id), WalkMemory(), None, 0)
+    asked = walk.next()
+    assert (asked.limit, asked.offset) == (500, 0)
+    assert walk.refused(asked)
+    assert walk.next().limit == 20
 
 
 def test_a_limit_refused_with_422_falls_back_once_and_is_remembered():
@@ -345,6 +355,13 @@ def test_a_key_that_is_missing_or_of_another_kind(odd, at):
         whole(server, described, 25, WalkMemory())
 
 
+def test_a_page_in_the_opposite_order_raises():
+    walk = Walk(listing(disputed=False), WalkMemory(), None, 0)
+    walk.feed(walk.next(), Batch([Row(1, 1), Row(2, 2), Row(3, 3)], 9))
+    with pytest.raises(PaginationError, match="opposite order"):
+        walk.feed(walk.next(), Batch([Row(2, 2), Row(1, 1)], 9))
+
+
 def test_an_id_that_is_missing_in_the_middle():
     described = Listing("x", identity=lambda row: None if row.id == 200 else row.id)
     with pytest.raises(PaginationError, match="without an id"):
@@ -406,3 +423,26 @@ def test_a_silent_cap_teaches_nothing_wrong_about_what_offset_counts(cap, meanin
     except PaginationError:
         assert cap < 20
     assert memory.offset_counts.get("simulated.list", meaning) == meaning
+
+
+def test_a_page_that_ends_right_at_the_floor_is_joined_too():
+    """The page at 0 is capped to the 25 rows before the floor; then the first row goes away."""
+    memory = WalkMemory({"simulated.list": "pages0"})
+    server = Server(rows=100, meaning="pages0", cap=25)
+    expected = server.listed()[25:]
+    walk, rows = Walk(listing(), memory, 25, 25), []
+    while not walk.done:
+        window = walk.next()
+        step = walk.feed(window, server.answer(window.limit, window.offset))
+        rows += step.rows if step else ()
+        if server.calls == 1:
+            server.delete(server.listed()[0])
+    assert ids(rows) == expected
+
+
+@pytest.mark.parametrize(("observed", "known"), [(13, True), (14, False)])
+def test_what_offset_counts_is_known_where_only_one_meaning_is_near(observed, known):
+    """A page of 11 rows at offset 2 starts at 2, 22 or 11: 13 is 2 from the last and 9 from the first, 14 is 3 and 8."""
+    memory = WalkMemory()
+    Offsets(listing(), memory).learn(Query(11, 2, 2), observed)
+    assert memory.offset_counts == ({"simulated.list": "pages1"} if known else {})

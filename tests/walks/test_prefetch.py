@@ -105,6 +105,13 @@ async def test_nothing_is_fetched_ahead_that_is_not_known_to_exist():
     assert unknown.started == 1
 
 
+async def test_pages_of_one_row_are_fetched_ahead_from_the_first_record_on():
+    server = Server(rows=30)
+    walk = Paginator(server.fetch, listing(disputed=False), WalkMemory(), limit=1).prefetch(4)
+    assert ids(await walk.collect()) == server.listed()
+    assert min(offset for _, offset in server.log) == 0
+
+
 async def test_at_most_so_many_pages_are_held():
     link = Link(Server())
     walk = aiter(link.walk(3))
@@ -243,6 +250,7 @@ async def test_an_iterator_that_is_collected_in_another_thread():
     holder = [aiter(link.walk(4))]
     await anext(holder[0])
     await turns()
+    asyncio.get_running_loop().set_debug(True)  # then a call that is not made for other threads raises
     await asyncio.to_thread(holder.clear)
     await turns(4)
     assert not others()

@@ -213,8 +213,8 @@ class Walk(Generic[T]):
         if self._end.reached(asked, end, batch.count, less=less, short=short, fresh=bool(fresh), same=same):
             self._finish()
             return step
-        if on:  # rows before the floor are no progress, because the walk may come by them again
-            self._idle = 0 if self._seen > self._floor else self._idle
+        if on:
+            self._idle = 0
         elif fresh or not (short and same):  # or it is a proof of the end, and few of these are asked for
             self._idled()
         if self._seen < self._floor and planner.offsets.known:  # go to the floor without the rows between
