@@ -33,18 +33,26 @@ def group(name: str) -> list[str]:
     return [package for package in packages if not package.startswith("brevo-balance-async")]
 
 
+built: list[Path] = []
+"""The wheel of this checkout, as soon as a session needed it: all sessions of one run install the same."""
+
+
 def install_wheel(session: nox.Session, *groups: str, versions: Sequence[str] = ()) -> None:
-    """Build the wheel and install it with all extras: what is tested is what users get.
+    """Install the wheel with all extras, not the checkout: what is tested is what users get.
 
     ``versions`` are those of its dependencies that are wanted; the newest if nothing is said.
     """
-    session.install("build", *{package for name in groups for package in group(name)})
-    target = Path(session.create_tmp()) / "wheel"
-    shutil.rmtree(target, ignore_errors=True)
-    session.run("python", "-m", "build", "--wheel", "--outdir", str(target), silent=True)
-    (wheel,) = target.glob("*.whl")
-    session.install("--force-reinstall", "--no-deps", str(wheel))
-    session.install(f"{wheel}[all]", *versions)
+    # Bytecode is kept, also where the environment forbids it: the tests start hundreds of processes.
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""
+    session.install("--upgrade", "pip")  # the one that comes with Python 3.11 takes twice as long
+    if not built:
+        target = Path(session.create_tmp()).resolve() / "wheel"
+        shutil.rmtree(target, ignore_errors=True)
+        session.run_install("pip", "wheel", "--no-deps", "--wheel-dir", str(target), ".", silent=True)
+        built.extend(target.glob("*.whl"))
+    (wheel,) = built
+    session.install(f"{wheel}[all]", *{package for name in groups for package in group(name)}, *versions)
+    session.install("--force-reinstall", "--no-deps", str(wheel))  # where an older build had the same version
 
 
 def in_memory() -> dict[str, str]:
