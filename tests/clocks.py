@@ -1,4 +1,4 @@
-"""Clocks for tests: all implement ``core.clock.Clock``, none looks at the wall."""
+"""Clocks for tests: all implement ``config.Clock``, none looks at the wall. And waits in which no time passes."""
 
 from __future__ import annotations
 
@@ -87,3 +87,15 @@ class FastClock:
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(delay / self.factor, callback)
+
+
+async def turns(number: int = 20) -> None:
+    """Let everything run that can run without time passing, also what lies in this loop's sockets."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def until(ready: Callable[[], object]) -> None:
+    """Let everything run until ``ready()``."""
+    while not ready():
+        await asyncio.sleep(0)

@@ -11,7 +11,7 @@ from contextlib import suppress
 import aiohttp
 import brotli
 import pytest
-from clocks import AutoClock
+from clocks import AutoClock, turns
 from hostile import (
     DEFINITION,
     PROGRAM,
@@ -192,7 +192,7 @@ async def test_a_server_that_answers_one_begin_twice(connect, second):
         program = client.program(PROGRAM)
         first = await begin(program, "r0")
         await server.said.wait()
-        await asyncio.sleep(0.02)  # it has to travel to the client
+        await turns()  # it has to travel to the client
         next_one = await begin(program, "r1")
         assert first.id != next_one.id
         assert next_one.meta == {"reference": "r1"}
@@ -250,7 +250,7 @@ async def test_a_connection_that_died_idle_costs_no_attempt(connect):
         program = client.program(PROGRAM)
         await CALLS["read"](program)
         await server.until_closed()
-        await asyncio.sleep(0.05)  # the end of the connection has to travel to the client
+        await turns()  # the end of the connection has to travel to the client
         await begin(program)
         assert len(server.arrived) == 2
         assert server.writes == 1

@@ -7,7 +7,7 @@ import random
 from collections import Counter
 
 import pytest
-from clocks import AutoClock, FastClock, ManualClock
+from clocks import AutoClock, FastClock, ManualClock, turns
 from hostile import (
     DEFINITION,
     PROGRAM,
@@ -61,7 +61,7 @@ async def test_while_the_answer_is_awaited(kind, place, events, verdict):
         ) as client:
             task = asyncio.ensure_future(CALLS[kind](client.program(PROGRAM)))
             await server.until_arrived(1)
-            await asyncio.sleep(0.02)  # the first bytes of the body come in
+            await turns()  # the first bytes of the body come in
             await _cancel(task)
             _told(events, kind, sent=True)
             at_rest(client)
@@ -86,7 +86,7 @@ async def test_while_connecting(kind, events, verdict):
             KEY, base_url=f"http://127.0.0.1:{port}/v3", max_connections=1, hooks=[events.append]
         ) as client:
             task = asyncio.ensure_future(CALLS[kind](client.program(PROGRAM)))
-            await asyncio.sleep(0.05)
+            await turns()
             await _cancel(task)
             _told(events, kind, sent=False)
             at_rest(client)
@@ -105,7 +105,7 @@ async def test_while_queued_for_a_connection(kind, events, verdict):
             await server.until_arrived(1)
             task = asyncio.ensure_future(CALLS[kind](program))
             behind = asyncio.ensure_future(begin(program, "behind"))
-            await asyncio.sleep(0.02)
+            await turns()
             await _cancel(task)
             _told(events, kind, sent=False)
             await _cancel(holder)

@@ -7,7 +7,7 @@ import gc
 
 import aiohttp
 import pytest
-from clocks import ManualClock
+from clocks import ManualClock, turns, until
 from hostile import DEFINITION, PROGRAM, Hostile, cut_body, hang_up, honest, quota, stall
 from scenario import CALLS, KEY, deaf_port, no_tasks_but
 
@@ -153,7 +153,7 @@ async def test_while_the_answer_is_awaited(kind, place):
         async with client:
             task = asyncio.ensure_future(CALLS[kind](client.program(PROGRAM)))
             await server.until_arrived(1)
-            await asyncio.sleep(0.02)  # the first bytes of the body come in
+            await turns()  # the first bytes of the body come in
         await _ends(task, kind, sent=True)
         assert client._requester.shared.gate.in_flight == 0
         assert len(server.arrived) == 1
@@ -167,7 +167,7 @@ async def test_while_connecting(kind):
         client = BalanceClient(KEY, base_url=f"http://127.0.0.1:{port}/v3")
         async with client:
             task = asyncio.ensure_future(CALLS[kind](client.program(PROGRAM)))
-            await asyncio.sleep(0.05)
+            await turns()
         await _ends(task, kind, sent=False)
         assert client._requester.shared.gate.in_flight == 0
     await no_tasks_but(before)
@@ -182,7 +182,7 @@ async def test_while_queued_for_a_connection(kind):
             first = asyncio.ensure_future(CALLS["read"](client.program(PROGRAM)))
             await server.until_arrived(1)
             queued = asyncio.ensure_future(CALLS[kind](client.program(PROGRAM)))
-            await asyncio.sleep(0.02)
+            await turns()
         await _ends(first, "read", sent=True)
         await _ends(queued, kind, sent=False)
         assert len(server.arrived) == 1
@@ -198,8 +198,7 @@ async def test_while_waiting_to_try_again(kind):
         async with client:
             task = asyncio.ensure_future(CALLS[kind](client.program(PROGRAM)))
             shared = client._requester.shared
-            while not shared.sleepers:
-                await asyncio.sleep(0)
+            await until(lambda: shared.sleepers)
         if kind == "guarded":  # the attempt before the wait may have been applied
             with pytest.raises(OutcomeUnknownError):
                 await task
@@ -219,7 +218,7 @@ async def test_while_waiting_for_quota(kind, max_wait):
         async with client:
             await CALLS["read"](client.program(PROGRAM))
             task = asyncio.ensure_future(CALLS[kind](client.program(PROGRAM)))
-            await asyncio.sleep(0.02)
+            await turns()
             assert not task.done()
         await _ends(task, kind, sent=False)
         assert len(server.arrived) == 1

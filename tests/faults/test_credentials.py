@@ -6,7 +6,7 @@ import asyncio
 
 import aiohttp
 import pytest
-from clocks import AutoClock, ManualClock
+from clocks import AutoClock, ManualClock, until
 from hostile import DEFINITION, PROGRAM, TRANSACTION, Hostile, hang_up, refuse, stall
 from scenario import CALLS, KEY, at_rest, begin, no_tasks_but
 
@@ -244,8 +244,7 @@ async def test_closing_ends_a_call_that_waits_for_headers(server, kind, timeout)
     mine = Script(hang)
     async with connect(server, mine, timeout=timeout) as client:
         call = asyncio.ensure_future(CALLS[kind](client.program(PROGRAM)))
-        await asyncio.sleep(0.01)
-        assert mine.asked == 1
+        await until(lambda: mine.asked)
     with pytest.raises(ClientStateError, match="closed"):
         await asyncio.wait_for(call, 5)
     assert mine.asked == 1
@@ -274,8 +273,7 @@ async def test_after_closing_credentials_are_not_asked_any_more(server, kind):
     server.then([hang_up(commit=True)])
     async with connect(server, mine, clock=ManualClock()) as client:
         call = asyncio.ensure_future(CALLS[kind](client.program(PROGRAM)))
-        while not client._requester.shared.sleepers:
-            await asyncio.sleep(0)
+        await until(lambda: client._requester.shared.sleepers)
     with pytest.raises(OutcomeUnknownError if kind == "guarded" else ClientStateError):
         await asyncio.wait_for(call, 5)
     with pytest.raises(ClientStateError):

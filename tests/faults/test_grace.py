@@ -6,7 +6,7 @@ import asyncio
 
 import aiohttp
 import pytest
-from clocks import ManualClock
+from clocks import ManualClock, turns
 from hostile import DEFINITION, PROGRAM, TRANSACTION, Hostile, hang_up, honest, quota, stall, status
 from scenario import CALLS, KEY, at_rest, begin, no_tasks_but
 
@@ -40,11 +40,6 @@ class Slow:
 
 def start(coroutine):
     return asyncio.ensure_future(coroutine)
-
-
-async def turns(number=20):
-    for _ in range(number):
-        await asyncio.sleep(0)
 
 
 async def closing(client, grace):

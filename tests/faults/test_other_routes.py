@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from clocks import AutoClock, ManualClock
+from clocks import AutoClock, ManualClock, turns, until
 from hostile import DEFINITION, PROGRAM, honest, quota, refuse
 from scenario import CALLS, KEY, at_rest, begin
 
@@ -14,11 +14,6 @@ from brevo_balance_async.hooks import QuotaWait, RetryScheduled
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 PATHS = ["/contacts", "/account", "/loyaltyother/x", "/contacts/loyalty/x"]
-
-
-async def until(ready) -> None:
-    while not ready():
-        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -88,7 +83,7 @@ async def test_a_429_within_max_wait_is_waited_out(server, max_wait):
         call = asyncio.ensure_future(client.request("GET", "/contacts"))
         await until(lambda: any(isinstance(event, RetryScheduled) for event in events))
         clock.advance(29.9)
-        await asyncio.sleep(0.02)
+        await turns()
         assert len(server.arrived) == 1
         clock.advance(1)
         await call

@@ -8,7 +8,7 @@ import time
 from email.utils import formatdate
 
 import pytest
-from clocks import AutoClock, ManualClock
+from clocks import AutoClock, ManualClock, turns
 from hostile import DEFINITION, PROGRAM, TRANSACTION, hang_up, honest, quota, refuse, stall, status
 from scenario import CALLS, KEY, at_rest, begin
 
@@ -19,12 +19,6 @@ from brevo_balance_async import (
     RateLimitedError,
     ServerError,
 )
-
-
-async def pause() -> None:
-    """Whatever is on its way over the network arrives."""
-    await asyncio.sleep(0.03)
-
 
 # Charges -------------------------------------------------------------------------------------------------------------
 
@@ -164,7 +158,7 @@ async def test_the_error_says_that_nothing_is_known_yet(server):
         calls = [asyncio.ensure_future(CALLS["read"](program)) for _ in range(4)]
         await server.until_arrived(4)
         fifth = asyncio.ensure_future(begin(program))
-        await pause()
+        await turns()
         clock.advance(1)
         with pytest.raises(QuotaWaitError) as caught:
             await fifth
@@ -261,10 +255,10 @@ async def test_one_of_a_hundred_is_cancelled_and_the_others_are_served_in_order(
         program = client.program(PROGRAM)
         await CALLS["read"](program)
         calls = [asyncio.ensure_future(begin(program, f"r{number}")) for number in range(100)]
-        await pause()
+        await turns()
         for number in (0, 17, 99):
             calls[number].cancel()
-        await pause()
+        await turns()
         server.headers = quota(600, 590, 3600)
         clock.advance(12)
         results = await asyncio.gather(*calls, return_exceptions=True)
@@ -284,7 +278,7 @@ async def test_cancelled_at_the_moment_of_the_grant_the_next_one_goes(server):
         gate = client._requester.shared.gate
         first = gate.try_enter(0.2)  # somebody flies alone
         calls = [asyncio.ensure_future(begin(client.program(PROGRAM), f"r{number}")) for number in range(3)]
-        await pause()
+        await turns()
         gate.cancel(first)  # the grant goes to r0, whose task has not run since
         calls[0].cancel()
         results = await asyncio.gather(*calls, return_exceptions=True)
@@ -311,7 +305,7 @@ async def test_live_beside_bulk_that_has_drained_the_account(server, kind, verdi
         bulk = live.with_options(max_wait=None, reserve=0.2, timeout=None).program(PROGRAM)
         await begin(bulk, "drained")
         waiting = [asyncio.ensure_future(begin(bulk, f"bulk{number}")) for number in range(20)]
-        await pause()
+        await turns()
         events.clear()
         for _ in range(5):
             with pytest.raises(QuotaWaitError) as caught:
@@ -338,13 +332,13 @@ async def test_live_goes_before_bulk_that_asked_first(server):
         await CALLS["read"](live.program(PROGRAM))
         bulk = live.with_options(reserve=0.2)
         calls = [asyncio.ensure_future(begin(bulk.program(PROGRAM), f"bulk{n}")) for n in range(3)]
-        await pause()
+        await turns()
         calls += [asyncio.ensure_future(begin(live.program(PROGRAM), f"live{n}")) for n in range(3)]
-        await pause()
+        await turns()
         server.headers = quota(600, 590, 3600)
         clock.advance(12)
         for _ in range(60):
-            await pause()
+            await turns()
             clock.advance(10)
             if all(call.done() for call in calls):
                 break
@@ -383,10 +377,10 @@ async def test_neither_the_servers_clock_nor_ours_matters(server, skewed, monkey
         assert 31 <= caught.value.retry_after <= 32
         patient = client.with_options(max_wait=60, timeout=100).program(PROGRAM)
         call = asyncio.ensure_future(begin(patient, "r3"))
-        await pause()
+        await turns()
         clock.advance(30)
         monkeypatch.setattr(time, "time", lambda: wall() - jump)
-        await pause()
+        await turns()
         assert "r3" not in server.asked
         clock.advance(2)
         await call

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from clocks import AutoClock
+from clocks import AutoClock, turns
 from hostile import DEFINITION, PROGRAM, TRANSACTION, Hostile, hang_up, refuse, status
 from scenario import CALLS, KEY, at_rest, begin
 from test_oauth import OAuth
@@ -137,7 +137,7 @@ class Rotating:
 
     async def renew(self):
         self.renewals += 1
-        await asyncio.sleep(0.01)
+        await turns()
         self.number += 1
 
 

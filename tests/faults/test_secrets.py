@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import aiohttp
 import pytest
-from clocks import AutoClock, ManualClock
+from clocks import AutoClock, ManualClock, turns
 from hostile import PROGRAM, Hostile, cut_body, plain_200, quota, refuse, stall, status
 from scenario import CALLS, FAULTS, no_tasks_but, stage
 from test_oauth import OAuth
@@ -234,7 +234,7 @@ async def test_what_aiohttp_quotes_of_an_answer_it_cannot_read_does_not_show_it(
         head, end, rest = answer.partition(b"\r\n\r\n")
         await exchange.raw(head + end)
         if late:
-            await asyncio.sleep(0.01)
+            await turns()
         await exchange.raw(rest)
         exchange.fin()
 
@@ -328,7 +328,7 @@ async def test_closing_with_calls_that_wait_does_not_show_it(evidence, place):
             credentials=Slow(), base_url=server.base_url, clock=ManualClock(), hooks=[evidence.event]
         ) as client:
             call = asyncio.ensure_future(CALLS["guarded"](client.program(PROGRAM)))
-            await asyncio.sleep(0.05)
+            await turns()
             evidence.texts.append(repr(call))
         with pytest.raises(BalanceError) as caught:
             await call

@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from clocks import ManualClock
+from clocks import ManualClock, until
 from hostile import PROGRAM, hang_up, plain_200, refuse, stall, status
 from scenario import CALLS, at_rest, no_tasks_but
 from test_oauth import OAuth, connect
@@ -44,12 +44,6 @@ async def errors_of(client, number, kind="read"):
     return results
 
 
-async def settle(ready):
-    """Turns of the loop until ``ready()``; the clock stands still."""
-    while not ready():
-        await asyncio.sleep(0)
-
-
 async def test_200_calls_are_told_the_wait_after_one_request(server, clock, verdict):
     server.token_script = [MINUTE]
     async with connect(server, clock=clock) as client:
@@ -85,7 +79,7 @@ async def test_200_calls_that_may_wait_wait_and_one_of_them_asks(server, clock):
     async with connect(server, clock=clock, max_wait=None) as client:
         client._requester.shared.gate._window.no_headers = True
         calls = [asyncio.ensure_future(CALLS["read"](client.program(PROGRAM))) for _ in range(200)]
-        await settle(lambda: len(client._requester.shared.sleepers) == 200)
+        await until(lambda: len(client._requester.shared.sleepers) == 200)
         clock.advance(29.9)
         assert server.fetched == 1
         clock.advance(1)  # the wait and the jitter after it

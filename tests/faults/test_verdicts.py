@@ -10,7 +10,7 @@ from datetime import datetime
 import aiohttp
 import anyio
 import pytest
-from clocks import AutoClock, ManualClock
+from clocks import AutoClock, ManualClock, turns
 from hostile import (
     DEFINITION,
     PROGRAM,
@@ -616,7 +616,7 @@ async def test_a_hold_whose_block_raises_something_else_under_anyio_gives_its_dr
 
             async def slowly(exchange):
                 scope.cancel()
-                await asyncio.sleep(0.02)
+                await turns()
                 await honest(exchange)
 
             async with client.program(PROGRAM).transactions.hold(**HOLD):

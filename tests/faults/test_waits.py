@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from clocks import AutoClock, ManualClock
+from clocks import AutoClock, ManualClock, turns, until
 from hostile import DEFINITION, PROGRAM, TRANSACTION, Hostile, hang_up, honest, quota, refuse, stall, status
 from scenario import CALLS, KEY, at_rest, begin
 
@@ -24,17 +24,6 @@ from brevo_balance_async import (
 )
 from brevo_balance_async.core.retry import Backoff
 from brevo_balance_async.hooks import QuotaWait, RetryScheduled
-
-
-async def turns(number: int = 20) -> None:
-    """Let everything run that can run without time passing."""
-    for _ in range(number):
-        await asyncio.sleep(0)
-
-
-async def until(ready) -> None:
-    while not ready():
-        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("kind", CALLS)
@@ -383,7 +372,7 @@ async def test_only_what_may_have_left_is_charged_to_the_quota(server):
         with pytest.raises(RequestTimeoutError):  # it never gets a connection
             await client.program(PROGRAM).transactions.complete(TRANSACTION, timeout=0.1)
         queued = asyncio.ensure_future(begin(program))
-        await asyncio.sleep(0.02)
+        await turns()
         queued.cancel()
         await asyncio.gather(queued, return_exceptions=True)
         assert client.quota.remaining == 499

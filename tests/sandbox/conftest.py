@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -14,6 +16,8 @@ from brevo_balance_async.sandbox import Sandbox, SandboxClock, Switches
 from brevo_balance_async.sandbox.rules.ledger import Ledger
 
 from .declared import undeclared
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
 DEFINITION = "7c1f0f0e-52a1-4c2e-9a55-0d3b7c9f1a10"

@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from clocks import turns, until
 
 from brevo_balance_async import BalanceClient, QuotaWaitError
 from brevo_balance_async.sandbox import Sandbox, SandboxClock, effects
@@ -126,10 +127,10 @@ async def test_a_client_that_waits_on_the_sandbox_s_clock_is_woken():
         for _ in range(2):
             await definitions.list()
         waiting = asyncio.create_task(definitions.list().collect())
-        await asyncio.sleep(0.05)
+        await turns(100)
         assert (waiting.done(), sandbox.hits()) == (False, 2)  # until 10:00, half an hour from now
         sandbox.clock.advance(100)
-        await asyncio.sleep(0.05)
+        await turns(100)
         assert (waiting.done(), sandbox.hits()) == (False, 2)
         sandbox.clock.advance(1702)
         assert await asyncio.wait_for(waiting, 10) == []
@@ -143,9 +144,8 @@ async def test_a_client_s_retries_wait_on_it_too():
     ):
         sandbox.faults.add(effects.status(503, headers={"retry-after": "9"}), times=1)
         reading = asyncio.create_task(client.program(PROGRAM).definitions.list().collect())
-        while not sandbox.hits():
-            await asyncio.sleep(0)
-        await asyncio.sleep(0.05)
+        await until(sandbox.hits)
+        await turns(100)
         assert (reading.done(), sandbox.hits()) == (False, 1)
         sandbox.clock.advance(12)  # the time for the whole call, 30 seconds, runs on this clock too
         assert await asyncio.wait_for(reading, 10) == []

@@ -11,6 +11,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from clocks import turns
 
 from brevo_balance_async import BalanceClient
 from brevo_balance_async.sandbox import Sandbox, SandboxClock, ThreadedSandbox, effects
@@ -150,7 +151,7 @@ def test_a_client_in_another_loop_waits_on_its_clock():
             definitions = client.program(PROGRAM).definitions
             await definitions.list()
             waiting = asyncio.create_task(definitions.list().collect())
-            await asyncio.sleep(0.05)
+            await turns()
             assert not waiting.done()
             started.set()
             return await asyncio.wait_for(waiting, 30)

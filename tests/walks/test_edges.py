@@ -442,7 +442,7 @@ def test_a_page_that_ends_right_at_the_floor_is_joined_too():
 
 @pytest.mark.parametrize(("observed", "known"), [(13, True), (14, False)])
 def test_what_offset_counts_is_known_where_only_one_meaning_is_near(observed, known):
-    """A page of 11 rows at offset 2 starts at 2, 22 or 11: 13 is 2 from the last and 9 from the first, 14 is 3 and 8."""
+    """A page of 11 rows at offset 2 starts at 2, 22 or 11: 13 is 2 away from 11 and 9 from the next, 14 is 3 and 8."""
     memory = WalkMemory()
     Offsets(listing(), memory).learn(Query(11, 2, 2), observed)
     assert memory.offset_counts == ({"simulated.list": "pages1"} if known else {})

@@ -6,6 +6,7 @@ import asyncio
 import gc
 
 import pytest
+from clocks import turns
 from listings import MEANINGS, Server, latency, listing
 from virtual_time import run
 
@@ -52,11 +53,6 @@ def ids(rows):
 
 def others():
     return asyncio.all_tasks() - {asyncio.current_task()}
-
-
-async def turns(number=5):
-    for _ in range(number):
-        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 3, 8, 50])
