@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from attrs import evolve
 from rich.console import Console
 
 from brevo_balance_async import QuotaState
@@ -16,11 +17,20 @@ from brevo_balance_async.importer import Report, Waiting
 SETTLED = {"applied": 1_200_000, "refused": 20_000, "unknown": 300, "open": 2_000_000, "repeated": 0}
 
 
-def dashboard(waiting=None):
+def dashboard(waiting=None, *, known=True):
     report = Report(**SETTLED, requests=2_400_000, seconds=90_000.0, differing=0)
     run = SimpleNamespace(loaded=True, report=report, waiting=waiting)
     quota = QuotaState(limit=100_000, remaining=90_000, resets_in=1_800.0, observed_at=datetime.now(UTC))
-    return Dashboard(run, SimpleNamespace(quota=quota), 2, 0.2, lambda _: None)
+    return Dashboard(run, SimpleNamespace(quota=quota if known else None), 2, 0.2, lambda _: None)
+
+
+def later(shown, seconds, settled):
+    """What it shows ``seconds`` later, when ``settled`` more rows are settled."""
+    report = shown._run.report
+    shown._run.report = evolve(
+        report, seconds=report.seconds + seconds, applied=report.applied + settled, open=report.open - settled
+    )
+    return shown.values()
 
 
 def drawn(shown, width):
@@ -51,3 +61,30 @@ def test_lines_that_a_narrower_terminal_has_wrapped_are_erased(width, rows):
     terminal = Console(file=io.StringIO(), width=width, force_terminal=True)
     shown._resized(terminal)
     assert terminal.file.getvalue() == "\x1b[2K\x1b[1A" * rows
+
+
+def test_the_quota_tells_when_it_ends_until_an_hour_was_measured():
+    shown = dashboard()
+    # 4,000,600 requests: 70,000 before the reset in half an hour, the others at 80,000 an hour.
+    assert shown.values()["eta"] == pytest.approx(1_800 + 3_930_600 / 80_000 * 3_600)
+    half = later(shown, 1_800, 1_000)
+    assert half["rate"] == pytest.approx(2_000)
+    assert half["eta"] == pytest.approx(1_800 + 3_928_600 / 80_000 * 3_600)
+    # Now others use most of the quota: 2,000 rows in the last half hour, of which the first half says nothing more.
+    hour = later(shown, 1_801, 2_000)
+    assert hour["rate"] == pytest.approx(2_000 / 1_801 * 3_600)
+    assert hour["eta"] == pytest.approx(1_997_300 / 2_000 * 1_801)
+
+
+def test_without_a_known_quota_the_rate_alone_tells_when_it_ends():
+    shown = dashboard(known=False)
+    assert (shown.values()["rate"], shown.values()["eta"]) == (None, None)
+    assert later(shown, 0.0, 0)["eta"] is None
+    assert later(shown, 60, 50)["eta"] == pytest.approx(2_000_250 / 50 * 60)
+
+
+def test_rows_that_were_settled_before_this_run_are_no_rate():
+    shown = dashboard(known=False)
+    shown.values()
+    shown._run.report = evolve(shown._run.report, repeated=500)
+    assert later(shown, 60, 500)["rate"] == 0
