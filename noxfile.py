@@ -45,11 +45,13 @@ def install_wheel(session: nox.Session, *groups: str, versions: Sequence[str] = 
     # Bytecode is kept, also where the environment forbids it: the tests start hundreds of processes.
     session.env["PYTHONDONTWRITEBYTECODE"] = ""
     session.install("--upgrade", "pip")  # the one that comes with Python 3.11 takes twice as long
+    target = session.cache_dir.resolve() / "wheel"
     if not built:
-        target = Path(session.create_tmp()).resolve() / "wheel"
         shutil.rmtree(target, ignore_errors=True)
         session.run_install("pip", "wheel", "--no-deps", "--wheel-dir", str(target), ".", silent=True)
         built.extend(target.glob("*.whl"))
+    if not built:  # nox -R installs nothing
+        return
     (wheel,) = built
     session.install(f"{wheel}[all]", *{package for name in groups for package in group(name)}, *versions)
     session.install("--force-reinstall", "--no-deps", str(wheel))  # where an older build had the same version
@@ -131,9 +133,9 @@ def package(session: nox.Session) -> None:
     # The first wheel is made from the tree, the second from the sdist, which so has to be complete.
     session.run("python", "-m", "build", "--sdist", "--wheel", "--outdir", str(dist), env=env, silent=True)
     session.run("python", "-m", "build", "--outdir", str(again), env=env, silent=True)
-    for built in sorted(dist.iterdir()):
-        if built.read_bytes() != (again / built.name).read_bytes():
-            session.error(f"{built.name} is not the same when it is built again")
+    for artefact in sorted(dist.iterdir()):
+        if artefact.read_bytes() != (again / artefact.name).read_bytes():
+            session.error(f"{artefact.name} is not the same when it is built again")
     (wheel,) = dist.glob("*.whl")
     strangers = {name.partition("/")[0] for name in ZipFile(wheel).namelist()} - {
         "brevo_balance_async",

@@ -63,20 +63,20 @@ def test_lines_that_a_narrower_terminal_has_wrapped_are_erased(width, rows):
     assert terminal.file.getvalue() == "\x1b[2K\x1b[1A" * rows
 
 
-def test_the_quota_tells_when_it_ends_until_an_hour_was_measured():
+def test_the_end_is_estimated_from_the_quota_until_an_hour_was_measured():
     shown = dashboard()
     # 4,000,600 requests: 70,000 before the reset in half an hour, the others at 80,000 an hour.
     assert shown.values()["eta"] == pytest.approx(1_800 + 3_930_600 / 80_000 * 3_600)
     half = later(shown, 1_800, 1_000)
     assert half["rate"] == pytest.approx(2_000)
     assert half["eta"] == pytest.approx(1_800 + 3_928_600 / 80_000 * 3_600)
-    # Now others use most of the quota: 2,000 rows in the last half hour, of which the first half says nothing more.
+    # Others use most of the quota: 2,000 rows in the last 1,801 seconds; what was before is no longer in the sample.
     hour = later(shown, 1_801, 2_000)
     assert hour["rate"] == pytest.approx(2_000 / 1_801 * 3_600)
     assert hour["eta"] == pytest.approx(1_997_300 / 2_000 * 1_801)
 
 
-def test_without_a_known_quota_the_rate_alone_tells_when_it_ends():
+def test_the_end_is_estimated_from_the_rate_where_no_quota_is_known():
     shown = dashboard(known=False)
     assert (shown.values()["rate"], shown.values()["eta"]) == (None, None)
     assert later(shown, 0.0, 0)["eta"] is None

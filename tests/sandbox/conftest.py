@@ -17,7 +17,9 @@ from brevo_balance_async.sandbox.rules.ledger import Ledger
 
 from .declared import undeclared
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+TESTS = str(Path(__file__).parents[1])
+if TESTS not in sys.path:
+    sys.path.insert(0, TESTS)
 
 PROGRAM = "27aa1d7a-af67-4020-8a65-19d6b0f0a26e"
 DEFINITION = "7c1f0f0e-52a1-4c2e-9a55-0d3b7c9f1a10"

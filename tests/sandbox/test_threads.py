@@ -11,7 +11,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from clocks import turns
+from clocks import until
 
 from brevo_balance_async import BalanceClient
 from brevo_balance_async.sandbox import Sandbox, SandboxClock, ThreadedSandbox, effects
@@ -151,8 +151,7 @@ def test_a_client_in_another_loop_waits_on_its_clock():
             definitions = client.program(PROGRAM).definitions
             await definitions.list()
             waiting = asyncio.create_task(definitions.list().collect())
-            await turns()
-            assert not waiting.done()
+            await until(lambda: client._requester.shared.gate._waiting)
             started.set()
             return await asyncio.wait_for(waiting, 30)
 

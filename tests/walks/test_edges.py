@@ -7,7 +7,7 @@ from attrs import evolve
 from listings import MEANINGS, Row, Server, listing, naive, whole
 
 from brevo_balance_async.core.paging.listing import Batch, Listing, WalkMemory
-from brevo_balance_async.core.paging.offsets import Offsets, Query
+from brevo_balance_async.core.paging.offsets import Offsets, Query, start
 from brevo_balance_async.core.paging.walk import PATIENCE, Walk
 from brevo_balance_async.errors import BadRequestError, PaginationError, ServerError, UnprocessableError
 from brevo_balance_async.pagination import Paginator
@@ -102,7 +102,7 @@ def test_a_limit_that_is_capped_silently(cap, meaning, count):
 
 
 def test_what_is_not_said_of_a_listing_is_as_in_brevos_contract():
-    """``wire.md`` 4: at most 500 rows a page, and 20 where no limit is given."""
+    """As Brevo's reference says: at most 500 rows a page, and 20 where no limit is given."""
     walk = Walk(Listing("plain", identity=lambda row: row.id), WalkMemory(), None, 0)
     asked = walk.next()
     assert (asked.limit, asked.offset) == (500, 0)
@@ -438,6 +438,28 @@ def test_a_page_that_ends_right_at_the_floor_is_joined_too():
         if server.calls == 1:
             server.delete(server.listed()[0])
     assert ids(rows) == expected
+
+
+@pytest.mark.parametrize("anchored", [True, False])
+@pytest.mark.parametrize("dry", [False, True])
+@pytest.mark.parametrize("limit", [1, 10])
+@pytest.mark.parametrize("offset", [2, 13, 24])
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_a_walk_from_the_middle_over_rows_that_come_twice_ends(meaning, offset, limit, dry, anchored):
+    """As a join gives them that finds two rows for each. Now and then the answer is empty, if ``dry``."""
+    server = Server(rows=30)
+    twice = [Row(ident, server.live[ident][0]) for ident in server.listed() for _ in range(2)]
+    walk = Walk(listing(anchored=anchored), WalkMemory({"simulated.list": meaning}), limit, offset)
+    requests = 0
+    try:
+        while not walk.done:
+            asked, requests = walk.next(), requests + 1
+            assert requests < 100
+            begin = start(meaning, asked.limit, asked.offset)
+            rows = [] if dry and requests % 2 == 0 else twice[begin : begin + asked.limit]
+            walk.feed(asked, Batch(rows, 1_000 if dry else len(twice)))
+    except PaginationError:
+        pass
 
 
 @pytest.mark.parametrize(("observed", "known"), [(13, True), (14, False)])

@@ -53,7 +53,7 @@ class ByKey(Generic[T]):
     """The walk over a sort key that never changes; it began at record ``low``."""
 
     needs_total = False
-    """Whether only the stated total can show that no row was lost."""
+    """Whether the total has to be compared at the end: that pages join does not prove that no row was lost."""
 
     def __init__(self, listing: Listing[T], key: Callable[[T], Any], low: int) -> None:
         self._identity = listing.identity

@@ -13,7 +13,7 @@ Drive it so, from anywhere::
   that may leave a gap is not used.
 - ``plan``: what is asked for next, above all after a gap? It decides only how many requests a walk takes.
 - ``offsets``: what does ``offset`` count?
-- ``end``: is a page the last? *Nothing is cut short.*
+- ``end``: is a page the last, and can the rows be all? *Nothing is cut short.*
 
 *Nothing goes on for ever:* after ``PATIENCE`` answers in a row that did not bring the walk on, and one more for every
 two pages of rows seen, which a backtrack may have to cross again, the walk raises ``PaginationError``. After every
@@ -213,12 +213,13 @@ class Walk(Generic[T]):
         if self._end.reached(asked, end, batch.count, less=less, short=short, fresh=bool(fresh), same=same):
             self._finish()
             return step
-        if on:
+        if self._seen < self._floor and planner.offsets.known:  # go to the floor without the rows between
+            self._frontier, planner.position = None, self._floor
+            self._idled()  # it may come by these rows again
+        elif on:
             self._idle = 0
         elif fresh or not (short and same):  # or it is a proof of the end, and few of these are asked for
             self._idled()
-        if self._seen < self._floor and planner.offsets.known:  # go to the floor without the rows between
-            self._frontier, planner.position = None, self._floor
         return step
 
     def _idled(self) -> None:
