@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 nox.needs_version = ">=2025.10.16"
-nox.options.default_venv_backend = "venv"
 nox.options.sessions = ["lint", "types", "tests"]
 # A missing interpreter is skipped and named in the closing lines, on CI too.
 nox.options.error_on_missing_interpreters = False
@@ -44,7 +43,6 @@ def install_wheel(session: nox.Session, *groups: str, versions: Sequence[str] = 
     """
     # Bytecode is kept, also where the environment forbids it: the tests start hundreds of processes.
     session.env["PYTHONDONTWRITEBYTECODE"] = ""
-    session.install("--upgrade", "pip")  # the one that comes with Python 3.11 takes twice as long
     target = session.cache_dir.resolve() / "wheel"
     if not built:
         shutil.rmtree(target, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import os
 import re
@@ -105,9 +106,13 @@ def run(api, out, err, *arguments):
 HISTORY = ("history", "--definition", POINTS, "--contact", "7", "--output")
 
 
-@pytest.mark.parametrize("err", ["tty", "pipe"])
-@pytest.mark.parametrize("out", ["file", "pipe", "tty"])
-@pytest.mark.parametrize("output", COUNT)
+@pytest.mark.parametrize(
+    ("output", "out", "err"),
+    [
+        *itertools.product(COUNT, ["file", "pipe", "tty"], ["tty"]),
+        *itertools.product(["csv"], ["file", "pipe", "tty"], ["pipe"]),
+    ],
+)
 def test_a_listing_goes_to_stdout_whole(api, sink, output, out, err):
     to, beside = sink(out, "out"), sink(err, "err")
     code = run(api, to, beside, *HISTORY, output)
