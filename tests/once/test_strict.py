@@ -115,11 +115,10 @@ async def test_tasks_and_processes_with_one_reference_at_once_make_one_credit(
 ):
     async with Journal(journal_url) as other:
         there = ExactlyOnce(program, other, **QUICK)
-        theirs = [
-            there.apply(reference="order-42", contact_id=42, balance_definition_id=definition, amount="12.5")
-            for _ in range(5)
-        ]
-        outcomes = await asyncio.gather(*(apply() for _ in range(5)), *theirs)
+        # Longer than the client's 5 seconds: a machine that pauses must not end one of them as unknown.
+        order = {"reference": "order-42", "contact_id": 42, "balance_definition_id": definition, "timeout": 60}
+        theirs = [there.apply(amount="12.5", **order) for _ in range(5)]
+        outcomes = await asyncio.gather(*(apply(timeout=60) for _ in range(5)), *theirs)
     assert {outcome.state for outcome in outcomes} == {"applied"}
     assert sum(not outcome.repeated for outcome in outcomes) == 1
     assert credited(sandbox) == {"order-42": 1}
