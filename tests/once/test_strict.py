@@ -116,7 +116,12 @@ async def test_tasks_and_processes_with_one_reference_at_once_make_one_credit(
     async with Journal(journal_url) as other:
         there = ExactlyOnce(program, other, **QUICK)
         # Longer than the client's 5 seconds: a machine that pauses must not end one of them as unknown.
-        order = {"reference": "order-42", "contact_id": 42, "balance_definition_id": definition, "timeout": 60}
+        order = {
+            "reference": "order-42",
+            "contact_id": 42,
+            "balance_definition_id": definition,
+            "timeout": 60,
+        }
         theirs = [there.apply(amount="12.5", **order) for _ in range(5)]
         outcomes = await asyncio.gather(*(apply(timeout=60) for _ in range(5)), *theirs)
     assert {outcome.state for outcome in outcomes} == {"applied"}
