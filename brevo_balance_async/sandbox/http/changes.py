@@ -6,7 +6,6 @@ Each of these changes has a control route; it is noted as that route's request, 
 from __future__ import annotations
 
 import json
-import pickle
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -140,12 +139,12 @@ class Changes:
 
     def _seed(self, **what: Any) -> list[str]:
         self._ledger.settle()
-        before = pickle.dumps(self._ledger.contents()) if what.get("credits") else None
+        before = self._ledger.kept() if what.get("credits") else None
         try:
             return Seed(**what).sow(self._ledger)
         except Refusal:
             if before is not None:  # a credit was refused by the rules, when others were given already
-                self._ledger.replace(pickle.loads(before))  # noqa: S301 - pickled above
+                self._ledger.put_back(before)
             raise
 
     def _publish(self, program: str) -> None:

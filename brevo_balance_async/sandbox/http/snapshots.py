@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -39,7 +38,7 @@ class Snapshot:
         if journal is not None:
             with journal.rewritten(self._changes):
                 pass
-        ledger.replace(pickle.loads(self._contents))  # noqa: S301 - pickled by this very process
+        ledger.put_back(self._contents)
         quota.put_back(self._quota)
 
 
@@ -50,7 +49,7 @@ def taken(number: int, ledger: Ledger, quota: ServerQuota, journal: Journal | No
         moment=ledger.clock.now(),
         frozen=ledger.clock.frozen,
         switches=ledger.switches,
-        contents=pickle.dumps(ledger.contents(), protocol=pickle.HIGHEST_PROTOCOL),
+        contents=ledger.kept(),
         quota=quota.kept(),
         changes=tuple(journal.file.changes()) if journal else (),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .amounts import ZERO
 from .catalogue import Catalogue
@@ -80,12 +81,14 @@ class Store:
         self._transactions.clear()
         self._seeded.clear()
 
-    def contents(self) -> Any:
-        """All that is kept, in a form that ``replace`` takes and that can be pickled."""
-        return self.catalogue.contents(), self._transactions, self._seeded
+    def kept(self) -> bytes:
+        """A copy of everything, for ``put_back`` of this process."""
+        contents = (self.catalogue.contents(), self._transactions, self._seeded)
+        return pickle.dumps(contents, protocol=pickle.HIGHEST_PROTOCOL)
 
-    def replace(self, contents: Any) -> None:
-        """Keep this and nothing else."""
+    def put_back(self, kept: bytes) -> None:
+        """Have what there was when ``kept`` was called, and nothing else."""
+        contents = pickle.loads(kept)  # noqa: S301  (never from outside: ``kept`` of this process made it)
         programs, self._transactions, self._seeded = contents
         self.catalogue.replace(programs)
 

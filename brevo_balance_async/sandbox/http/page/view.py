@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from brevo_balance_async.sandbox.http.guard import PREFIX
@@ -71,7 +72,5 @@ def _document(sandbox: Handles, content: Html) -> str:
 
 def asset(name: str) -> Any:
     """The text of ``page.css`` or ``page.js``, and its type."""
-    from importlib.resources import files  # noqa: PLC0415 - only a browser needs it
-
     kind = "text/css" if name.endswith(".css") else "text/javascript"
     return files(__package__).joinpath(name).read_text(encoding="utf-8"), f"{kind}; charset=utf-8"
